@@ -1,0 +1,60 @@
+# make run | test | lint | types | bench | asan.  The programs land in .venv; nothing outside this folder changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
+EXAMPLE := .example
+export CMD
+
+SOURCES := pyproject.toml setup.py MANIFEST.in bin/runsc-py \
+	$(shell find runsc sentry platform $(wildcard netstack) -type f \
+		\( -name '*.py' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.S' \))
+
+.PHONY: run test lint types bench asan clean needs
+.DELETE_ON_ERROR:
+
+run: $(STAMP)
+	@$(BIN)/python -I -m runsc.example $(EXAMPLE)
+
+test: $(STAMP) $(TOOLS)
+	$(BIN)/pytest -q $(ARGS)
+
+lint: $(TOOLS)
+	$(BIN)/ruff check .
+
+types: $(TOOLS)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(STAMP)
+	$(BIN)/python -m bench $(ARGS)
+
+# The C parts with AddressSanitizer and UBSan, in an environment of their own, and the unit tests on them.
+asan: $(TOOLS)
+	@rm -rf .asan && mkdir .asan && cp -r pyproject.toml setup.py bin runsc sentry platform $(wildcard netstack) tests README.md .asan/
+	cd .asan && RUNSC_SANITIZE=1 ../$(BIN)/python setup.py -q build_ext --inplace --force
+	cd .asan && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONPATH=. \
+		../$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit $(ARGS)
+
+clean:
+	rm -rf build $(VENV) .asan $(EXAMPLE) *.egg-info
+
+# Built and installed again only when a source is newer.
+$(STAMP): $(SOURCES) | $(VENV)/bin/pip
+	@PYTHON=$(BIN)/python sh .ci/needs
+	@rm -rf build/lib* build/bdist*
+	$(BIN)/pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+$(TOOLS): pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check \
+		$$($(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+		print(*p['optional-dependencies']['dev'], *p['dependencies'], 'setuptools')")
+	@touch $@
+
+$(VENV)/bin/pip:
+	@PYTHON=$(PYTHON) sh .ci/needs
+	@$(PYTHON) -m venv $(VENV)

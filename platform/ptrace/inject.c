@@ -1,0 +1,115 @@
+/* Injected work: a stopped thread runs one routine of the stub, and is stopped again when we return.
+ *
+ * Cheaper than it could be: the thread's own registers are not put back (that is left to the next `resume`, which has
+ * to set them anyway), and one PTRACE_GETREGS tells both where it stopped and the result.
+ */
+#include "ptrace.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#define CLEAN_EFLAGS 0x202 /* no TF, no AC, no DF */
+#define USER_CS 0x33
+#define USER_DS 0x2b
+
+static int awaited;
+static struct thread *found;
+
+static void find_dead(struct thread *thread)
+{
+	siginfo_t info = {0};
+	if (found || thread->base.host_tid == awaited)
+		return;
+	/* WEXITED alone: the stop of a thread that lives is left to `wait`. */
+	if (waitid(P_PID, (id_t)thread->base.host_tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid)
+		found = thread;
+}
+
+static void reap_others(struct thread *thread)
+{
+	awaited = thread->base.host_tid;
+	do {
+		found = NULL;
+		threads_each(find_dead);
+		if (found && waitpid(found->base.host_tid, NULL, __WALL) > 0)
+			thread_reaped(found);
+	} while (found);
+}
+
+/* The next stop (or death) of this very thread; what others report stays queued in the kernel.  A thread group that is
+ * killed from outside shows its leader's death only after all others are reaped, which nobody else does while we are
+ * here: so for a leader with siblings the tick looks after them. */
+static int wait_for(struct thread *thread, int *status)
+{
+	struct space *space = (struct space *)thread->base.space;
+	int tid = thread->base.host_tid, result;
+	bool siblings = space && tid == space->base.host_pid && space->base.nthreads + space->nparked > 1;
+	if (siblings)
+		tick_start();
+	for (;;) {
+		result = siblings ? kick_wait(tid, status, TICKED) : waitpid(tid, status, __WALL) < 0 ? -errno : tid;
+		if (result != -EINTR)
+			return result;
+		if (siblings && kick_take(TICKED))
+			reap_others(thread);
+	}
+}
+
+/* `regs`: those the routine wants; segments and bases are the guest's. */
+int inject_start(struct thread *thread, unsigned entry, struct pf_regs *regs)
+{
+	int tid = thread->base.host_tid;
+	if (thread->dead)
+		return -ESRCH;
+	regs->rip = PF_STUB_BASE + entry;
+	regs->orig_rax = (uint64_t)-1; /* whatever the thread was doing, there is no call to restart */
+	regs->cs = USER_CS;
+	regs->ss = USER_DS;
+	regs->eflags = CLEAN_EFLAGS;
+	regs->fs_base = thread->fetched.fs_base;
+	regs->gs_base = thread->fetched.gs_base;
+	regs->ds = thread->fetched.ds;
+	regs->es = thread->fetched.es;
+	regs->fs = thread->fetched.fs;
+	regs->gs = thread->fetched.gs;
+	thread->stale = true;
+	affinity_resume(thread);
+	return ptrace(PTRACE_SETREGS, tid, 0, regs) < 0 || ptrace(PTRACE_CONT, tid, 0, 0) < 0 ? -errno : 0;
+}
+
+int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs)
+{
+	int tid = thread->base.host_tid, status;
+	int failed = inject_start(thread, entry, regs);
+	while (!failed) {
+		failed = wait_for(thread, &status);
+		if (failed < 0)
+			break;
+		failed = 0;
+		if (!WIFSTOPPED(status)) {
+			thread_reaped(thread);
+			return -ESRCH;
+		}
+		if (ptrace(PTRACE_GETREGS, tid, 0, regs) < 0)
+			continue; /* being killed: the next wait tells */
+		if (!(status >> 16)) {
+			int signo = WSTOPSIG(status);
+			if (signo == SIGTRAP && regs->rip == STUB_BASE + STUB_TRAPPED)
+				return (int64_t)regs->rax;
+			if ((signo == SIGSEGV || signo == SIGBUS) && regs->rip == PF_STUB_BASE + entry)
+				return -EFAULT;
+		}
+		/* PTRACE_EVENT_STOP (an interrupt, or SIGCONT from outside) or a signal from outside: dropped. */
+		ptrace(PTRACE_CONT, tid, 0, 0);
+	}
+	return failed;
+}
+
+int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+		    uint64_t f)
+{
+	struct pf_regs regs = {
+		.rax = (uint64_t)nr, .rdi = a, .rsi = b, .rdx = c, .r10 = d, .r8 = e, .r9 = f,
+	};
+	return inject(thread, STUB_CALL, &regs);
+}

@@ -1,0 +1,33 @@
+/* The contract's table. */
+#include "ptrace.h"
+
+const struct pf_ops ptrace_ops = {
+	.abi = PF_ABI,
+	.name = "ptrace",
+	.init = op_init,
+	.shutdown = op_shutdown,
+	.wait = op_wait,
+	.resume = op_resume,
+	.interrupt = op_interrupt,
+	.kick = op_kick,
+	.space_new = op_space_new,
+	.space_fork = op_space_fork,
+	.thread_new = op_thread_new,
+	.thread_end = op_thread_end,
+	.vdso = op_vdso,
+	.read = op_read,
+	.write = op_write,
+	.readv = op_readv,
+	.writev = op_writev,
+	.cmpxchg = op_cmpxchg,
+	.map = op_map,
+	.unmap = op_unmap,
+	.protect = op_protect,
+	.remap = op_remap,
+	.advise = op_advise,
+	.sync = op_sync,
+	.get_fpu = op_get_fpu,
+	.set_fpu = op_set_fpu,
+	.fpu_size = op_fpu_size,
+	.reset_fpu = op_reset_fpu,
+};

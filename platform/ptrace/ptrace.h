@@ -1,0 +1,149 @@
+/* The ptrace back-end's own records and the verbs its files offer each other.
+ *
+ * One tracer thread, the caller of `init`, owns all that is declared here; the only thing another thread may touch is
+ * `kick`.  Every host thread of ours (the template, guest threads, parked ones, dying ones) has one `struct thread` in
+ * the table of threads.c from the moment it is created until it has been reaped.
+ */
+#ifndef PTRACE_H
+#define PTRACE_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+
+#include "platform.h"
+#include "stub.h"
+
+_Static_assert(sizeof(struct pf_regs) == sizeof(struct user_regs_struct), "PTRACE_GETREGS fills a struct pf_regs");
+_Static_assert(STUB_BASE == PF_STUB_BASE, "stub.S and the contract agree");
+
+enum thread_state {
+	THREAD_LIVE,	 /* the dispatcher holds it, or it is the template */
+	THREAD_PARKED, /* stopped, of no one: the next thread_new of its space takes it */
+	THREAD_DYING,	 /* killed, not reaped yet */
+};
+
+struct thread {
+	struct pf_context base; /* first: the dispatcher sees no more than this */
+	struct pf_regs fetched; /* the guest's registers as the kernel gave or got them last */
+	bool stale;		/* the kernel holds others than `fetched`: work was injected, or the thread is new */
+	bool dead;		/* has been reaped while the dispatcher holds it */
+	enum thread_state state;
+	int cpu;		/* affinity.c: the only CPU it may use; -1: any */
+	int debt;		/* ... events until it may be packed again */
+	bool quiet;		/* ... no event since the last tick */
+	struct thread *next; /* in space.parked, or in the queue of PF_GONE events */
+};
+
+struct space {
+	struct pf_space base;
+	struct thread *parked;
+	int nparked;
+};
+
+/* threads.c: tid -> thread */
+int threads_add(struct thread *thread);
+void threads_remove(struct thread *thread);
+struct thread *threads_find(int tid);
+void threads_each(void (*visit)(struct thread *thread));
+int threads_count(void);
+
+/* life.c: create, park, kill, reap */
+struct thread *thread_adopt(int tid, struct space *space);
+void thread_reaped(struct thread *thread); /* waitpid has reported its death */
+void kill_all(void);
+int op_space_new(struct pf_context **ctx);
+int op_space_fork(struct pf_context *ctx, struct pf_context **child);
+int op_thread_new(struct pf_context *ctx, struct pf_context **thread);
+void op_thread_end(struct pf_context *ctx);
+
+/* template.c, vdso.c, filter.c: the first stub */
+extern struct thread *template;
+int op_init(int stub_fd);
+void op_shutdown(void);
+void op_vdso(uint64_t *vvar_start, uint64_t *vdso_start, uint64_t *vdso_end);
+void vdso_locate(void);
+int vdso_settle(struct thread *thread, uint64_t sysinfo_ehdr);
+int filter_install(struct thread *thread);
+
+/* inject.c: host calls made by a stopped thread.  Results as the kernel returns them; -ESRCH when it died. */
+int inject_start(struct thread *thread, unsigned entry, struct pf_regs *regs); /* and don't wait for the end */
+int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs);
+int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+		    uint64_t f);
+
+/* channel.c: descriptors on their way to a stub */
+int channel_open(int *stub_end);
+void channel_close(void);
+int channel_send(int fd);
+void channel_drain(void);
+
+/* wait.c: the loop */
+extern int live_contexts; /* held by the dispatcher */
+extern int running_contexts;
+int op_wait(struct pf_event *event, bool block);
+int op_resume(struct pf_context *ctx);
+int op_interrupt(struct pf_context *ctx);
+void report_gone(struct thread *thread); /* have `wait` report PF_GONE for it */
+
+/* event.c: a stop of a thread -> an event; false: none, it is gone */
+bool event_of_stop(struct thread *thread, int status, struct pf_event *event);
+
+/* kick.c: a wait that can be called off */
+enum { KICKED = 1, TICKED = 2 };
+int kick_init(void);
+void kick_shutdown(void);
+/* wait4(tid, __WALL); -EINTR when one of `flags` is or becomes set, or when any signal handler ran. */
+int kick_wait(int tid, int *status, int flags);
+bool kick_take(int flag); /* test and clear */
+bool tick_start(void);	  /* have TICKED set every TICK_NS from now on; false: it was so before */
+void tick_stop(void);
+void op_kick(void);
+#define TICK_NS 4000000L
+
+/* affinity.c: which CPU */
+int affinity_init(void);
+void affinity_resume(struct thread *thread);
+void affinity_tick(void);
+void affinity_rest(void);
+
+/* memory.c */
+ssize_t op_read(struct pf_space *space, uint64_t addr, void *buf, size_t len);
+ssize_t op_write(struct pf_space *space, uint64_t addr, const void *buf, size_t len);
+ssize_t op_readv(struct pf_space *space, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
+ssize_t op_writev(struct pf_space *space, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len);
+int op_cmpxchg(struct pf_context *ctx, uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *seen);
+bool guest_range(uint64_t addr, uint64_t len);
+
+/* mapping.c */
+int op_map(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flags, int fd, off_t offset);
+int op_unmap(struct pf_context *ctx, uint64_t addr, size_t len);
+int op_protect(struct pf_context *ctx, uint64_t addr, size_t len, int prot);
+int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_len, int flags, uint64_t target);
+int op_advise(struct pf_context *ctx, uint64_t addr, size_t len, int advice);
+int op_sync(struct pf_context *ctx, uint64_t addr, size_t len, int flags);
+
+/* fpu.c */
+int fpu_init(struct thread *thread);
+int fpu_copy(struct thread *to, struct thread *from);
+ssize_t op_get_fpu(struct pf_context *ctx, void *buf, size_t size);
+int op_set_fpu(struct pf_context *ctx, const void *buf, size_t size);
+size_t op_fpu_size(void);
+int op_reset_fpu(struct pf_context *ctx);
+
+/* ops.c */
+extern const struct pf_ops ptrace_ops;
+
+/* probe.c: can it work here? 0, or the errno of what failed with *step naming it */
+int ptrace_probe(const char **step);
+
+static inline struct thread *thread_of(struct pf_context *ctx)
+{
+	return (struct thread *)ctx;
+}
+
+#endif

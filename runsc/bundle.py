@@ -1,0 +1,118 @@
+"""From an OCI bundle (a directory with config.json) to the description of a sandbox."""
+
+from __future__ import annotations
+
+import os
+
+from runsc import capabilities, spec
+from runsc.description import FILE_SYSTEMS, Description, check_exists
+from runsc.errors import RuntimeFailure
+from sentry.config import Config
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runsc.log import RuntimeLog
+
+# RLIMIT_* numbers (asm-generic/resource.h).
+RLIMITS = (
+    "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING",
+    "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+)  # fmt: skip
+
+SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
+
+
+def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
+    """The sandbox that a bundle describes.  Raises RuntimeFailure, which names the field that is wrong."""
+    bundle = os.path.abspath(directory)
+    document = spec.load(directory)
+    if any(document.get("hooks", {}).values()):
+        raise RuntimeFailure("config.json: hooks: not available in this version")
+    for field in ("seccomp", "resources", "maskedPaths", "readonlyPaths"):
+        if document.get("linux", {}).get(field):
+            log.warning(f"config.json: linux.{field}: ignored")
+
+    root = os.path.join(bundle, document["root"]["path"])
+    check_exists(root, "config.json: root.path", directory=True)
+    description = Description(_process(document["process"]), root)
+    config = description.config
+    config.root_readonly = bool(document["root"].get("readonly"))
+    config.overlay = overlay
+    for field in ("hostname", "domainname"):
+        if document.get(field):
+            setattr(config, field, os.fsencode(document[field]))
+    for index, mount in enumerate(document.get("mounts") or []):
+        _mount(description, bundle, mount, f"config.json: mounts[{index}]")
+    return description
+
+
+def _process(process: dict[str, Any]) -> Config:
+    where = "config.json: process"
+    if not process["args"]:
+        raise RuntimeFailure(f"{where}.args: empty")
+    if not process["cwd"].startswith("/"):
+        raise RuntimeFailure(f"{where}.cwd: expected an absolute path, got '{process['cwd']}'")
+    strings = process["args"] + (process.get("env") or []) + [process["cwd"]]
+    if any("\0" in text for text in strings):
+        raise RuntimeFailure(f"{where}: a string contains a NUL character")
+    config = Config(_bytes(process["args"]), _bytes(process.get("env") or []), os.fsencode(process["cwd"]))
+    user = process.get("user") or {}
+    config.uid = user.get("uid") or 0
+    config.gid = user.get("gid") or 0
+    config.groups = user.get("additionalGids") or []
+    if user.get("umask") is not None:
+        config.umask = user["umask"] & 0o777
+    config.no_new_privs = bool(process.get("noNewPrivileges"))
+    config.terminal = bool(process.get("terminal"))
+    size = process.get("consoleSize")
+    if size:
+        config.console_size = (size["width"], size["height"])
+    config.capabilities = _capabilities(process.get("capabilities") or {}, f"{where}.capabilities")
+    for index, limit in enumerate(process.get("rlimits") or []):
+        config.rlimits.append(_rlimit(limit, f"{where}.rlimits[{index}]"))
+    return config
+
+
+def _capabilities(sets: dict[str, list[str]], where: str) -> tuple[int, int, int, int, int]:
+    masks = []
+    for name in SETS:
+        try:
+            masks.append(capabilities.mask(sets.get(name) or []))
+        except KeyError as error:
+            raise RuntimeFailure(f"{where}.{name}: no such capability: '{error.args[0]}'") from None
+    bounding, effective, inheritable, permitted, ambient = masks
+    return bounding, effective, inheritable, permitted, ambient
+
+
+def _rlimit(limit: dict[str, Any], where: str) -> tuple[int, int, int]:
+    name = limit["type"].removeprefix("RLIMIT_")
+    if name not in RLIMITS or not limit["type"].startswith("RLIMIT_"):
+        raise RuntimeFailure(f"{where}.type: no such resource limit: '{limit['type']}'")
+    if limit["soft"] > limit["hard"]:
+        raise RuntimeFailure(f"{where}: the soft limit exceeds the hard one")
+    return RLIMITS.index(name), limit["soft"], limit["hard"]
+
+
+def _mount(description: Description, bundle: str, mount: dict[str, Any], where: str) -> None:
+    dest = mount["destination"]
+    if not dest.startswith("/"):
+        raise RuntimeFailure(f"{where}.destination: expected an absolute path, got '{dest}'")
+    options = mount.get("options") or []
+    kind = mount.get("type") or ("bind" if mount.get("source") else "")
+    if kind == "bind" or "bind" in options or "rbind" in options:
+        if not mount.get("source"):
+            raise RuntimeFailure(f"{where}.source: missing")
+        source = os.path.join(bundle, mount["source"])
+        description.bind(dest, source, "ro" in options, f"{where}.source")
+    elif kind not in FILE_SYSTEMS:
+        raise RuntimeFailure(f"{where}.type: no such file system here: '{kind}'")
+    elif kind == "tmpfs" and os.path.normpath(dest) == "/dev":  # with the default devices in it
+        description.mount(dest, "devtmpfs", *options)
+    else:
+        description.mount(dest, FILE_SYSTEMS[kind], *options)
+
+
+def _bytes(strings: list[str]) -> list[bytes]:
+    return [os.fsencode(text) for text in strings]

@@ -1,0 +1,18 @@
+"""Scheduling policies and structures (sched(7), sched_setattr(2))."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+SCHED_OTHER = 0
+SCHED_FIFO = 1
+SCHED_RR = 2
+SCHED_BATCH = 3
+SCHED_IDLE = 5
+SCHED_DEADLINE = 6
+SCHED_RESET_ON_FORK = 0x40000000
+
+SCHED_PARAM = Struct("<i")
+# size, policy, flags, nice, priority, runtime, deadline, period, util_min, util_max
+SCHED_ATTR = Struct("<IIQiIQQQII")
+SCHED_ATTR_SIZE_VER0 = 48

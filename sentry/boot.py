@@ -1,0 +1,67 @@
+"""From a Config to a running kernel, in the three steps between which the sandbox process seals itself.
+
+    prepare   everything is imported, the platform's first stub exists, the root is mounted
+    watch     the helper thread starts: after the privileges are gone, before the seccomp filter
+    run       the first program is loaded and the loop runs until init is dead
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from sentry import _core
+from sentry.errors import Errno, StartError
+from sentry.kernel.exec import start_init
+from sentry.kernel.kernel import Kernel
+from sentry.kernel.log import Log
+from sentry.kernel.reactor import Reactor
+from sentry.platform.base import load
+from sentry.vfs.setup import build_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.config import Config
+
+
+def prepare(config: Config) -> Kernel:
+    """The kernel of `config`, ready to be sealed; StartError when the platform can't work here."""
+    try:
+        machine = load(config.platform)
+        machine.init(config.stub_fd)
+    except Errno as error:
+        raise StartError(f"platform {config.platform}: {os.strerror(error.code)}") from error
+    reactor = Reactor(_core.timer_create(), _core.timer_arm)
+    log = Log(config.log_fd, config.log_json, "debug" if config.debug else "warning")
+    kernel = Kernel(machine, reactor, log, config)
+    machine.kernel = kernel
+    machine.hot = config.hot
+    if config.strace:
+        from sentry.strace import Strace
+
+        kernel.strace = Strace(config.strace_fd)
+        machine.hot = False  # every call is to be seen
+    kernel.preload()
+    kernel.mounts = build_root(kernel, config)
+    return kernel
+
+
+def watch(kernel: Kernel) -> None:
+    """Start waiting for the host's descriptors."""
+    kernel.machine.watch(kernel.reactor.epoll_fd)
+
+
+def run(kernel: Kernel) -> int:
+    """Load the first program and run to its end; its exit status (128 + signal when killed).
+
+    Raises StartError when the program can't be started.
+    """
+    # What exists now stays for good: keep the collector's eyes off it, and its pages shared with the parent.
+    gc.freeze()
+    start_init(kernel, kernel.config)
+    try:
+        kernel.machine.run()
+    finally:
+        kernel.machine.shutdown()
+    status = kernel.exit_status
+    return 128 + (status & 0x7F) if status & 0x7F else status >> 8

@@ -1,0 +1,117 @@
+/* The host's file calls that Python lacks. */
+#include "core.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+static int open_beneath(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
+	long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static PyObject *host_open(PyObject *module, PyObject *args)
+{
+	(void)module;
+	int dirfd;
+	const char *path;
+	unsigned long long flags, mode = 0, resolve = 0;
+	if (!PyArg_ParseTuple(args, "iyK|KK", &dirfd, &path, &flags, &mode, &resolve))
+		return NULL;
+	if (!(flags & (O_CREAT | O_TMPFILE)))
+		mode = 0; /* openat2 refuses a mode that means nothing */
+	int fd = open_beneath(dirfd, path, flags, mode, resolve);
+	return fd < 0 ? raise_errno(-fd) : PyLong_FromLong(fd);
+}
+
+static long long nanoseconds(struct timespec at)
+{
+	return at.tv_sec * 1000000000LL + at.tv_nsec;
+}
+
+static PyObject *host_stat(PyObject *module, PyObject *args)
+{
+	(void)module;
+	int dirfd;
+	const char *path;
+	struct stat st;
+	if (!PyArg_ParseTuple(args, "iy", &dirfd, &path))
+		return NULL;
+	int fd = dirfd;
+	if (*path) {
+		fd = open_beneath(dirfd, path, O_PATH | O_NOFOLLOW, 0,
+				  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+		if (fd < 0)
+			return raise_errno(-fd);
+	}
+	int result = fstat(fd, &st) < 0 ? errno : 0;
+	if (fd != dirfd)
+		close(fd);
+	if (result)
+		return raise_errno(result);
+	return Py_BuildValue("IKKKIIKLLLLlL", st.st_mode, (unsigned long long)st.st_ino, (unsigned long long)st.st_dev,
+			     (unsigned long long)st.st_nlink, st.st_uid, st.st_gid, (unsigned long long)st.st_rdev,
+			     (long long)st.st_size, nanoseconds(st.st_atim), nanoseconds(st.st_mtim),
+			     nanoseconds(st.st_ctim), (long)st.st_blksize, (long long)st.st_blocks);
+}
+
+static PyObject *clock_ns(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return PyLong_FromLongLong(nanoseconds(now));
+}
+
+static PyObject *monotonic(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static PyObject *realtime(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	return clock_ns(CLOCK_REALTIME);
+}
+
+static PyObject *timer_create_fd(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return fd < 0 ? raise_errno(errno) : PyLong_FromLong(fd);
+}
+
+static PyObject *timer_arm(PyObject *module, PyObject *args)
+{
+	(void)module;
+	int fd;
+	long long when;
+	if (!PyArg_ParseTuple(args, "iL", &fd, &when))
+		return NULL;
+	if (when < 1)
+		when = 1; /* zero would disarm */
+	struct itimerspec at = {.it_value = {.tv_sec = when / 1000000000LL, .tv_nsec = when % 1000000000LL}};
+	if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+		return raise_errno(errno);
+	Py_RETURN_NONE;
+}
+
+PyMethodDef host_methods[] = {
+	{"host_open", host_open, METH_VARARGS, NULL},
+	{"host_stat", host_stat, METH_VARARGS, NULL},
+	{"monotonic", monotonic, METH_NOARGS, NULL},
+	{"realtime", realtime, METH_NOARGS, NULL},
+	{"timer_create", timer_create_fd, METH_NOARGS, NULL},
+	{"timer_arm", timer_arm, METH_VARARGS, NULL},
+	{0},
+};

@@ -1,0 +1,155 @@
+/* C answers that need no file: identity, clocks, yield, the signal mask, a futex wake that finds no waiter. */
+#include "core.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+
+unsigned futex_waiters[1024];
+
+#define SIG_UNBLOCKABLE ((1ULL << (9 - 1)) | (1ULL << (19 - 1))) /* SIGKILL, SIGSTOP */
+
+static Group *group_of(Task *task)
+{
+	return (Group *)task->group; /* checked by Machine.attach */
+}
+
+static int64_t hot_getpid(Task *task, struct pf_regs *regs)
+{
+	(void)regs;
+	return group_of(task)->tgid;
+}
+
+static int64_t hot_gettid(Task *task, struct pf_regs *regs)
+{
+	(void)regs;
+	return task->tid;
+}
+
+static int64_t hot_getppid(Task *task, struct pf_regs *regs)
+{
+	(void)regs;
+	PyObject *parent = group_of(task)->parent;
+	if (!parent || parent == Py_None)
+		return 0;
+	return PyObject_TypeCheck(parent, &GroupType) ? ((Group *)parent)->tgid : HOT_MISS;
+}
+
+static Creds *creds_of(Task *task)
+{
+	return task->creds && PyObject_TypeCheck(task->creds, &CredsType) ? (Creds *)task->creds : NULL;
+}
+
+#define HOT_CRED(name, field)                                    \
+	static int64_t name(Task *task, struct pf_regs *regs)    \
+	{                                                        \
+		(void)regs;                                      \
+		Creds *creds = creds_of(task);                   \
+		return creds ? (int64_t)creds->field : HOT_MISS; \
+	}
+HOT_CRED(hot_getuid, uid)
+HOT_CRED(hot_geteuid, euid)
+HOT_CRED(hot_getgid, gid)
+HOT_CRED(hot_getegid, egid)
+
+static int64_t hot_sched_yield(Task *task, struct pf_regs *regs)
+{
+	(void)task;
+	(void)regs;
+	return 0;
+}
+
+static int64_t hot_clock_gettime(Task *task, struct pf_regs *regs)
+{
+	struct timespec now;
+	switch ((int)regs->rdi) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+		break;
+	default:
+		return HOT_MISS;
+	}
+	clock_gettime((clockid_t)(int)regs->rdi, &now);
+	return task_write(task, regs->rsi, &now, sizeof now) == sizeof now ? 0 : -EFAULT;
+}
+
+static int64_t hot_gettimeofday(Task *task, struct pf_regs *regs)
+{
+	struct timeval now;
+	if (regs->rsi)
+		return HOT_MISS;
+	gettimeofday(&now, NULL);
+	if (regs->rdi && task_write(task, regs->rdi, &now, sizeof now) != sizeof now)
+		return -EFAULT;
+	return 0;
+}
+
+static int64_t hot_time(Task *task, struct pf_regs *regs)
+{
+	time_t now = time(NULL);
+	if (regs->rdi && task_write(task, regs->rdi, &now, sizeof now) != sizeof now)
+		return -EFAULT;
+	return now;
+}
+
+static int64_t hot_rt_sigprocmask(Task *task, struct pf_regs *regs)
+{
+	uint64_t old = task->sigmask, set = 0;
+	if (regs->r10 != sizeof set)
+		return -EINVAL;
+	if (regs->rsi) {
+		if (task_read(task, regs->rsi, &set, sizeof set) != sizeof set)
+			return -EFAULT;
+		set &= ~SIG_UNBLOCKABLE;
+		switch ((int)regs->rdi) {
+		case 0: /* SIG_BLOCK */
+			set |= old;
+			break;
+		case 1: /* SIG_UNBLOCK */
+			set = old & ~set;
+			break;
+		case 2: /* SIG_SETMASK */
+			break;
+		default:
+			return -EINVAL;
+		}
+		task->sigmask = set;
+	}
+	if (regs->rdx && task_write(task, regs->rdx, &old, sizeof old) != sizeof old)
+		return -EFAULT;
+	return 0;
+}
+
+static int64_t hot_futex(Task *task, struct pf_regs *regs)
+{
+	(void)task;
+	int operation = (int)regs->rsi & ~FUTEX_CLOCK_REALTIME;
+	if (operation != (FUTEX_WAKE | FUTEX_PRIVATE_FLAG) || regs->rsi & FUTEX_CLOCK_REALTIME)
+		return HOT_MISS;
+	if (regs->rdi & 3 || regs->rdi >= PF_GUEST_END)
+		return HOT_MISS;
+	return futex_waiters[(regs->rdi & 0xfff) >> 2] ? HOT_MISS : 0;
+}
+
+void hot_ids_init(void)
+{
+	hot_calls[SYS_getpid] = hot_getpid;
+	hot_calls[SYS_gettid] = hot_gettid;
+	hot_calls[SYS_getppid] = hot_getppid;
+	hot_calls[SYS_getuid] = hot_getuid;
+	hot_calls[SYS_geteuid] = hot_geteuid;
+	hot_calls[SYS_getgid] = hot_getgid;
+	hot_calls[SYS_getegid] = hot_getegid;
+	hot_calls[SYS_sched_yield] = hot_sched_yield;
+	hot_calls[SYS_clock_gettime] = hot_clock_gettime;
+	hot_calls[SYS_gettimeofday] = hot_gettimeofday;
+	hot_calls[SYS_time] = hot_time;
+	hot_calls[SYS_rt_sigprocmask] = hot_rt_sigprocmask;
+	hot_calls[SYS_futex] = hot_futex;
+}

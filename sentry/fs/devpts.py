@@ -1,0 +1,189 @@
+"""devpts: the slaves of pseudoterminals by number, and ptmx, which makes new pairs (pts(4)).
+
+Each mount is an instance of its own, numbered from 0.
+"""
+
+from __future__ import annotations
+
+from errno import EINVAL, ENOENT, ENOSPC, ENXIO, EPERM
+
+from sentry.abi.stat import DT_CHR, S_IFCHR, S_IFDIR, makedev
+from sentry.errors import Errno
+from sentry.tty.pty import Pty
+from sentry.tty.pty_files import MasterFile, open_slave
+from sentry.vfs.inode import Inode
+from sentry.vfs.mount import FileSystem
+from sentry.vfs.path import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.kernel import Kernel
+    from sentry.kernel.task import Task
+    from sentry.tty.terminal import Terminal
+    from sentry.vfs.file import File
+
+DEVPTS_MAGIC = 0x1CD1
+PTYS_MAX = 4096  # /proc/sys/kernel/pty/max
+PTMX_RDEV = makedev(5, 2)
+_ROOT_INO, _PTMX_INO, _FIRST_INO = 1, 2, 3
+
+
+class DevPts(FileSystem):
+    """One instance; `terminals` are the pairs whose master is open, by index."""
+
+    volatile = True
+
+    def __init__(self, mode: int = 0o600, ptmx_mode: int = 0, uid: int | None = None, gid: int | None = None) -> None:
+        """The modes and ids (None: the opener's) are the mount options of the same names."""
+        super().__init__(b"devpts", DEVPTS_MAGIC)
+        self.mode = mode
+        self.ptmx_mode = ptmx_mode
+        self.uid = uid
+        self.gid = gid
+        self.terminals: dict[int, Terminal] = {}
+        self.slaves: dict[int, SlaveInode] = {}
+        self.ptmx = PtmxInode(self, S_IFCHR | ptmx_mode, 0, 0, _PTMX_INO)
+        self.ptmx.rdev = PTMX_RDEV
+        self.set_root(PtsDirectory(self, S_IFDIR | 0o755, 0, 0, _ROOT_INO))
+
+    def options(self) -> bytes:
+        text = b"".join(b",%s=%d" % (n, v) for n, v in ((b"uid", self.uid), (b"gid", self.gid)) if v is not None)
+        return text + b",mode=%03o,ptmxmode=%03o" % (self.mode, self.ptmx_mode)
+
+    def add(self, terminal: Terminal, index: int, uid: int, gid: int) -> SlaveInode:
+        """Give a terminal the name /dev/pts/`index`; its files belong to the opener unless options say otherwise."""
+        inode = SlaveInode(
+            self,
+            S_IFCHR | self.mode,
+            uid if self.uid is None else self.uid,
+            gid if self.gid is None else self.gid,
+            _FIRST_INO + index,
+        )
+        inode.terminal = terminal
+        inode.rdev = terminal.number
+        self.terminals[index] = terminal
+        self.slaves[index] = inode
+        return inode
+
+    def remove(self, index: int) -> None:
+        self.terminals.pop(index, None)
+        self.slaves.pop(index, None)
+
+    def free_index(self) -> int:
+        """The lowest number without a terminal; ENOSPC."""
+        for index in range(PTYS_MAX):
+            if index not in self.terminals:
+                return index
+        raise Errno(ENOSPC)
+
+
+class _PtsInode(Inode):
+    __slots__ = ()
+
+    fs: DevPts
+
+    def setattr(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        atime: int | None = None,
+        mtime: int | None = None,
+    ) -> None:
+        self.set_fields(mode, uid, gid, atime, mtime)
+
+
+class PtsDirectory(_PtsInode):
+    """The root: ptmx and the slaves."""
+
+    __slots__ = ()
+
+    def lookup(self, name: bytes) -> Inode:
+        if name == b"ptmx":
+            return self.fs.ptmx
+        if name.isdigit() and (name == b"0" or name[:1] != b"0") and len(name) < 10:
+            inode = self.fs.slaves.get(int(name))
+            if inode is not None:
+                return inode
+        raise Errno(ENOENT)
+
+    def entries(self) -> list[tuple[bytes, int, int]]:
+        slaves = [(b"%d" % index, inode.ino, DT_CHR) for index, inode in sorted(self.fs.slaves.items())]
+        return [*slaves, (b"ptmx", _PTMX_INO, DT_CHR)]
+
+    def unlink(self, name: bytes) -> None:
+        raise Errno(EPERM)
+
+
+class PtmxInode(_PtsInode):
+    """Each open makes a pair (ptmx(4))."""
+
+    __slots__ = ()
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        return open_master(task, self, path, flags)
+
+
+class SlaveInode(_PtsInode):
+    __slots__ = ("terminal",)
+
+    terminal: Terminal
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        return self.terminal.open(task, self, path, flags)
+
+
+def find_devpts(task: Task, path: Path) -> DevPts | None:
+    """The instance that a node at `path` stands for: its own, the one on "pts" beside it, or the first there is."""
+    fs = path.mount.fs
+    if isinstance(fs, DevPts):
+        return fs
+    directory = path.dentry.parent
+    pts = directory.children.get(b"pts") if directory is not None and directory.children else None
+    if pts is not None:
+        fs = task.fs.namespace.top(Path(path.mount, pts)).mount.fs
+        if isinstance(fs, DevPts):
+            return fs
+    for mount in task.fs.namespace.mounts:
+        if isinstance(mount.fs, DevPts):
+            return mount.fs
+    return None
+
+
+def place(task: Task, fs: DevPts, index: int) -> Path | None:
+    """Where the slave is seen now; None when its file system is not mounted."""
+    inode = fs.slaves.get(index)
+    assert fs.root.children is not None
+    for mount in task.fs.namespace.mounts:
+        if mount.fs is fs and inode is not None:
+            name = b"%d" % index
+            known = fs.root.children.get(name)
+            return Path(mount, known if known is not None and known.inode is inode else fs.root.attach(name, inode))
+    return None
+
+
+def open_master(task: Task, inode: Inode, path: Path, flags: int) -> File:
+    """Make a new pair and open its master; ENXIO where no devpts is mounted, ENOSPC."""
+    fs = find_devpts(task, path)
+    if fs is None:
+        raise Errno(ENXIO)
+    index = fs.free_index()
+    pty = Pty(index, open_slave)
+    fs.add(pty, index, task.creds.fsuid, task.creds.fsgid)
+    kept = fs
+    return MasterFile(flags, path, inode, pty, lambda asker: place(asker, kept, index), lambda: kept.remove(index))
+
+
+def mount(kernel: Kernel, options: list[str]) -> FileSystem:
+    """A devpts by its mount options (mode, ptmxmode, uid, gid; others are passed over); EINVAL."""
+    values: dict[str, int | None] = {"mode": 0o600, "ptmxmode": 0, "uid": None, "gid": None}
+    for option in options:
+        name, _, text = option.partition("=")
+        if name in values:
+            try:
+                values[name] = int(text, 8 if "mode" in name else 10)
+            except ValueError:
+                raise Errno(EINVAL) from None
+    return DevPts((values["mode"] or 0) & 0o777, (values["ptmxmode"] or 0) & 0o777, values["uid"], values["gid"])

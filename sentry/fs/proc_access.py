@@ -1,0 +1,43 @@
+"""Who may look into another process (ptrace(2), "Ptrace access mode checking", PTRACE_MODE_READ_FSCREDS)."""
+
+from __future__ import annotations
+
+from errno import EACCES, ESRCH
+
+from sentry.abi.capability import CAP_SYS_PTRACE
+from sentry.errors import Errno
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+
+
+def may_inspect(reader: Task, target: Task) -> bool:
+    """Whether `reader` may read the private parts of `target`: its memory map, environment, descriptors..."""
+    if reader.group is target.group:
+        return True
+    mine, theirs = reader.creds, target.creds
+    if mine.has_cap(CAP_SYS_PTRACE):
+        return True
+    same_user = mine.fsuid == theirs.uid == theirs.euid == theirs.suid
+    same_group = mine.fsgid == theirs.gid == theirs.egid == theirs.sgid
+    return same_user and same_group and target.group.dumpable == 1 and not theirs.permitted & ~mine.effective
+
+
+def check_inspect(reader: Task, target: Task) -> None:
+    """EACCES unless `may_inspect`."""
+    if not may_inspect(reader, target):
+        raise Errno(EACCES)
+
+
+def check_alive(target: Task) -> None:
+    """ESRCH once the task has been reaped."""
+    if target.kernel.tasks.get(target.tid) is not target:
+        raise Errno(ESRCH)
+
+
+def owner(target: Task) -> tuple[int, int]:
+    """Whom the files of /proc/PID belong to: the process's effective ids, root when it isn't dumpable."""
+    if target.group.dumpable != 1:
+        return 0, 0
+    return target.creds.euid, target.creds.egid

@@ -1,0 +1,260 @@
+"""The files of /proc/PID and /proc/PID/task/TID: the table, and the inodes made from it.
+
+A line says name, mode, how the text is made, and whether the reader must pass the ptrace access check.
+"""
+
+from __future__ import annotations
+
+from errno import EACCES, EINVAL, EIO, EPERM, ESRCH
+
+from sentry.abi.capability import CAP_SYS_RESOURCE
+from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
+from sentry.errors import Errno
+from sentry.fs import proc_maps, proc_mounts, proc_net, proc_task
+from sentry.fs.proc_access import check_alive, check_inspect, owner
+from sentry.fs.pseudo import PseudoInode, TextInode, parse_int
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentry.kernel.task import Task
+    from sentry.vfs.file import File
+    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.path import Path
+
+    Show = Callable[[Task, Task], bytes]  # (about whom, who reads)
+    Store = Callable[[Task, Task, bytes], None]
+
+COMM_MAX = 15
+OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX = -1000, 1000
+
+
+class Entry:
+    """One name; `number` is its place in the task's inode numbers."""
+
+    __slots__ = ("dtype", "follow", "inspect", "mode", "name", "names", "number", "show", "store")
+
+    _last = 0
+
+    def __init__(
+        self, name: bytes, mode: int, show: Show | None = None, store: Store | None = None, inspect: bool = False,
+        follow: Callable[[Task, Task], Path | bytes] | None = None, names: list[Entry] | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.mode = mode & 0o7777
+        self.dtype = (mode & S_IFMT or S_IFREG) >> 12
+        self.show = show
+        self.store = store
+        self.inspect = inspect
+        self.follow = follow
+        self.names = names
+        Entry._last += 1
+        self.number = Entry._last
+
+
+class TaskText(TextInode):
+    """A generated text about a task."""
+
+    __slots__ = ("inspect", "task")
+
+    def __init__(self, fs: FileSystem, task: Task, entry: Entry, ino: int) -> None:
+        show, store = entry.show, entry.store
+        assert show is not None
+
+        def read(reader: Task) -> bytes:
+            check_alive(task)
+            return show(task, reader)
+
+        def write(writer: Task, data: bytes) -> None:
+            check_alive(task)
+            assert store is not None
+            store(task, writer, data)
+
+        uid, gid = owner(task)
+        super().__init__(fs, read, write if store is not None else None, entry.mode, ino, uid, gid)
+        self.task = task
+        self.inspect = entry.inspect
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        check_alive(self.task)
+        if self.inspect:
+            check_inspect(task, self.task)
+        return super().open(task, path, flags)
+
+
+class TaskLink(PseudoInode):
+    """A magic link: it leads to a file itself, whatever its name is now (proc(5))."""
+
+    __slots__ = ("_follow", "task")
+
+    def __init__(self, fs: FileSystem, task: Task, entry: Entry, ino: int) -> None:
+        super().__init__(fs, S_IFLNK | 0o777, ino=ino)
+        assert entry.follow is not None
+        self._follow = entry.follow
+        self.task = task
+
+    def follow(self, task: Task) -> Path | bytes:
+        check_alive(self.task)
+        check_inspect(task, self.task)
+        return self._follow(self.task, task)
+
+
+# Links
+
+
+def _exe(target: Task, reader: Task) -> Path:
+    mm = target.mm
+    exe = mm.exe if mm is not None else None
+    if exe is None:
+        raise Errno(ESRCH)
+    return exe
+
+
+def _cwd(target: Task, reader: Task) -> Path:
+    if target.files is None:
+        raise Errno(ESRCH)
+    return target.fs.cwd
+
+
+def _root(target: Task, reader: Task) -> Path:
+    if target.files is None:
+        raise Errno(ESRCH)
+    return target.fs.root
+
+
+def _namespace(kind: bytes, number: int) -> Entry:
+    # There is one of each in a sandbox; the numbers are those of Linux's initial namespaces.
+    text = b"%s:[%d]" % (kind.removesuffix(b"_for_children"), number)
+    return Entry(kind, S_IFLNK | 0o777, follow=lambda target, reader: text)
+
+
+# Settings
+
+
+def _set_comm(target: Task, writer: Task, data: bytes) -> None:
+    if writer.group is not target.group:
+        raise Errno(EINVAL)
+    target.comm = data.split(b"\0")[0].rstrip(b"\n")[:COMM_MAX]
+
+
+def _set_oom_score_adj(target: Task, writer: Task, data: bytes) -> None:
+    value = parse_int(data, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX)
+    if value < target.group.oom_score_adj and not writer.creds.has_cap(CAP_SYS_RESOURCE):
+        raise Errno(EACCES)
+    target.group.oom_score_adj = value
+
+
+def _set_oom_adj(target: Task, writer: Task, data: bytes) -> None:
+    value = parse_int(data, -17, 15)
+    scaled = OOM_SCORE_ADJ_MAX if value == 15 else value * OOM_SCORE_ADJ_MAX // 17
+    _set_oom_score_adj(target, writer, b"%d" % scaled)
+
+
+def _refuse(target: Task, writer: Task, data: bytes) -> None:
+    """A setting that is fixed in a sandbox: user namespace maps, security labels."""
+    raise Errno(EPERM)
+
+
+def _set_timer_slack(target: Task, writer: Task, data: bytes) -> None:
+    target.timer_slack = parse_int(data, 0, 2**63) or 50_000
+
+
+def _ignore_clear(target: Task, writer: Task, data: bytes) -> None:
+    """clear_refs: the host keeps the referenced bits; a wrong value is still an error."""
+    parse_int(data, 1, 5)
+
+
+def _no_memory_file(target: Task, reader: Task) -> bytes:
+    raise Errno(EIO)
+
+
+_DIRECTORY = S_IFDIR | 0o555
+
+_COMMON = [
+    Entry(b"fd", S_IFDIR | 0o500),
+    Entry(b"fdinfo", S_IFDIR | 0o555),
+    Entry(
+        b"ns",
+        S_IFDIR | 0o511,
+        names=[
+            _namespace(b"cgroup", 4026531835),
+            _namespace(b"ipc", 4026531839),
+            _namespace(b"mnt", 4026531841),
+            _namespace(b"net", 4026531840),
+            _namespace(b"pid", 4026531836),
+            _namespace(b"pid_for_children", 4026531836),
+            _namespace(b"time", 4026531834),
+            _namespace(b"time_for_children", 4026531834),
+            _namespace(b"user", 4026531837),
+            _namespace(b"uts", 4026531838),
+        ],
+    ),
+    Entry(
+        b"net",
+        _DIRECTORY,
+        names=[Entry(name, 0o444, lambda target, reader, text=text: text) for name, text in proc_net.TABLES.items()],
+    ),
+    Entry(
+        b"attr",
+        _DIRECTORY,
+        names=[
+            Entry(name, 0o666, proc_task.no_label, _refuse)
+            for name in (b"current", b"prev", b"exec", b"fscreate", b"keycreate", b"sockcreate")
+        ],
+    ),
+    Entry(b"environ", 0o400, proc_task.environ, inspect=True),
+    Entry(b"auxv", 0o400, proc_task.auxv, inspect=True),
+    Entry(b"personality", 0o400, proc_task.personality, inspect=True),
+    Entry(b"limits", 0o444, proc_task.limits),
+    Entry(b"sched", 0o644, proc_task.sched, _refuse),
+    Entry(b"comm", 0o644, proc_task.comm, _set_comm),
+    Entry(b"syscall", 0o400, proc_task.syscall, inspect=True),
+    Entry(b"cmdline", 0o444, proc_task.cmdline),
+    Entry(b"maps", 0o444, proc_maps.maps, inspect=True),
+    Entry(b"smaps", 0o444, proc_maps.smaps, inspect=True),
+    Entry(b"smaps_rollup", 0o444, proc_maps.smaps_rollup, inspect=True),
+    Entry(b"numa_maps", 0o444, proc_maps.numa_maps, inspect=True),
+    Entry(b"statm", 0o444, proc_maps.statm),
+    Entry(b"cwd", S_IFLNK, follow=_cwd),
+    Entry(b"root", S_IFLNK, follow=_root),
+    Entry(b"exe", S_IFLNK, follow=_exe),
+    Entry(b"mounts", 0o444, proc_mounts.mounts),
+    Entry(b"mountinfo", 0o444, proc_mounts.mountinfo),
+    Entry(b"clear_refs", 0o200, _no_memory_file, _ignore_clear),
+    Entry(b"wchan", 0o444, proc_task.wchan),
+    Entry(b"stack", 0o400, proc_task.stack, inspect=True),
+    Entry(b"schedstat", 0o444, proc_task.schedstat),
+    Entry(b"cpuset", 0o444, proc_task.cpuset),
+    Entry(b"cgroup", 0o444, proc_task.cgroup),
+    Entry(b"oom_score", 0o444, proc_task.oom_score),
+    Entry(b"oom_adj", 0o644, proc_task.oom_adj, _set_oom_adj),
+    Entry(b"oom_score_adj", 0o644, proc_task.oom_score_adj, _set_oom_score_adj),
+    Entry(b"loginuid", 0o644, proc_task.loginuid, _refuse),
+    Entry(b"sessionid", 0o444, proc_task.loginuid),
+    Entry(b"io", 0o400, proc_task.io, inspect=True),
+    Entry(b"uid_map", 0o644, proc_task.id_map, _refuse),
+    Entry(b"gid_map", 0o644, proc_task.id_map, _refuse),
+    Entry(b"projid_map", 0o644, proc_task.id_map, _refuse),
+    Entry(b"setgroups", 0o644, proc_task.setgroups, _refuse),
+]
+
+_PROCESS = [
+    Entry(b"task", S_IFDIR | 0o555),
+    Entry(b"status", 0o444, proc_task.status),
+    Entry(b"stat", 0o444, proc_task.process_stat),
+    Entry(b"mountstats", 0o400, proc_mounts.mountstats),
+    Entry(b"autogroup", 0o644, proc_task.autogroup, _refuse),
+    Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _refuse),
+    Entry(b"timers", 0o444, proc_task.timers),
+    Entry(b"timerslack_ns", 0o666, proc_task.timerslack, _set_timer_slack, inspect=True),
+]
+
+_THREAD = [
+    Entry(b"status", 0o444, proc_task.status),
+    Entry(b"stat", 0o444, proc_task.thread_stat),
+    Entry(b"children", 0o444, proc_task.children),
+]
+
+PROCESS_FILES = {entry.name: entry for entry in _PROCESS + _COMMON}
+THREAD_FILES = {entry.name: entry for entry in _THREAD + _COMMON}

@@ -1,0 +1,156 @@
+"""/proc/sys: what this kernel's limits and settings are (sysctl(8), proc(5)).
+
+Only names that something here obeys can be written; the rest tell a fact and are read-only.
+"""
+
+from __future__ import annotations
+
+import os
+from errno import EINVAL, EPERM
+
+from sentry.abi.capability import CAP_SYS_ADMIN, NAMES
+from sentry.errors import Errno
+from sentry.fs.dev import ENTROPY_BITS
+from sentry.fs.devpts import PTYS_MAX, DevPts
+from sentry.fs.pseudo import fixed
+from sentry.kernel import version
+from sentry.kernel.pids import PID_MAX, TASKS_MAX
+from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
+from sentry.vfs.epoll import MAX_WATCHES
+from sentry.vfs.pipe import PIPE_MAX_SIZE, USER_PAGES_SOFT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.fs.pseudo import Show, Store, Tree
+    from sentry.kernel.kernel import Kernel
+    from sentry.kernel.task import Task
+
+NAME_MAX = 64  # of a host or domain name, sethostname(2)
+FILE_MAX = 0x7FFFFFFFFFFFFFFF
+NR_OPEN = 1 << 20
+NGROUPS_MAX = 65536
+OVERFLOW_ID = 65534
+
+
+def _uuid() -> bytes:
+    """A random UUID (RFC 4122, version 4) and a newline."""
+    data = bytearray(os.urandom(16))
+    data[6] = data[6] & 0x0F | 0x40
+    data[8] = data[8] & 0x3F | 0x80
+    text = data.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:])).encode() + b"\n"
+
+
+def _name(attribute: str) -> tuple[Show, Store]:
+    """hostname or domainname: of the kernel's UTS namespace, which sethostname(2) changes too."""
+
+    def show(task: Task) -> bytes:
+        name: bytes = getattr(task.kernel, attribute)
+        return name + b"\n"
+
+    def store(task: Task, data: bytes) -> None:
+        if not task.creds.has_cap(CAP_SYS_ADMIN):
+            raise Errno(EPERM)
+        name = data.split(b"\n")[0].split(b"\0")[0]
+        if len(name) > NAME_MAX:
+            raise Errno(EINVAL)
+        setattr(task.kernel, attribute, name)
+
+    return show, store
+
+
+def _open_files(task: Task) -> int:
+    files: set[int] = set()
+    for other in task.kernel.tasks.values():
+        if other.files is not None:
+            files.update(id(file) for _, file in other.files.items())
+    return len(files)
+
+
+def _ptys(task: Task) -> bytes:
+    mounts = task.fs.namespace.mounts
+    return b"%d\n" % sum(len(fs.terminals) for fs in {mount.fs for mount in mounts} if isinstance(fs, DevPts))
+
+
+def _numbers(**values: int | str | bytes) -> dict[bytes, Show]:
+    """Files that tell a number or a text that never changes, by their names."""
+    files = {}
+    for name, value in values.items():
+        text = value if isinstance(value, bytes) else str(value).encode()
+        files[name.encode()] = fixed(text + b"\n")
+    return files
+
+
+def system_controls(kernel: Kernel) -> Tree:
+    """The tree below /proc/sys."""
+    boot_id = _uuid()
+    return {
+        b"abi": {},
+        b"debug": {},
+        b"dev": {},
+        b"fs": _fs(),
+        b"kernel": _kernel(boot_id),
+        b"net": {
+            b"core": _numbers(
+                netdev_max_backlog=1000, optmem_max=131072, rmem_default=212992, rmem_max=212992, somaxconn=4096,
+                wmem_default=212992, wmem_max=212992,
+            ),
+            b"unix": _numbers(max_dgram_qlen=512),
+        },
+        b"user": _numbers(max_user_namespaces=0),
+        b"vm": _numbers(
+            admin_reserve_kbytes=8192, compact_memory=0, dirty_background_ratio=10, dirty_expire_centisecs=3000,
+            dirty_ratio=20, dirty_writeback_centisecs=500, drop_caches=0, legacy_va_layout=0,
+            max_map_count=MAX_MAP_COUNT, min_free_kbytes=67584, mmap_min_addr=GUEST_START, nr_hugepages=0,
+            oom_kill_allocating_task=0, overcommit_kbytes=0, overcommit_memory=0, overcommit_ratio=50,
+            page_cluster=3, panic_on_oom=0, swappiness=60, user_reserve_kbytes=131072, vfs_cache_pressure=100,
+            zone_reclaim_mode=0,
+        ),
+    }  # fmt: skip
+
+
+def _fs() -> dict[bytes, Tree | Show]:
+    tree: dict[bytes, Tree | Show] = dict(
+        _numbers(
+            **{"aio-max-nr": 65536, "aio-nr": 0, "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": FILE_MAX,
+               "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0", "lease-break-time": 45,
+               "leases-enable": 0, "nr_open": NR_OPEN, "overflowgid": OVERFLOW_ID, "overflowuid": OVERFLOW_ID,
+               "pipe-max-size": PIPE_MAX_SIZE, "pipe-user-pages-hard": 0, "pipe-user-pages-soft": USER_PAGES_SOFT,
+               "protected_fifos": 0, "protected_hardlinks": 1, "protected_regular": 0, "protected_symlinks": 0,
+               "suid_dumpable": 0},
+        )
+    )  # fmt: skip
+    tree[b"epoll"] = _numbers(max_user_watches=MAX_WATCHES)
+    tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % (_open_files(task), FILE_MAX)
+    tree[b"inotify"] = _numbers(max_queued_events=16384, max_user_instances=128, max_user_watches=65536)
+    tree[b"mqueue"] = _numbers(
+        msg_default=10, msg_max=10, msgsize_default=8192, msgsize_max=8192, queues_max=256
+    )
+    return tree
+
+
+def _kernel(boot_id: bytes) -> Tree:
+    tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(
+        _numbers(
+            cap_last_cap=len(NAMES) - 1, core_pattern=b"core", core_pipe_limit=0, core_uses_pid=0,
+            dmesg_restrict=1, io_uring_disabled=2, kptr_restrict=2, msgmax=8192, msgmnb=16384, msgmni=32000,
+            ngroups_max=NGROUPS_MAX, osrelease=version.RELEASE, ostype=version.SYSNAME, overflowgid=OVERFLOW_ID,
+            overflowuid=OVERFLOW_ID, panic=0, panic_on_oops=0, perf_event_paranoid=4, pid_max=PID_MAX,
+            printk="4\t4\t1\t7", randomize_va_space=2, sched_child_runs_first=0, sched_rr_timeslice_ms=100,
+            sched_rt_period_us=1000000, sched_rt_runtime_us=950000, sem="32000\t1024000000\t500\t32000",
+            shm_rmid_forced=0, shmall=18446744073692774399, shmmax=18446744073692774399, shmmni=4096,
+            sysctl_writes_strict=1, tainted=0, unprivileged_bpf_disabled=2, version=version.VERSION,
+            **{"threads-max": TASKS_MAX},
+        )
+    )  # fmt: skip
+    tree[b"hostname"] = _name("hostname")
+    tree[b"domainname"] = _name("domainname")
+    tree[b"ns_last_pid"] = lambda task: b"%d\n" % task.kernel.pids.last
+    tree[b"pty"] = {**_numbers(max=PTYS_MAX, reserve=0), b"nr": _ptys}
+    tree[b"random"] = {
+        **_numbers(entropy_avail=ENTROPY_BITS, poolsize=ENTROPY_BITS, urandom_min_reseed_secs=60,
+                   write_wakeup_threshold=ENTROPY_BITS),
+        b"boot_id": fixed(boot_id),
+        b"uuid": lambda task: _uuid(),
+    }  # fmt: skip
+    return tree

@@ -1,0 +1,179 @@
+"""The files of /proc about the sandbox as a whole; formats as in proc(5)."""
+
+from __future__ import annotations
+
+from math import exp
+from time import CLOCK_BOOTTIME, CLOCK_REALTIME, clock_gettime_ns
+
+from sentry import _core
+from sentry.abi.time import NSEC, NSEC_PER_TICK
+from sentry.fs.host_facts import HostFacts
+from sentry.kernel import cpus, version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.fs.pseudo import Tree
+    from sentry.kernel.kernel import Kernel
+    from sentry.kernel.task import Task
+
+_LOAD_PERIODS = (60, 300, 900)  # seconds
+_NODEV = (
+    b"sysfs", b"tmpfs", b"proc", b"devtmpfs", b"sockfs", b"pipefs", b"devpts", b"overlay", b"anon_inodefs",
+)  # fmt: skip
+_CHARACTER_DEVICES = ((1, b"mem"), (4, b"/dev/vc/0"), (5, b"/dev/tty"), (5, b"/dev/console"), (5, b"/dev/ptmx"),
+                      (10, b"misc"), (128, b"ptm"), (136, b"pts"))  # fmt: skip
+
+
+class SystemView:
+    """What the files below tell; it holds what is needed to tell it: the host's facts and the running averages."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.facts = HostFacts()
+        self._loads = [0.0, 0.0, 0.0]
+        self._load_time = _core.monotonic()
+        self._load_used = 0
+        self._used = 0
+
+    # Time
+
+    def used(self) -> int:
+        """CPU time in ns of all that has run, dead processes included; never goes back."""
+        groups = self.kernel.groups.values()
+        self._used = max(self._used, sum(group.usage.cpu() + group.usage.children for group in groups))
+        return self._used
+
+    def uptime(self, task: Task) -> bytes:
+        """Seconds since boot, as the clocks have it, and the idle time of all CPUs."""
+        up = clock_gettime_ns(CLOCK_BOOTTIME)
+        idle = max(up * self.kernel.cpus.bit_count() - self.used(), 0)
+        return b"%b %b\n" % (_hundredths(up), _hundredths(idle))
+
+    def loadavg(self, task: Task) -> bytes:
+        """The share of CPUs used, averaged as Linux averages its run queue; brought up to date when it is read."""
+        now, used = _core.monotonic(), self.used()
+        elapsed = (now - self._load_time) / NSEC
+        if elapsed > 0.01:
+            rate = (used - self._load_used) / (now - self._load_time)
+            for index, period in enumerate(_LOAD_PERIODS):
+                kept = exp(-elapsed / period)
+                self._loads[index] = self._loads[index] * kept + rate * (1 - kept)
+            self._load_time, self._load_used = now, used
+        loads = b" ".join([f"{load:.2f}".encode() for load in self._loads])
+        tasks = self.kernel.tasks.values()
+        running = sum(task.state == "running" for task in tasks)
+        return b"%b %d/%d %d\n" % (loads, running, len(tasks), self.kernel.pids.last)
+
+    def stat(self, task: Task) -> bytes:
+        ticks = self.used() // NSEC_PER_TICK
+        up = clock_gettime_ns(CLOCK_BOOTTIME) // NSEC_PER_TICK
+        line = b"%b %d 0 0 %d 0 0 0 0 0 0\n"
+        numbers = cpus.numbers(self.kernel.cpus)
+        lines = [line % (b"cpu ", ticks, max(up * len(numbers) - ticks, 0))]
+        share = ticks // len(numbers)
+        lines += [line % (b"cpu%d" % number, share, max(up - share, 0)) for number in numbers]
+        machine = self.kernel.machine
+        boot = (clock_gettime_ns(CLOCK_REALTIME) - clock_gettime_ns(CLOCK_BOOTTIME)) // NSEC
+        states = [task.state for task in self.kernel.tasks.values()]
+        lines += [
+            b"intr 0\n",
+            b"ctxt %d\n" % (machine.hot_calls + machine.cold_calls),
+            b"btime %d\n" % boot,
+            b"processes %d\n" % self.kernel.pids.last,
+            b"procs_running %d\n" % states.count("running"),
+            b"procs_blocked 0\n",
+            b"softirq 0 0 0 0 0 0 0 0 0 0 0\n",
+        ]
+        return b"".join(lines)
+
+    # Memory and processors
+
+    def meminfo(self, task: Task) -> bytes:
+        sizes = self.facts.memory()
+        total, free = sizes[b"MemTotal"], sizes[b"MemFree"]
+        cached = min(sizes[b"Cached"], total - free)
+        used = max(total - free - cached - sizes[b"Buffers"] - sizes[b"SReclaimable"], 0)
+        fields = (
+            (b"MemTotal", total), (b"MemFree", free), (b"MemAvailable", sizes[b"MemAvailable"]),
+            (b"Buffers", sizes[b"Buffers"]), (b"Cached", cached), (b"SwapCached", 0), (b"Active", used),
+            (b"Inactive", cached), (b"Active(anon)", used), (b"Inactive(anon)", 0), (b"Active(file)", 0),
+            (b"Inactive(file)", cached), (b"Unevictable", 0), (b"Mlocked", 0), (b"SwapTotal", 0), (b"SwapFree", 0),
+            (b"Dirty", 0), (b"Writeback", 0), (b"AnonPages", used), (b"Mapped", 0), (b"Shmem", 0),
+            (b"KReclaimable", sizes[b"SReclaimable"]), (b"Slab", sizes[b"SReclaimable"]),
+            (b"SReclaimable", sizes[b"SReclaimable"]), (b"SUnreclaim", 0), (b"KernelStack", 0), (b"PageTables", 0),
+            (b"NFS_Unstable", 0), (b"Bounce", 0), (b"WritebackTmp", 0), (b"CommitLimit", total // 2),
+            (b"Committed_AS", used), (b"VmallocTotal", 34359738367), (b"VmallocUsed", 0), (b"VmallocChunk", 0),
+            (b"Percpu", 0), (b"AnonHugePages", 0),
+        )  # fmt: skip
+        lines = [b"%-16b%8d kB\n" % (name + b":", size) for name, size in fields]
+        for name in (b"HugePages_Total", b"HugePages_Free", b"HugePages_Rsvd", b"HugePages_Surp"):
+            lines.append(b"%-16b%8d\n" % (name + b":", 0))
+        lines.append(b"Hugepagesize:       2048 kB\nHugetlb:               0 kB\n")
+        return b"".join(lines)
+
+    def cpuinfo(self, task: Task) -> bytes:
+        return self.facts.cpuinfo(self.kernel.cpus)
+
+    def vmstat(self, task: Task) -> bytes:
+        sizes = self.facts.memory()
+        fields = (
+            (b"nr_free_pages", sizes[b"MemFree"] // 4), (b"nr_file_pages", sizes[b"Cached"] // 4), (b"nr_dirty", 0),
+            (b"nr_writeback", 0), (b"pgpgin", 0), (b"pgpgout", 0), (b"pswpin", 0), (b"pswpout", 0), (b"pgfault", 0),
+            (b"pgmajfault", 0), (b"oom_kill", 0),
+        )  # fmt: skip
+        return b"".join([b"%b %d\n" % field for field in fields])
+
+
+def _hundredths(time: int) -> bytes:
+    seconds, rest = divmod(time, NSEC)
+    return b"%d.%02d" % (seconds, rest // 10_000_000)
+
+
+def _devices() -> bytes:
+    lines = [b"%3d %b\n" % device for device in _CHARACTER_DEVICES]
+    return b"Character devices:\n" + b"".join(lines) + b"\nBlock devices:\n"
+
+
+def _cgroups() -> bytes:
+    return b"#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
+
+
+_CALM = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+_SYSVIPC = {
+    b"msg": b"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      "
+    b"rtime      ctime\n",
+    b"sem": b"       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
+    b"shm": b"       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime"
+    b"      dtime      ctime                   rss                  swap\n",
+}
+
+
+def system_files(view: SystemView) -> Tree:
+    """The files of /proc's root directory."""
+    numbers = cpus.numbers(view.kernel.cpus)
+    return {
+        b"cgroups": _cgroups(),
+        b"cmdline": b"runsc-py\n",
+        b"consoles": b"",
+        b"cpuinfo": view.cpuinfo,
+        b"devices": _devices(),
+        b"diskstats": b"",
+        b"execdomains": b"0-0\tLinux           \t[kernel]\n",
+        b"filesystems": b"".join([b"nodev\t%b\n" % name for name in _NODEV]),
+        b"interrupts": b"     " + b"".join([b"      CPU%d" % number for number in numbers]) + b"\n",
+        b"loadavg": view.loadavg,
+        b"meminfo": view.meminfo,
+        b"misc": b"",
+        b"modules": b"",
+        b"partitions": b"major minor  #blocks  name\n\n",
+        b"pressure": {b"cpu": _CALM, b"io": _CALM, b"memory": _CALM},
+        b"softirqs": b"                    " + b"".join([b"CPU%-8d" % number for number in numbers]) + b"\n",
+        b"stat": view.stat,
+        b"swaps": b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
+        b"sysvipc": _SYSVIPC,
+        b"uptime": view.uptime,
+        b"version": version.PROC_VERSION + b"\n",
+        b"vmstat": view.vmstat,
+    }
+
+

@@ -1,0 +1,185 @@
+"""What proc and sysfs are made of: directories of fixed names, links, and files whose text is made when they are read.
+
+A text is made at the first read and again whenever a read starts at offset 0; what lies between is a snapshot, so
+that a reader in small pieces sees one consistent state (proc(5)).
+"""
+
+from __future__ import annotations
+
+from errno import EINVAL, EIO, ENOENT, EPERM
+
+from sentry.abi.fcntl import MAX_FILE_SIZE, SEEK_CUR, SEEK_SET
+from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFREG
+from sentry.errors import Errno
+from sentry.vfs.file import File
+from sentry.vfs.inode import Inode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sentry.kernel.task import Task
+    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.path import Path
+
+    Show = Callable[[Task], bytes]
+    Store = Callable[[Task, bytes], None]
+    Tree = Mapping[bytes, "Tree | Show | bytes | tuple[Show, Store] | Inode"]
+
+WRITE_MAX = 4096  # a settings file takes one page at a time
+
+
+class PseudoInode(Inode):
+    """Times may be set and are forgotten; modes and owners are the kernel's."""
+
+    __slots__ = ()
+
+    def setattr(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        atime: int | None = None,
+        mtime: int | None = None,
+    ) -> None:
+        # A size comes from O_TRUNC, with which shells open settings files: there is nothing to cut.
+        if mode is not None or uid is not None or gid is not None:
+            raise Errno(EPERM)
+
+
+class TextInode(PseudoInode):
+    """A file with a generated text.
+
+    `show(reader)` makes it; `store(writer, data)` takes what one write(2) brings and raises Errno.
+    """
+
+    __slots__ = ("show", "store")
+
+    def __init__(
+        self, fs: FileSystem, show: Show, store: Store | None = None, mode: int = 0, ino: int = 0, uid: int = 0,
+        gid: int = 0,
+    ) -> None:  # fmt: skip
+        super().__init__(fs, S_IFREG | (mode or (0o644 if store else 0o444)), uid, gid, ino)
+        self.show = show
+        self.store = store
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        return TextFile(flags, path, self)
+
+
+class TextFile(File):
+    __slots__ = ("_text",)
+
+    inode: TextInode
+    seekable = True
+
+    def __init__(self, flags: int, path: Path, inode: TextInode) -> None:
+        super().__init__(flags, path, inode)
+        self._text: bytes | None = None
+
+    def read(self, task: Task, count: int, pos: int | None) -> bytes:
+        at = self.pos if pos is None else pos
+        text = self._text
+        if text is None or at == 0:
+            text = self._text = self.inode.show(task)
+        data = text[at : at + count]
+        if pos is None:
+            self.pos = at + len(data)
+        return data
+
+    def write(self, task: Task, data: bytes, pos: int | None) -> int:
+        store = self.inode.store
+        if store is None:
+            raise Errno(EIO)
+        if data:
+            store(task, data[:WRITE_MAX])
+        if pos is None:
+            self.pos += len(data)
+        return len(data)
+
+    def seek(self, task: Task, offset: int, whence: int) -> int:
+        if whence == SEEK_CUR:
+            offset += self.pos
+        elif whence != SEEK_SET:
+            raise Errno(EINVAL)
+        if not 0 <= offset <= MAX_FILE_SIZE:
+            raise Errno(EINVAL)
+        self.pos = offset
+        return offset
+
+
+class LinkInode(PseudoInode):
+    """A symbolic link with a fixed target."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, fs: FileSystem, target: bytes, ino: int = 0) -> None:
+        super().__init__(fs, S_IFLNK | 0o777, ino=ino)
+        self.target = target
+
+    def readlink(self) -> bytes:
+        return self.target
+
+
+class DirectoryInode(PseudoInode):
+    """A directory whose names don't change."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, fs: FileSystem, names: dict[bytes, Inode] | None = None, mode: int = 0o555) -> None:
+        super().__init__(fs, S_IFDIR | mode)
+        self.names: dict[bytes, Inode] = {} if names is None else names
+        self.nlink = 2 + sum(inode.is_dir() for inode in self.names.values())
+
+    def lookup(self, name: bytes) -> Inode:
+        inode = self.names.get(name)
+        if inode is None:
+            raise Errno(ENOENT)
+        return inode
+
+    def entries(self) -> list[tuple[bytes, int, int]]:
+        return [(name, inode.ino, inode.mode >> 12) for name, inode in self.names.items()]
+
+
+def build(fs: FileSystem, tree: Tree) -> DirectoryInode:
+    """A directory tree from its description.
+
+    Each name is a mapping (a directory), bytes (a fixed text), a function (a text made at each read), a pair of
+    functions (a text that can be written) or an inode of any kind.
+    """
+    names: dict[bytes, Inode] = {}
+    for name, what in tree.items():
+        if isinstance(what, Inode):
+            names[name] = what
+        elif isinstance(what, bytes):
+            names[name] = TextInode(fs, fixed(what))
+        elif isinstance(what, tuple):
+            names[name] = TextInode(fs, what[0], what[1])
+        elif callable(what):
+            names[name] = TextInode(fs, what)
+        else:
+            names[name] = build(fs, what)
+    return DirectoryInode(fs, names)
+
+
+def fixed(text: bytes) -> Show:
+    """A `show` that always gives `text`."""
+    return lambda task: text
+
+
+def parse_int(data: bytes, low: int, high: int) -> int:
+    """What a settings file was written: one decimal, octal or hexadecimal number within bounds; EINVAL."""
+    words = data.split()
+    if len(words) != 1 or len(words[0]) > 24:
+        raise Errno(EINVAL)
+    word = words[0]
+    try:
+        octal = word[:1] == b"0" and word.isdigit() and len(word) > 1
+        value = int(word, 8) if octal else int(word, 0)
+    except ValueError:
+        raise Errno(EINVAL) from None
+    if not low <= value <= high:
+        raise Errno(EINVAL)
+    return value

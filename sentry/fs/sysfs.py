@@ -1,0 +1,100 @@
+"""sysfs(5): the little of it that programs probe: CPUs, memory, huge pages, empty device classes."""
+
+from __future__ import annotations
+
+from sentry.fs.host_facts import HostFacts
+from sentry.fs.pseudo import build
+from sentry.kernel import cpus
+from sentry.vfs.mount import FileSystem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.fs.pseudo import Tree
+    from sentry.kernel.kernel import Kernel
+    from sentry.kernel.task import Task
+
+SYSFS_MAGIC = 0x62656572
+
+
+class SysFs(FileSystem):
+    """One mount of sysfs; its names don't change."""
+
+    def __init__(self, mask: int) -> None:
+        """`mask`: the CPUs of the sandbox."""
+        super().__init__(b"sysfs", SYSFS_MAGIC)
+        self.set_root(build(self, _tree(HostFacts(), mask)))
+
+
+def _tree(facts: HostFacts, mask: int) -> Tree:
+    return {
+        b"block": {},
+        b"bus": {},
+        b"class": {b"block": {}, b"drm": {}, b"net": {}, b"power_supply": {}, b"thermal": {}, b"tty": {}},
+        b"dev": {b"block": {}, b"char": {}},
+        b"devices": {
+            b"system": {b"cpu": _cpu_directory(mask), b"node": _node_directory(facts, mask)},
+            b"virtual": {b"dmi": {b"id": {}}, b"net": {}},
+        },
+        b"firmware": {},
+        b"fs": {b"cgroup": {}},
+        b"hypervisor": {},
+        b"kernel": {
+            b"debug": {},
+            b"mm": {
+                b"hugepages": {},
+                b"transparent_hugepage": {
+                    b"enabled": b"always [madvise] never\n",
+                    b"defrag": b"always defer defer+madvise [madvise] never\n",
+                    b"hpage_pmd_size": b"2097152\n",
+                    b"shmem_enabled": b"always within_size advise [never] deny force\n",
+                },
+            },
+            b"security": {},
+        },
+        b"module": {},
+        b"power": {},
+    }
+
+
+def _cpu_directory(mask: int) -> Tree:
+    present = cpus.list_text(mask) + b"\n"
+    tree: dict[bytes, Tree | bytes] = {
+        b"cpu%d" % number: {
+            b"online": b"1\n",
+            b"topology": {
+                b"core_id": b"%d\n" % number,
+                b"core_cpus_list": b"%d\n" % number,
+                b"core_siblings_list": present,
+                b"physical_package_id": b"0\n",
+                b"thread_siblings": cpus.mask_text(1 << number, mask) + b"\n",
+                b"thread_siblings_list": b"%d\n" % number,
+            },
+        }
+        for number in cpus.numbers(mask)
+    }
+    tree[b"kernel_max"] = b"8191\n"
+    tree[b"offline"] = b"\n"
+    tree[b"online"] = tree[b"possible"] = tree[b"present"] = present
+    return tree
+
+
+def _node_directory(facts: HostFacts, mask: int) -> Tree:
+    def meminfo(task: Task) -> bytes:
+        sizes = facts.memory()
+        fields = (b"MemTotal", b"MemFree")
+        return b"".join([b"Node 0 %-16b%8d kB\n" % (field + b":", sizes[field]) for field in fields])
+
+    one = b"0\n"
+    return {
+        b"has_cpu": one,
+        b"has_memory": one,
+        b"node0": {b"cpulist": cpus.list_text(mask) + b"\n", b"cpumap": cpus.mask_text(mask, mask) + b"\n",
+                  b"distance": b"10\n", b"meminfo": meminfo},
+        b"online": one,
+        b"possible": one,
+    }
+
+
+def mount(kernel: Kernel, options: list[str]) -> FileSystem:
+    """A sysfs; it has no options."""
+    return SysFs(kernel.cpus)

@@ -1,0 +1,202 @@
+"""Making tasks (clone(2), clone3(2), fork(2), vfork(2))."""
+
+from __future__ import annotations
+
+import errno
+
+from sentry.abi.capability import CAP_SYS_ADMIN, CAP_SYS_RESOURCE
+from sentry.abi.clone import (
+    CLONE_CHILD_CLEARTID,
+    CLONE_CHILD_SETTID,
+    CLONE_CLEAR_SIGHAND,
+    CLONE_DETACHED,
+    CLONE_FILES,
+    CLONE_FS,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_PARENT,
+    CLONE_PARENT_SETTID,
+    CLONE_PIDFD,
+    CLONE_SETTLS,
+    CLONE_SIGHAND,
+    CLONE_THREAD,
+    CLONE_VFORK,
+    CLONE_VM,
+    CSIGNAL,
+    NAMESPACES,
+)
+from sentry.abi.resource import RLIMIT_NPROC
+from sentry.abi.restart import ERESTARTNOINTR
+from sentry.errors import Errno
+from sentry.kernel import altstack, pidfd, sessions
+from sentry.kernel.task import Task
+from sentry.kernel.thread_group import ThreadGroup
+from sentry.kernel.wait import INTERRUPTED, suspend
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_ADDRESS_END = 0x7FFFFFFFF000
+_MASK64 = 2**64 - 1
+
+
+class CloneArgs:
+    """What clone(2) or clone3(2) was asked for."""
+
+    __slots__ = ("child_tid", "exit_signal", "flags", "parent_tid", "pidfd", "set_tid", "stack", "tls")
+
+    def __init__(self, flags: int, exit_signal: int) -> None:
+        self.flags = flags & ~CSIGNAL
+        self.exit_signal = exit_signal
+        self.stack = 0  # the child's stack pointer, 0: as the parent's
+        self.tls = 0
+        self.parent_tid = 0
+        self.child_tid = 0
+        self.pidfd = 0
+        self.set_tid = 0  # the id the child must get, 0: any
+
+    def check(self, task: Task) -> None:
+        """EINVAL for the combinations that Linux refuses, EPERM for namespaces."""
+        flags = self.flags
+        invalid = (
+            (flags & CLONE_SIGHAND and not flags & CLONE_VM)
+            or (flags & CLONE_THREAD and not flags & CLONE_SIGHAND)
+            or (flags & CLONE_FS and flags & (CLONE_NEWNS | CLONE_NEWUSER))
+            or (flags & CLONE_THREAD and flags & (CLONE_NEWUSER | CLONE_NEWPID))
+            or (flags & CLONE_PARENT and task.group.unkillable)
+            or (flags & CLONE_SIGHAND and flags & CLONE_CLEAR_SIGHAND)
+            or (flags & CLONE_PIDFD and flags & (CLONE_THREAD | CLONE_DETACHED))
+        )
+        if invalid:
+            raise Errno(errno.EINVAL)
+        if flags & NAMESPACES:
+            raise Errno(errno.EPERM)
+        if flags & CLONE_SETTLS and self.tls >= _ADDRESS_END:
+            raise Errno(errno.EPERM)
+
+
+def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
+    """Make a child; its tid (with CLONE_VFORK a coroutine that waits for its execve or exit).
+
+    Raises EINVAL, EPERM, EAGAIN (limits), ENOMEM, and ERESTARTNOINTR when a signal must be taken first.
+    """
+    kernel = task.kernel
+    args.check(task)
+    _check_limit(task)
+    if task.signal_pending():
+        raise Errno(ERESTARTNOINTR)  # so that the signal reaches parent and child alike, or one of them
+    flags = args.flags
+    tid = kernel.pids.claim(args.set_tid) if args.set_tid else kernel.pids.allocate()
+    context = task.ctx.thread() if flags & CLONE_VM else task.ctx.fork()
+    if flags & CLONE_THREAD:
+        group = task.group
+    else:
+        group = ThreadGroup(kernel, tid, task.group.rlimits.copy())
+    child = Task(kernel, tid, group)
+    child.ctx = context
+    _copy(task, child, flags)
+    if not flags & CLONE_THREAD:
+        _found_family(task, child, args)
+        group.usage.enter(task.group.usage.host_pid if flags & CLONE_VM else context.host_tid)
+    context.rax = 0
+    context.orig_rax = _MASK64
+    if args.stack:
+        context.rsp = args.stack
+    if flags & CLONE_SETTLS:
+        context.fs_base = args.tls
+    group.tasks.append(child)
+    kernel.tasks[tid] = child
+    kernel.machine.attach(child)
+    _write_ids(task, child, args)
+    if flags & CLONE_VFORK:
+        child.vfork_parent = task
+    kernel.machine.start(child)
+    return _wait_vfork(task, child, tid) if flags & CLONE_VFORK else tid
+
+
+def _check_limit(task: Task) -> None:
+    creds, kernel = task.creds, task.kernel
+    limit = task.group.rlimit(RLIMIT_NPROC)
+    if len(kernel.tasks) < limit or creds.uid == 0:
+        return
+    if creds.has_cap(CAP_SYS_RESOURCE) or creds.has_cap(CAP_SYS_ADMIN):
+        return
+    if sum(other.creds.uid == creds.uid for other in kernel.tasks.values()) >= limit:
+        raise Errno(errno.EAGAIN)
+
+
+def _copy(task: Task, child: Task, flags: int) -> None:
+    """What a child has of its parent, shared or copied as `flags` say."""
+    child.comm = task.comm
+    child.creds = task.creds
+    child.sigmask = task.sigmask
+    child.personality = task.personality
+    child.timer_slack = task.timer_slack
+    child.sched = task.sched.copy()
+    if flags & CLONE_VM:
+        child.mm = task.mm
+        child.mm.users += 1
+    else:
+        child.mm = task.mm.fork(task, child)
+    child.files = task.files if flags & CLONE_FILES else task.files.copy()
+    child.fs = task.fs if flags & CLONE_FS else task.fs.copy()
+    state, old = child.signal, task.signal
+    if not flags & CLONE_VM or flags & CLONE_VFORK:
+        state.altstack_sp = old.altstack_sp
+        state.altstack_size = old.altstack_size
+        state.altstack_flags = old.altstack_flags
+    else:
+        altstack.disarm(state)
+
+
+def _found_family(task: Task, child: Task, args: CloneArgs) -> None:
+    """Make the new process a member of its family, process group and session."""
+    old, group = task.group, child.group
+    group.leader = child
+    if args.flags & CLONE_SIGHAND:
+        group.sighand = old.sighand
+    else:
+        group.sighand = old.sighand.copy()
+        if args.flags & CLONE_CLEAR_SIGHAND:
+            group.sighand.reset_handlers()
+    group.dumpable = old.dumpable
+    group.thp_disabled = old.thp_disabled
+    group.oom_score_adj = old.oom_score_adj
+    if args.flags & CLONE_PARENT:
+        group.parent, group.parent_task = old.parent, old.parent_task
+        group.exit_signal = old.exit_signal
+    else:
+        group.parent, group.parent_task = old, task
+        group.exit_signal = args.exit_signal
+    if group.parent is not None:
+        group.parent.children.append(group)
+    sessions.join(task.kernel, group, old.process_group)
+    task.kernel.groups[group.tgid] = group
+
+
+def _write_ids(task: Task, child: Task, args: CloneArgs) -> None:
+    flags = args.flags
+    if flags & CLONE_PIDFD:
+        _write(task, args.pidfd, task.files.install(pidfd.PidFile(child.group), cloexec=True))
+    if flags & CLONE_PARENT_SETTID:
+        _write(task, args.parent_tid, child.tid)
+    if flags & CLONE_CHILD_SETTID:
+        _write(child, args.child_tid, child.tid)
+    if flags & CLONE_CHILD_CLEARTID:
+        child.clear_child_tid = args.child_tid
+
+
+def _write(task: Task, address: int, value: int) -> None:
+    try:
+        task.write_u32(address, value)
+    except Errno:
+        pass  # as Linux: the child exists by then, and stays
+
+
+async def _wait_vfork(task: Task, child: Task, tid: int) -> int:
+    while child.vfork_parent is task:
+        if await suspend(task, interruptible=False) == INTERRUPTED:
+            break
+    return tid

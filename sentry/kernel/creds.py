@@ -1,0 +1,131 @@
+"""Credentials (credentials(7), capabilities(7)).  A Creds object never changes once a task has it: it is
+replaced.
+"""
+
+from __future__ import annotations
+
+from sentry import _core
+from sentry.abi.capability import (
+    ALL_CAPS,
+    CAP_SYS_ADMIN,
+    FILE_CAPS,
+    SECBIT_KEEP_CAPS,
+    SECBIT_NO_SETUID_FIXUP,
+    SECBIT_NOROOT,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sentry.config import Config
+
+
+class Creds(_core.CredsBase):
+    """Ids, supplementary groups and capability sets of a task; capability sets are ints, bit n for
+    capability n.
+    """
+
+    def __init__(self, uid: int = 0, gid: int = 0, groups: Iterable[int] = ()) -> None:
+        super().__init__()
+        self.uid = self.euid = self.suid = self.fsuid = uid
+        self.gid = self.egid = self.sgid = self.fsgid = gid
+        self.groups: tuple[int, ...] = tuple(groups)
+        self.permitted = self.effective = ALL_CAPS if uid == 0 else 0
+        self.inheritable = 0
+        self.bounding = ALL_CAPS
+        self.ambient = 0
+        self.securebits = 0
+        self.no_new_privs = False
+
+    def copy(self) -> Creds:
+        """A Creds to change before it is given to a task."""
+        new = Creds.__new__(Creds)
+        _core.CredsBase.__init__(new)
+        for name in _COPIED:
+            setattr(new, name, getattr(self, name))
+        return new
+
+    def has_cap(self, capability: int) -> bool:
+        """Whether `capability` is effective."""
+        return bool(self.effective >> capability & 1)
+
+    def in_group(self, gid: int) -> bool:
+        """Whether gid is the file-system group or a supplementary one (path_resolution(7))."""
+        return gid == self.fsgid or gid in self.groups
+
+    def uids_changed(self, old: Creds) -> None:
+        """Adjust the capabilities for a change of user ids since `old` (capabilities(7), "Effect of user ID
+        changes").
+        """
+        if self.securebits & SECBIT_NO_SETUID_FIXUP:
+            return
+        had_root = 0 in (old.uid, old.euid, old.suid)
+        if had_root and 0 not in (self.uid, self.euid, self.suid):
+            if not self.securebits & SECBIT_KEEP_CAPS:
+                self.permitted = self.effective = 0
+            self.ambient = 0
+        if old.euid == 0 and self.euid != 0:
+            self.effective = 0
+        elif old.euid != 0 and self.euid == 0:
+            self.effective = self.permitted
+
+    def fsuid_changed(self, old: Creds) -> None:
+        """The same for setfsuid(2), which touches the file capabilities alone."""
+        if self.securebits & SECBIT_NO_SETUID_FIXUP:
+            return
+        if old.fsuid == 0 and self.fsuid != 0:
+            self.effective &= ~FILE_CAPS
+        elif old.fsuid != 0 and self.fsuid == 0:
+            self.effective |= FILE_CAPS & self.permitted
+
+    def for_exec(self, setuid: int | None, setgid: int | None) -> Creds:
+        """The credentials after execve(2) of a file whose set-id bits name `setuid` and `setgid` (None: not
+        set).
+        """
+        new = self.copy()
+        if setuid is not None:
+            new.euid = setuid
+        if setgid is not None:
+            new.egid = setgid
+        new.suid = new.fsuid = new.euid
+        new.sgid = new.fsgid = new.egid
+        raised = new.euid != self.euid or new.egid != self.egid
+        if raised:
+            new.ambient = 0
+        permitted = new.ambient
+        if not new.securebits & SECBIT_NOROOT and 0 in (new.uid, new.euid):
+            permitted |= new.inheritable | new.bounding
+        new.permitted = permitted
+        rooted = new.euid == 0 and not new.securebits & SECBIT_NOROOT
+        new.effective = permitted if rooted else new.ambient
+        new.securebits &= ~SECBIT_KEEP_CAPS
+        return new
+
+    def may_signal(self, target: Creds) -> bool:
+        """Whether a task with these ids may send signals to one with `target`'s (kill(2)), capabilities
+        aside.
+        """
+        return self.euid in (target.uid, target.suid) or self.uid in (target.uid, target.suid)
+
+    def is_admin(self) -> bool:
+        return self.has_cap(CAP_SYS_ADMIN)
+
+
+_COPIED = (
+    "uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid", "groups", "permitted", "effective",
+    "inheritable", "bounding", "ambient", "securebits", "no_new_privs",
+)  # fmt: skip
+
+
+def from_config(config: Config) -> Creds:
+    """The first process's credentials."""
+    creds = Creds(config.uid, config.gid, config.groups)
+    creds.no_new_privs = config.no_new_privs
+    bounding, effective, inheritable, permitted, ambient = (bits & ALL_CAPS for bits in config.capabilities)
+    creds.bounding = bounding
+    creds.permitted = permitted
+    creds.effective = effective & permitted
+    creds.inheritable = inheritable
+    creds.ambient = ambient & permitted & inheritable
+    return creds

@@ -1,0 +1,257 @@
+"""Executing a program (execve(2)): what changes in the task; files and memory are mm.loader's.
+
+The new address space is complete before the old one is touched, and other threads are gone before it is put
+in place; from there on nothing can fail.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from sentry import _core
+from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.resource import RLIMIT_NOFILE
+from sentry.abi.signal import SIGSEGV
+from sentry.abi.stat import S_ISGID, S_ISUID, S_IXGRP
+from sentry.errors import Errno, StartError
+from sentry.kernel import altstack, rlimits, sessions, thread_group
+from sentry.kernel import creds as credentials
+from sentry.kernel import exit as exits
+from sentry.kernel.fs_context import FsContext
+from sentry.kernel.task import Task
+from sentry.kernel.wait import INTERRUPTED, suspend
+from sentry.mm import loader
+from sentry.vfs import namei
+from sentry.vfs.host_stdio import open_stdio
+from sentry.vfs.mount import MS_NOSUID
+from sentry.vfs.path import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sentry.config import Config
+    from sentry.kernel.creds import Creds
+    from sentry.kernel.kernel import Kernel
+    from sentry.mm.loader import Image
+    from sentry.mm.space import AddressSpace
+    from sentry.vfs.file import File
+
+ADDR_NO_RANDOMIZE = 0x0040000
+_PER_CLEAR_ON_SETID = 0x0F740000  # personality bits that a set-id program does not inherit
+_COMM_MAX = 15
+_USER_CS = 0x33
+_USER_DS = 0x2B
+_FLAGS = 0x202  # IF, and the bit that always is 1
+_MASK64 = 2**64 - 1
+_DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class NewProgram:
+    """A program in its own, complete address space, not running yet."""
+
+    __slots__ = ("creds", "ctx", "entry", "image", "mm", "secure", "sp")
+
+    def __init__(self, task: Task, image: Image) -> None:
+        """Fill a new address space; Errno, with nothing left behind."""
+        self.image = image
+        self.creds, self.secure = _new_creds(task, image.path)
+        self.ctx = task.kernel.machine.new_space()
+        self.mm: AddressSpace
+        try:
+            randomize = not task.personality & ADDR_NO_RANDOMIZE
+            self.entry, self.sp, self.mm = image.commit(task, self.ctx, self.creds, self.secure, randomize)
+        except BaseException:
+            self.ctx.end()
+            raise
+
+    def enter(self, task: Task) -> None:
+        """Make it what `task` runs."""
+        ctx = self.ctx
+        # In the order of struct user_regs_struct.
+        registers = [0] * 27
+        registers[15] = _MASK64  # orig_rax: in no call
+        registers[16] = self.entry
+        registers[17] = _USER_CS
+        registers[18] = _FLAGS
+        registers[19] = self.sp
+        registers[20] = _USER_DS
+        ctx.set_regs(registers)
+        ctx.reset_fpu()
+        task.ctx = ctx
+        task.mm = self.mm
+        task.creds = self.creds
+        task.comm = os.path.basename(self.image.name)[:_COMM_MAX]
+        task.group.usage.enter(ctx.host_tid)
+        task.group.dumpable = 0 if self.secure else 1
+        task.kernel.machine.attach(task)
+
+
+def execve(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes], name: bytes) -> Any:
+    """Execute a program in `task`: NO_RESULT, or a coroutine for it when other threads must end first.
+
+    Raises what mm.loader.prepare does, EAGAIN and ENOMEM.
+    """
+    group = task.group
+    image = loader.prepare(task, place, argv, envp, name)
+    if group.execing is not None or group.exiting:
+        raise Errno(errno.EAGAIN)  # another thread is about to end this one
+    try:
+        program = NewProgram(task, image)
+    except Errno:
+        group.begin_exit(SIGSEGV)  # Linux finds out too late to return; so that is what programs get
+        raise
+    if len(group.tasks) == 1:
+        return _replace(task, program)
+    return _replace_threads(task, program)
+
+
+async def _replace_threads(task: Task, program: NewProgram) -> object:
+    """End all other threads, then go on as the only one, which is the leader (execve(2), "Effect on
+    threads").
+    """
+    group = task.group
+    group.execing = task
+    try:
+        for other in group.tasks:
+            if other is not task:
+                thread_group.doom(other)
+        while len(group.tasks) > 1:
+            if await suspend(task, interruptible=False) == INTERRUPTED:
+                program.ctx.end()
+                raise Errno(errno.EINTR)
+    finally:
+        group.execing = None
+    if task is not group.leader:
+        del task.kernel.tasks[task.tid]
+        task.tid = group.tgid
+        task.kernel.tasks[task.tid] = task
+        group.leader = task
+    return _replace(task, program)
+
+
+def _replace(task: Task, program: NewProgram) -> object:
+    """The point of no return: leave the old program."""
+    group = task.group
+    old = task.ctx
+    exits.release_mm(task)
+    group.usage.leave()
+    program.enter(task)
+    old.end()
+    group.sighand = group.sighand.copy()
+    group.sighand.reset_handlers()
+    for timer in group.posix_timers.values():
+        timer.cancel()
+    group.posix_timers.clear()
+    state = task.signal
+    altstack.disarm(state)
+    state.restart_block = None
+    state.fault = (0, 0, 0)
+    if program.secure:
+        task.parent_death_signal = 0
+        task.personality &= ~_PER_CLEAR_ON_SETID
+    group.has_execed = True
+    _close_on_exec(task)
+    return _core.NO_RESULT
+
+
+def _close_on_exec(task: Task) -> None:
+    files = task.files
+    if any(other.files is files for other in task.kernel.tasks.values() if other is not task):
+        task.files = files = files.copy()
+    for file in files.close_on_exec():
+        file.flush(task)
+
+
+def _new_creds(task: Task, path: Path) -> tuple[Creds, bool]:
+    """The identity after the execve of `path`, and whether it gained privileges (AT_SECURE)."""
+    old = task.creds
+    inode = path.inode
+    setuid = setgid = None
+    if not path.mount.flags & MS_NOSUID and not old.no_new_privs:
+        if inode.mode & S_ISUID:
+            setuid = inode.uid
+        if inode.mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:
+            setgid = inode.gid
+    new: Creds = old.for_exec(setuid, setgid)
+    gained = new.uid != 0 and new.permitted & ~new.ambient
+    return new, new.euid != new.uid or new.egid != new.gid or bool(gained)
+
+
+# The first program
+
+
+def start_init(kernel: Kernel, config: Config) -> Task:
+    """Make process 1 as `config` says and let it run.
+
+    Raises StartError: 127 when the program is not found, 126 when it can't be executed.
+    """
+    group = thread_group.ThreadGroup(kernel, kernel.pids.allocate(), rlimits.initial(config.rlimits))
+    task = Task(kernel, group.tgid, group)
+    group.leader = task
+    group.tasks.append(task)
+    group.unkillable = True
+    root = Path(kernel.mounts.root, kernel.mounts.root.root)
+    task.fs = FsContext(kernel.mounts, root, root, config.umask)
+    task.creds = credentials.from_config(config)
+    task.files = _core.FdTable()
+    rlimits.apply(group, RLIMIT_NOFILE)
+    kernel.tasks[task.tid] = task
+    kernel.groups[group.tgid] = group
+    kernel.init = group
+    sessions.found_session(kernel, group)
+    for fd, file in enumerate(open_stdio(kernel, config, task)):
+        if file is not None:
+            task.files.set(fd, file)
+    task.fs.cwd = _working_directory(task, config.cwd)
+    program = _first_program(task, config)
+    program.enter(task)
+    group.has_execed = True
+    kernel.machine.start(task)
+    return task
+
+
+def _working_directory(task: Task, cwd: bytes) -> Path:
+    try:
+        path = namei.walk(task, AT_FDCWD, cwd)
+        if not path.inode.is_dir():
+            raise Errno(errno.ENOTDIR)
+    except Errno as error:
+        raise StartError(f"working directory {_text(cwd)}: {os.strerror(error.code)}") from None
+    return path
+
+
+def _first_program(task: Task, config: Config) -> NewProgram:
+    name = config.args[0]
+    try:
+        path, name = _find(task, name, config.env)
+        return NewProgram(task, loader.prepare(task, path, list(config.args), list(config.env), name))
+    except Errno as error:
+        missing = error.code in (errno.ENOENT, errno.ENOTDIR)
+        raise StartError(f"{_text(name)}: {os.strerror(error.code)}", 127 if missing else 126) from None
+
+
+def _find(task: Task, name: bytes, env: list[bytes]) -> tuple[Path, bytes]:
+    """The program's place: by PATH when `name` has no slash (execvp(3))."""
+    if b"/" in name:
+        return namei.walk(task, AT_FDCWD, name), name
+    search = next((entry[5:] for entry in env if entry.startswith(b"PATH=")), _DEFAULT_PATH)
+    refused = errno.ENOENT
+    for directory in search.split(b":"):
+        candidate = (directory or b".") + b"/" + name
+        try:
+            path = namei.walk(task, AT_FDCWD, candidate)
+        except Errno as error:
+            if error.code == errno.EACCES:
+                refused = error.code
+            continue
+        if path.inode.is_dir() or not path.inode.mode & 0o111:
+            refused = errno.EACCES
+            continue
+        return path, candidate
+    raise Errno(refused)
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="backslashreplace")

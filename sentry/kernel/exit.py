@@ -1,0 +1,192 @@
+"""The death of a thread and of a process (exit(2), exit_group(2)).
+
+`exit_task` is the one place where a task ends; its context is stopped then.  What it leaves behind: the
+group's leader stays in kernel.tasks until the group is reaped (kernel.reap); other threads are gone at once.
+"""
+
+from __future__ import annotations
+
+from sentry.abi.signal import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SIGCHLD
+from sentry.abi.wait import exited
+from sentry.errors import Errno
+from sentry.kernel import job_control, reap, robust, signals
+from sentry.vfs import locks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry._core import FdTable
+    from sentry.kernel.kernel import Kernel
+    from sentry.kernel.task import Task
+    from sentry.kernel.thread_group import ThreadGroup
+
+_POLLIN = 1
+
+
+def exit_thread(task: Task, code: int) -> None:
+    """_exit(2) of one thread; the last one's code is the process's."""
+    group = task.group
+    if not group.exiting and len(group.tasks) == 1:
+        group.exiting = True
+        group.exit_code = exited(code)
+    exit_task(task)
+
+
+def exit_group(task: Task, code: int) -> None:
+    """exit_group(2)."""
+    task.group.begin_exit(exited(code))
+    exit_task(task)
+
+
+def exit_task(task: Task) -> None:
+    """End a task: release what it holds, and the process with the last one."""
+    group, kernel = task.group, task.kernel
+    task.dying = True
+    task.coroutine = None
+    task.state = "dead"
+    release_mm(task)
+    release_files(task)
+    task.fs = None  # type: ignore[assignment]  # dead
+    last = len(group.tasks) == 1
+    if last:
+        group.usage.leave()
+        group.itimers.cancel_all()
+        group.cpu_limit.cancel()
+        for timer in group.posix_timers.values():
+            timer.cancel()
+        group.posix_timers.clear()
+    group.tasks.remove(task)
+    task.ctx.end()
+    task.ctx = None  # type: ignore[assignment]  # dead
+    if not last:
+        signals.retarget(group, ~task.sigmask)
+    _reparent_children(task)
+    if task is not group.leader:
+        del kernel.tasks[task.tid]
+    if group.execing is not None:
+        group.execing.wake()
+    if group.stopping and group.tasks:
+        job_control.settle(group)
+    if last:
+        _end_group(kernel, group)
+
+
+def release_mm(task: Task) -> None:
+    """Leave the address space (exit, execve): robust futexes, clear_child_tid, the vfork parent."""
+    robust.leave(task)
+    if task.clear_child_tid:
+        address, task.clear_child_tid = task.clear_child_tid, 0
+        if task.mm.users > 1:
+            try:
+                task.write_u32(address, 0)
+                task.kernel.futexes.wake(task.kernel.futexes.key(task, address, True), 1)
+            except Errno:
+                pass  # as Linux: nobody is told
+    release_vfork(task)
+    task.group.usage.note_size(task.mm)
+    task.mm.users -= 1
+    task.mm = None  # type: ignore[assignment]  # dead, or about to get another
+
+
+def release_vfork(task: Task) -> None:
+    """Let the parent that waits in vfork(2) go on."""
+    parent, task.vfork_parent = task.vfork_parent, None
+    if parent is not None:
+        parent.wake()
+
+
+def release_files(task: Task) -> None:
+    """Leave the descriptor table; its last user closes the files, each of which is flushed."""
+    files: FdTable = task.files
+    task.files = None  # type: ignore[assignment]  # dead, or about to get another
+    if any(other.files is files for other in task.kernel.tasks.values()):
+        return
+    locks.drop_process(files)
+
+
+def _reparent_children(task: Task) -> None:
+    """Give a thread's children another thread of the group, or with the last thread another process."""
+    group = task.group
+    heir = group.tasks[0] if group.tasks else None
+    for child in group.children.copy():
+        if child.parent_task is not task:
+            continue
+        for thread in child.tasks:
+            if thread.parent_death_signal:
+                signals.send_task(thread, thread.parent_death_signal)
+        if heir is not None:
+            child.parent_task = heir
+        else:
+            _adopt(group, child)
+
+
+def _adopt(group: ThreadGroup, child: ThreadGroup) -> None:
+    """Give an orphan to the nearest subreaper, or to init (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    reaper = group.parent
+    while reaper is not None and (not reaper.is_subreaper or not reaper.tasks):
+        reaper = reaper.parent
+    if reaper is None:
+        reaper = group.kernel.init
+    group.children.remove(child)
+    if reaper is None or not reaper.tasks or reaper is group:
+        child.parent = child.parent_task = None  # the sandbox is about to end
+        return
+    job_control_affected = child.process_group is not group.process_group and child.session is group.session
+    child.parent = reaper
+    child.parent_task = reaper.tasks[0]
+    reaper.children.append(child)
+    child.exit_signal = SIGCHLD
+    if child.dead:
+        _tell_parent(child)
+    elif job_control_affected:
+        job_control.orphan_check(child.process_group, None)
+
+
+def _end_group(kernel: Kernel, group: ThreadGroup) -> None:
+    """The last thread is gone: tell the parent, or end the sandbox."""
+    group.dead = True
+    group.pending = 0
+    group.queue.infos.clear()
+    _leave_session(group)
+    group.exit_queue.wake(_POLLIN)
+    if group is kernel.init:
+        kernel.exit_status = group.exit_code
+        kernel.machine.stop = True
+        return
+    parent = group.parent
+    if parent is not None:
+        if parent.process_group is not group.process_group and parent.session is group.session:
+            job_control.orphan_check(group.process_group, group)
+        _tell_parent(group)
+    else:
+        reap.release(group)
+
+
+def _leave_session(group: ThreadGroup) -> None:
+    """A session leader's exit frees the terminal and hangs up its foreground (credentials(7), termios)."""
+    session = group.session
+    if session.leader is not group:
+        return
+    if session.tty is not None:
+        session.tty.leader_exited()
+    session.leader = None
+
+
+def _tell_parent(group: ThreadGroup) -> None:
+    """Send the exit signal and wake the parent's waits; a parent that does not want zombies gets none."""
+    parent = group.parent
+    assert parent is not None
+    code, signo = group.exit_code, group.exit_signal
+    auto_reap = False
+    if signo == SIGCHLD:
+        action = parent.sighand.actions[SIGCHLD]
+        auto_reap = action.handler == SIG_IGN or bool(action.flags & SA_NOCLDWAIT)
+    if signo:
+        if code & 0x7F:
+            info = job_control.child_info(group, CLD_KILLED, code & 0x7F)
+        else:
+            info = job_control.child_info(group, CLD_EXITED, code >> 8)
+        info.signo = signo
+        signals.send_group(parent, signo, info)
+    if auto_reap:
+        reap.release(group)
+    parent.child_queue.wake(_POLLIN)

@@ -1,0 +1,122 @@
+"""Priority-inheritance futexes (futex(2), FUTEX_LOCK_PI and its family).
+
+The lock word holds the owner's tid, FUTEX_WAITERS and FUTEX_OWNER_DIED.  Priorities are not inherited (the
+host schedules); what is kept are the hand-over and the errors.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from sentry.abi.futex import FUTEX_BITSET_MATCH_ANY, FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS
+from sentry.abi.restart import ERESTARTNOINTR
+from sentry.errors import Errno
+from sentry.kernel.futex import FutexWaiter, cmpxchg
+from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from sentry.kernel.task import Task
+
+
+def try_lock(task: Task, address: int, key: Hashable) -> bool:
+    """Take the lock if it is free or its owner has died; False when another thread holds it.
+
+    EDEADLK when the caller has it, ESRCH when the owner doesn't exist, EFAULT.
+    """
+    futexes = task.kernel.futexes
+    word = task.read_u32(address)
+    while True:
+        owner = word & FUTEX_TID_MASK
+        if owner == task.tid:
+            raise Errno(errno.EDEADLK)
+        if owner:
+            if owner not in task.kernel.tasks or task.kernel.tasks[owner].state == "dead":
+                raise Errno(errno.ESRCH)
+            return False
+        others = any(waiter.pi and waiter.task is not task for waiter in futexes.waiters(key))
+        desired = task.tid | word & FUTEX_OWNER_DIED | (FUTEX_WAITERS if others else 0)
+        seen = cmpxchg(task, address, word, desired)
+        if seen == word:
+            return True
+        word = seen
+
+
+async def lock(task: Task, address: int, deadline: int | None, shared: bool) -> None:
+    """FUTEX_LOCK_PI: take the lock, waiting for it.  ETIMEDOUT and try_lock's errors; a signal restarts
+    it.
+    """
+    futexes = task.kernel.futexes
+    key = futexes.key(task, address, shared)
+    if try_lock(task, address, key):
+        return
+    waiter = FutexWaiter(task, address, FUTEX_BITSET_MATCH_ANY, pi=True)
+    futexes.add(waiter, key)
+    try:
+        await _acquire(task, waiter, deadline)
+    finally:
+        futexes.remove(waiter)
+
+
+async def _acquire(task: Task, waiter: FutexWaiter, deadline: int | None) -> None:
+    while True:
+        if waiter.woken:  # the lock was handed over
+            return
+        if try_lock(task, waiter.address, waiter.key):
+            return
+        word = task.read_u32(waiter.address)
+        if not word & FUTEX_WAITERS and cmpxchg(task, waiter.address, word, word | FUTEX_WAITERS) != word:
+            continue
+        outcome = await suspend(task, deadline)
+        if waiter.woken:
+            return
+        if outcome == TIMED_OUT_OUTCOME:
+            raise Errno(errno.ETIMEDOUT)
+        if outcome == INTERRUPTED:
+            raise Errno(ERESTARTNOINTR)
+
+
+def unlock(task: Task, address: int, shared: bool) -> None:
+    """FUTEX_UNLOCK_PI: hand the lock to the first waiter, or free it.  EPERM when the caller doesn't hold
+    it.
+    """
+    futexes = task.kernel.futexes
+    key = futexes.key(task, address, shared)
+    word = task.read_u32(address)
+    while True:
+        if word & FUTEX_TID_MASK != task.tid:
+            raise Errno(errno.EPERM)
+        queue = [waiter for waiter in futexes.waiters(key) if waiter.pi and not waiter.task.dying]
+        desired = 0
+        if queue:
+            desired = queue[0].task.tid | (FUTEX_WAITERS if len(queue) > 1 else 0)
+        seen = cmpxchg(task, address, word, desired)
+        if seen == word:
+            break
+        word = seen
+    if queue:
+        futexes.remove(queue[0])
+        queue[0].wake()
+
+
+async def wait_requeue(
+    task: Task, address: int, value: int, bitset: int, deadline: int | None, target: int, shared: bool
+) -> None:
+    """FUTEX_WAIT_REQUEUE_PI: wait on `address`; woken or requeued, return with the PI lock at `target`
+    held.
+    """
+    if address == target:
+        raise Errno(errno.EINVAL)
+    futexes = task.kernel.futexes
+    target_key = futexes.key(task, target, shared)
+    await futexes.wait(task, address, value, bitset, deadline, shared)
+    if try_lock(task, target, target_key):
+        return
+    waiter = FutexWaiter(task, target, FUTEX_BITSET_MATCH_ANY, pi=True)
+    futexes.add(waiter, target_key)
+    try:
+        await _acquire(task, waiter, deadline)
+    finally:
+        futexes.remove(waiter)

@@ -1,0 +1,176 @@
+"""The kernel: what there is one of, and the border between the dispatcher and the handlers.
+
+What must hold: handlers raise Errno or return an int, NO_RESULT, None or a coroutine; nothing else crosses
+`on_syscall`.  An unexpected exception is a bug of the sentry: logged with its traceback, answered with EIO.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from _collections import deque
+
+from sentry import _core
+from sentry.errors import Errno
+from sentry.kernel import run
+from sentry.kernel.clock import Clock
+from sentry.kernel.futex import Futexes
+from sentry.kernel.pids import Pids
+from sentry.kernel.wait import WOULD_BLOCK
+from sentry.syscalls.args import decoder
+from sentry.syscalls.table import TABLE, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from sentry.config import Config
+    from sentry.kernel.log import Log
+    from sentry.kernel.reactor import Reactor
+    from sentry.kernel.sessions import ProcessGroup
+    from sentry.kernel.task import Task
+    from sentry.kernel.thread_group import ThreadGroup
+    from sentry.strace import Strace
+    from sentry.syscalls.args import Call
+    from sentry.vfs.mount import MountNamespace
+
+
+class Kernel:
+    """All kernel state of one sandbox; it belongs to one thread."""
+
+    def __init__(self, machine: _core.Machine, reactor: Reactor, log: Log, config: Config) -> None:
+        self.machine = machine
+        self.reactor = reactor
+        self.timers = reactor.timers
+        self.log = log
+        self.config = config
+        self.calls: list[Call | None] = [None] * (TABLE[-1].nr + 1)  # by number; made on first use
+        self.entries = {entry.nr: entry for entry in TABLE}
+        self.strace: Strace | None = None
+        self.ready: deque[Task] = deque()
+        self.tasks: dict[int, Task] = {}  # every task not yet reaped, by tid
+        self.groups: dict[int, ThreadGroup] = {}  # every thread group not yet reaped, by tgid
+        self.process_groups: dict[int, ProcessGroup] = {}  # by pgid; a group without members is gone
+        self.pids = Pids(self)
+        self.futexes = Futexes(machine)
+        self.clock = Clock()
+        self.cpus = sum(1 << cpu for cpu in os.sched_getaffinity(0))  # that the sandbox may use: a mask
+        self.hostname = config.hostname
+        self.domainname = config.domainname
+        self.init: ThreadGroup | None = None
+        self.mounts: MountNamespace  # set when the root is built
+        self.exit_status = 0  # wait status of init once it is dead
+
+    # Scheduling
+
+    def make_ready(self, task: Task) -> None:
+        """Let a suspended task's coroutine go on at the next turn of the loop."""
+        self.ready.append(task)
+        self.machine.ready = True
+
+    def run_ready(self) -> None:
+        """Go on with the tasks that were made ready (called by the loop)."""
+        self.machine.ready = False
+        for _ in range(len(self.ready)):
+            task = self.ready.popleft()
+            if task.coroutine is not None:
+                self._step(task, task.coroutine)
+            elif task.state == "running":  # unparked
+                self.machine.start(task)
+
+    def _step(self, task: Task, coroutine: Coroutine[None, None, Any]) -> None:
+        result = self.drive(task, coroutine)
+        if result is not None:
+            if self.strace is not None:
+                self.strace.leave(task, result)
+            self.machine.finish(task, result)
+
+    def drive(self, task: Task, coroutine: Coroutine[None, None, Any]) -> Any:
+        """Run a handler's coroutine to its next suspension; its answer, or None while it is suspended."""
+        task.coroutine = coroutine
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            result = stop.value
+        except Errno as error:
+            result = -error.code
+        except Exception:  # the border: a bug in a handler must not take the sandbox down
+            result = self._bug(task)
+        else:
+            return None
+        task.coroutine = None
+        return result
+
+    # The dispatcher calls these
+
+    def on_syscall(self, task: Task, nr: int, a: int, b: int, c: int, d: int, e: int, f: int) -> Any:
+        """One system call: the answer, or None when the task is suspended or dead."""
+        task.syscall_nr = nr
+        strace = self.strace
+        if strace is not None:
+            strace.enter(task, nr, (a, b, c, d, e, f))
+        try:
+            call = self.calls[nr] if 0 <= nr < len(self.calls) and not task.ctx.compat else None
+            if call is None:
+                call = self._resolve(task, nr)
+            result = call(task, a, b, c, d, e, f)
+        except Errno as error:
+            result = -error.code
+        except Exception:  # the border: a bug in a handler must not take the sandbox down
+            result = self._bug(task)
+        if type(result) is not int and result is not None and result is not _core.NO_RESULT:
+            result = -errno.EAGAIN if result is WOULD_BLOCK else self.drive(task, result)
+        if strace is not None and result is not None:
+            strace.leave(task, result)
+        return result
+
+    def on_return(self, task: Task, result: object) -> bool:
+        """Work is pending before guest code goes on; True: it may."""
+        try:
+            return run.on_return(task, result)
+        except Exception:  # noqa: BLE001  # as in on_syscall
+            self._bug(task)
+            return run.abandon(task)
+
+    def on_fault(self, task: Task, signo: int, code: int, addr: int, trapno: int) -> bool:
+        """The CPU raised a fault in guest code; True: go on, with pending work."""
+        try:
+            return run.on_fault(task, signo, code, addr, trapno)
+        except Exception:  # noqa: BLE001
+            self._bug(task)
+            return run.abandon(task)
+
+    def on_gone(self, task: Task) -> None:
+        """The host killed the task's thread."""
+        run.on_gone(task)
+
+    def on_watch(self) -> None:
+        """A host descriptor is ready or a deadline has passed."""
+        self.reactor.poll()
+
+    def _resolve(self, task: Task, nr: int) -> Call:
+        """The handler of a call not seen before; raises the Errno of a missing one."""
+        if task.ctx.compat:
+            self.log.once("compat", "a 32-bit system call (int 0x80) was refused")
+            raise Errno(errno.ENOSYS)
+        entry = self.entries.get(nr)
+        handler = None if entry is None else resolve(entry)
+        if handler is None:
+            name = entry.name if entry is not None else f"number {nr}"
+            self.log.once(
+                f"syscall {name}" if entry is not None else "unknown", f"missing system call: {name}"
+            )
+            raise Errno(entry.errno if entry is not None else errno.ENOSYS)
+        call = self.calls[nr] = decoder(handler)
+        return call
+
+    def preload(self) -> None:
+        """Import every handler's module: the sealed sandbox can import nothing."""
+        for entry in TABLE:
+            resolve(entry)
+
+    def _bug(self, task: Task) -> int:
+        self.log.bug(task, sys.exc_info())
+        return -errno.EIO

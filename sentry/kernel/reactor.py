@@ -1,0 +1,58 @@
+"""Readiness of the host's descriptors, and the timerfd behind `Timers`: what wakes an idle sentry."""
+
+from __future__ import annotations
+
+import select
+
+from sentry import _core
+from sentry.kernel.timers import Timers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Reactor:
+    """One host epoll instance.  `Machine.watch` waits for it on a helper thread and calls `poll` from the loop."""
+
+    def __init__(self, timer_fd: int, set_timer: Callable[[int, int], None]) -> None:
+        """`timer_fd` is a CLOCK_MONOTONIC timerfd; set_timer(fd, when) arms it at an absolute time in ns."""
+        self._epoll = select.epoll(flags=select.EPOLL_CLOEXEC)
+        self._callbacks: dict[int, Callable[[int], None]] = {}
+        self._timer_fd = timer_fd
+        self._epoll.register(timer_fd, select.EPOLLIN | select.EPOLLET)
+        self.timers = Timers(_core.monotonic, lambda when: set_timer(timer_fd, when))
+
+    @property
+    def epoll_fd(self) -> int:
+        return self._epoll.fileno()
+
+    def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
+        """Call callback(revents) once when the host descriptor fd has one of `events` (one shot; call again to go on).
+
+        Regular files are always ready and can't be watched: OSError(EPERM).
+        """
+        events |= select.EPOLLONESHOT
+        if fd in self._callbacks:
+            self._epoll.modify(fd, events)
+        else:
+            try:
+                self._epoll.register(fd, events)
+            except FileExistsError:
+                self._epoll.modify(fd, events)
+        self._callbacks[fd] = callback
+
+    def forget(self, fd: int) -> None:
+        """Stop watching fd (call before it is closed)."""
+        if self._callbacks.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def poll(self) -> None:
+        """Run the callbacks of what is ready now, and the timers that are due."""
+        for fd, events in self._epoll.poll(0):
+            if fd == self._timer_fd:
+                continue
+            callback = self._callbacks.get(fd)
+            if callback is not None:
+                callback(events)
+        self.timers.run()

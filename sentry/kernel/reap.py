@@ -1,0 +1,142 @@
+"""Waiting for children (wait4(2), waitid(2)), and the end of zombies."""
+
+from __future__ import annotations
+
+import errno
+
+from sentry.abi.resource import RUSAGE
+from sentry.abi.signal import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT
+from sentry.abi.wait import (
+    CONTINUED_STATUS,
+    P_ALL,
+    P_PGID,
+    P_PID,
+    WALL,
+    WCLONE,
+    WCONTINUED,
+    WEXITED,
+    WNOHANG,
+    WNOTHREAD,
+    WNOWAIT,
+    WSTOPPED,
+    stopped,
+)
+from sentry.errors import Errno
+from sentry.kernel import job_control, sessions
+from sentry.kernel.usage import Usage
+from sentry.kernel.wait import WOULD_BLOCK, block
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.siginfo import SigInfo
+    from sentry.kernel.task import Task
+    from sentry.kernel.thread_group import ThreadGroup
+    from sentry.kernel.wait import _Marker
+
+
+class Reaped:
+    """What a wait found: the child's change of state."""
+
+    __slots__ = ("info", "rusage", "status")
+
+    def __init__(self, info: SigInfo, status: int, rusage: bytes) -> None:
+        self.info = info
+        self.status = status  # as wait4 tells it
+        self.rusage = rusage  # struct rusage of the child
+
+
+def release(group: ThreadGroup) -> None:
+    """Forget a dead group: its ids are free again."""
+    kernel = group.kernel
+    sessions.leave(kernel, group)
+    kernel.groups.pop(group.tgid, None)
+    if kernel.tasks.get(group.tgid) is group.leader:
+        del kernel.tasks[group.tgid]
+    if group.parent is not None and group in group.parent.children:
+        group.parent.children.remove(group)
+    group.parent = group.parent_task = None
+
+
+async def wait(task: Task, id_type: int, identity: int, options: int) -> Reaped | None:
+    """Wait for a child's change of state; None when there is none and WNOHANG is set.
+
+    Raises ECHILD when no child could ever match, and the restart code when a signal comes first.
+    """
+    if options & WNOHANG:
+        found = _look(task, id_type, identity, options)
+        return None if found is WOULD_BLOCK else found  # type: ignore[return-value]
+    answer = await block(task, lambda: _look(task, id_type, identity, options), task.group.child_queue)
+    assert isinstance(answer, Reaped)
+    return answer
+
+
+def _look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Marker:
+    eligible = False
+    for child in task.group.children:
+        if not _matches(task, child, id_type, identity, options):
+            continue
+        eligible = True
+        found = _take(child, options)
+        if found is not None:
+            return found
+    if not eligible:
+        raise Errno(errno.ECHILD)
+    return WOULD_BLOCK
+
+
+def _matches(task: Task, child: ThreadGroup, id_type: int, identity: int, options: int) -> bool:
+    if id_type == P_PID:
+        if child.tgid != identity:
+            return False
+    elif id_type == P_PGID:
+        if child.pgid != identity:
+            return False
+    elif id_type != P_ALL:
+        return False
+    if options & WNOTHREAD and child.parent_task is not task:
+        return False
+    if options & WALL:
+        return True
+    return (child.exit_signal != SIGCHLD) == bool(options & WCLONE)
+
+
+def _take(child: ThreadGroup, options: int) -> Reaped | None:
+    """The child's unreported change of state that `options` ask for; reported now, unless WNOWAIT."""
+    keep = options & WNOWAIT
+    if child.dead:
+        if not options & WEXITED:
+            return None
+        code = child.exit_code
+        if code & 0x7F:
+            info = job_control.child_info(child, CLD_KILLED, code & 0x7F)
+        else:
+            info = job_control.child_info(child, CLD_EXITED, code >> 8)
+        found = Reaped(info, code, rusage(child.usage))
+        if not keep:
+            assert child.parent is not None
+            child.parent.usage.add_child(child.usage)
+            release(child)
+        return found
+    if options & WSTOPPED and child.stopped and child.stop_report:
+        signo = child.stop_report
+        if not keep:
+            child.stop_report = 0
+        info = job_control.child_info(child, CLD_STOPPED, signo)
+        return Reaped(info, stopped(signo), rusage(child.usage))
+    if options & WCONTINUED and child.continue_report:
+        if not keep:
+            child.continue_report = False
+        info = job_control.child_info(child, CLD_CONTINUED, SIGCONT)
+        return Reaped(info, CONTINUED_STATUS, rusage(child.usage))
+    return None
+
+
+def rusage(usage: Usage) -> bytes:
+    """struct rusage of a process that may have children waited for (those count for wait4's)."""
+    return pack_rusage(usage.cpu() + usage.children, max(usage.maxrss, usage.children_maxrss))
+
+
+def pack_rusage(cpu: int, maxrss: int) -> bytes:
+    """struct rusage: `cpu` ns of user time, `maxrss` KiB; what isn't counted is 0."""
+    seconds, rest = divmod(cpu, 1_000_000_000)
+    return RUSAGE.pack(seconds, rest // 1000, 0, 0, maxrss, *(0,) * 11)

@@ -1,0 +1,174 @@
+"""The way back to user mode: restart or EINTR, signal delivery, stopping, dying.
+
+Each call of a task's that ends with work pending comes through `on_return`, and so does a task that was
+interrupted in guest code.  Compare arch_do_signal_or_restart() and get_signal() of Linux.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from sentry import _core
+from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS
+from sentry.abi.signal import (
+    DEFAULT_IGNORED,
+    SA_NODEFER,
+    SA_RESETHAND,
+    SA_RESTART,
+    SIG_DFL,
+    SIG_IGN,
+    SIGKILL,
+    SIGSEGV,
+    SIGSTOP,
+    STOP_SIGNALS,
+    UNBLOCKABLE,
+)
+from sentry.errors import Errno
+from sentry.kernel import exit, job_control, sigframe, signals
+from sentry.kernel.siginfo import SigInfo, fault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.signals import Action
+    from sentry.kernel.task import Task
+
+_MASK64 = 2**64 - 1
+_RESTARTS = frozenset((ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK))
+_SYSCALL_LENGTH = 2  # bytes of the syscall instruction
+_NR_RESTART_SYSCALL = 219
+_PAGE_FAULT = 14
+_PF_USER = 4  # page-fault error code: the fault came from user mode
+_PF_PRESENT = 1
+
+
+def on_return(task: Task, result: object) -> bool:
+    """Do what is pending before guest code goes on.
+
+    Args:
+        result: the answer of the call that has just ended (an int), or NO_RESULT.
+
+    Returns False when the task must not run: it is stopped or dead.
+    """
+    if type(result) is int:
+        task.ctx.rax = result & _MASK64
+        task.signal.restart = -result if -result in _RESTARTS else 0
+    while True:
+        if task.dying:
+            exit.exit_task(task)
+            return False
+        if task.work & _core.WORK_STOP:
+            task.work &= ~_core.WORK_STOP
+            if job_control.park(task):
+                return False
+        task.work = 0
+        info = signals.dequeue(task, ~task.sigmask)
+        if info is None:
+            break
+        _act(task, info)
+    _settle_without_handler(task)
+    group = task.group
+    if group.pending & task.sigmask and len(group.tasks) > 1:
+        signals.retarget(group, group.pending & task.sigmask)
+    return True
+
+
+def _act(task: Task, info: SigInfo) -> None:
+    """Do what the taken signal's action says."""
+    group, signo = task.group, info.signo
+    action = group.sighand.actions[signo]
+    if action.handler == SIG_IGN:
+        return
+    if action.handler != SIG_DFL:
+        _deliver(task, info, action)
+        return
+    bit = 1 << signo - 1
+    if bit & DEFAULT_IGNORED or (group.unkillable and not bit & UNBLOCKABLE):
+        return
+    if bit & STOP_SIGNALS:
+        if signo == SIGSTOP or not group.process_group.is_orphaned():
+            job_control.stop(group, signo)
+        return
+    group.begin_exit(signo)
+
+
+def _deliver(task: Task, info: SigInfo, action: Action) -> None:
+    """Have the handler run when guest code goes on."""
+    state, ctx = task.signal, task.ctx
+    _settle_restart(task, action)
+    mask = task.sigmask if state.saved_mask is None else state.saved_mask
+    state.saved_mask = None
+    try:
+        sigframe.push(task, info, action, mask)
+    except Errno:
+        # No room for the frame: SIGSEGV, and its default action if this was SIGSEGV (signal(7)).
+        if info.signo == SIGSEGV:
+            task.group.sighand.actions[SIGSEGV] = signals.Action()
+        signals.force_fault(task, SigInfo(SIGSEGV, 0x80))
+        return
+    if action.flags & SA_RESETHAND:
+        task.group.sighand.actions[info.signo] = signals.Action()
+    blocked = task.sigmask | action.mask
+    if not action.flags & SA_NODEFER:
+        blocked |= 1 << info.signo - 1
+    signals.set_mask(task, blocked)
+    ctx.orig_rax = _MASK64
+
+
+def _settle_restart(task: Task, action: Action) -> None:
+    """A handler runs: the interrupted call starts again after it, or fails with EINTR."""
+    code, task.signal.restart = task.signal.restart, 0
+    if not code:
+        return
+    if code == ERESTARTNOINTR or (code == ERESTARTSYS and action.flags & SA_RESTART):
+        _repeat(task, task.syscall_nr)
+    else:
+        task.ctx.rax = -errno.EINTR & _MASK64
+        task.signal.restart_block = None
+
+
+def _settle_without_handler(task: Task) -> None:
+    state = task.signal
+    code, state.restart = state.restart, 0
+    if code:
+        _repeat(task, _NR_RESTART_SYSCALL if code == ERESTART_RESTARTBLOCK else task.syscall_nr)
+    if state.saved_mask is not None:
+        task.sigmask = state.saved_mask
+        state.saved_mask = None
+
+
+def _repeat(task: Task, nr: int) -> None:
+    """Have guest code make call `nr` again: the argument registers still are as they were."""
+    ctx = task.ctx
+    ctx.rip -= _SYSCALL_LENGTH
+    ctx.rax = nr & _MASK64
+    ctx.orig_rax = _MASK64
+
+
+def on_fault(task: Task, signo: int, code: int, addr: int, trapno: int) -> bool:
+    """The CPU raised a fault in guest code: grow the stack, or send the signal.  True: go on with pending
+    work.
+    """
+    task.syscall_nr = -1
+    if signo == SIGSEGV and task.mm.fault_in(task, addr, False):
+        return True
+    error = _PF_USER | (_PF_PRESENT if code == 2 else 0) if trapno == _PAGE_FAULT else 0
+    task.signal.fault = (error, trapno, addr if trapno == _PAGE_FAULT else task.signal.fault[2])
+    signals.force_fault(task, fault(signo, code, addr))
+    return True
+
+
+def abandon(task: Task) -> bool:
+    """A bug of the sentry has left the task in no state to go on: its process dies of SIGKILL.  False."""
+    task.group.begin_exit(SIGKILL)
+    if task.state != "dead":
+        exit.exit_task(task)
+    return False
+
+
+def on_gone(task: Task) -> None:
+    """The host killed the thread's context (out of memory, or someone outside): the process dies of
+    SIGKILL.
+    """
+    task.group.begin_exit(SIGKILL)
+    if task.state == "running" and task.coroutine is None:
+        exit.exit_task(task)

@@ -1,0 +1,30 @@
+"""Scheduling attributes (sched(7)).  They are kept and told; the host's scheduler decides what runs."""
+
+from __future__ import annotations
+
+from sentry.abi.sched import SCHED_OTHER
+
+
+class SchedPolicy:
+    """One thread's policy, real-time priority and nice value."""
+
+    __slots__ = ("affinity", "nice", "policy", "priority", "reset_on_fork")
+
+    def __init__(self) -> None:
+        self.policy = SCHED_OTHER
+        self.priority = 0
+        self.nice = 0
+        self.reset_on_fork = False
+        self.affinity = 0  # a mask of CPUs, 0: all that the sandbox has
+
+    def copy(self) -> SchedPolicy:
+        """What a child gets."""
+        new = SchedPolicy()
+        new.affinity = self.affinity
+        if self.reset_on_fork:
+            new.nice = max(self.nice, 0) if self.policy == SCHED_OTHER else 0
+            return new
+        new.policy = self.policy
+        new.priority = self.priority
+        new.nice = self.nice
+        return new

@@ -1,0 +1,108 @@
+"""What a signal tells its receiver: siginfo_t (sigaction(2)), 128 bytes."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from sentry.abi.signal import (
+    SI_TIMER,
+    SI_TKILL,
+    SI_USER,
+    SIGBUS,
+    SIGCHLD,
+    SIGFPE,
+    SIGILL,
+    SIGINFO_SIZE,
+    SIGIO,
+    SIGSEGV,
+    SIGSYS,
+    SIGTRAP,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.posix_timers import PosixTimer
+    from sentry.kernel.task import Task
+
+_HEAD = Struct("<iii4x")  # si_signo, si_errno, si_code
+_KILL = Struct("<iI")
+_RT = Struct("<iIQ")
+_TIMER = Struct("<iiQ")
+_CHILD = Struct("<iIi4xqq")
+_FAULT = Struct("<Q")
+_POLL = Struct("<qi")
+_SYS = Struct("<QiI")
+_FAULTS = frozenset((SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP))
+
+
+class SigInfo:
+    """One signal to deliver; which fields count follows from `signo` and `code`, as in siginfo_t's union."""
+
+    __slots__ = (
+        "addr", "band", "code", "errno", "fd", "overrun", "pid", "raw", "signo", "status", "stime", "timer",
+        "timer_id", "uid", "utime", "value",
+    )  # fmt: skip
+
+    def __init__(self, signo: int, code: int = SI_USER, pid: int = 0, uid: int = 0, value: int = 0) -> None:
+        self.signo = signo
+        self.code = code
+        self.errno = 0
+        self.pid = pid
+        self.uid = uid
+        self.value = value  # si_value as 64 bits
+        self.addr = 0
+        self.status = 0  # SIGCHLD: exit code or signal
+        self.utime = 0  # SIGCHLD: clock ticks
+        self.stime = 0
+        self.timer_id = 0
+        self.overrun = 0
+        self.band = 0
+        self.fd = -1
+        self.raw = b""  # the sender's own bytes (rt_sigqueueinfo)
+        self.timer: PosixTimer | None = None  # told when the signal is taken: it computes the overrun then
+
+    def pack(self) -> bytes:
+        """The guest's siginfo_t."""
+        if self.raw:
+            return self.raw
+        return (_HEAD.pack(self.signo, self.errno, self.code) + self._union()).ljust(SIGINFO_SIZE, b"\0")
+
+    def _union(self) -> bytes:
+        signo, code = self.signo, self.code
+        if code > 0:
+            if signo in _FAULTS:
+                return _FAULT.pack(self.addr)
+            if signo == SIGCHLD:
+                return _CHILD.pack(self.pid, self.uid, self.status, self.utime, self.stime)
+            if signo == SIGIO:
+                return _POLL.pack(self.band, self.fd)
+            if signo == SIGSYS:
+                return _SYS.pack(self.addr, self.status, self.value)
+            return _KILL.pack(self.pid, self.uid)
+        if code == SI_TIMER:
+            return _TIMER.pack(self.timer_id, self.overrun, self.value)
+        if code in (SI_USER, SI_TKILL):
+            return _KILL.pack(self.pid, self.uid)
+        return _RT.pack(self.pid, self.uid, self.value)
+
+
+def from_user(signo: int, data: bytes) -> SigInfo:
+    """What rt_sigqueueinfo(2) was given: `data` is the caller's siginfo_t, whose si_signo is overwritten."""
+    _, errno, code = _HEAD.unpack_from(data)
+    info = SigInfo(signo, code)
+    info.errno = errno
+    info.pid, info.uid, info.value = _RT.unpack_from(data, _HEAD.size)
+    info.raw = _HEAD.pack(signo, errno, code) + data[_HEAD.size :]
+    return info
+
+
+def from_task(signo: int, sender: Task, code: int = SI_USER) -> SigInfo:
+    """What kill(2) (SI_USER) or tgkill(2) (SI_TKILL) by `sender` tells."""
+    return SigInfo(signo, code, sender.group.tgid, sender.creds.uid)
+
+
+def fault(signo: int, code: int, addr: int) -> SigInfo:
+    """What the CPU's exception tells."""
+    info = SigInfo(signo, code)
+    info.addr = addr
+    return info

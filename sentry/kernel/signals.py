@@ -1,0 +1,370 @@
+"""Signals: actions, pending sets, sending and taking (signal(7)).
+
+What must hold: bit n-1 of task.pending / group.pending is set exactly while that signal has an entry in the
+queue beside it (task.signal.queue / group.queue); standard signals have at most one entry; a signal whose
+action is to be ignored is never queued unless it is blocked; whenever an unblocked signal becomes pending,
+one task that can take it is interrupted.  Delivery is kernel.run's, stopping and continuing
+kernel.job_control's.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from sentry import _core
+from sentry.abi.resource import RLIMIT_SIGPENDING
+from sentry.abi.signal import (
+    DEFAULT_IGNORED,
+    NSIG,
+    SIG_DFL,
+    SIG_IGN,
+    SIGCHLD,
+    SIGCONT,
+    SIGKILL,
+    SIGRTMIN,
+    SS_AUTODISARM,
+    SS_DISABLE,
+    STOP_SIGNALS,
+    SYNCHRONOUS,
+    UNBLOCKABLE,
+    mask_of,
+)
+from sentry.errors import Errno
+from sentry.kernel import job_control
+from sentry.kernel.siginfo import SigInfo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from sentry.kernel.sessions import ProcessGroup
+    from sentry.kernel.task import Task
+    from sentry.kernel.thread_group import ThreadGroup
+
+_POLLIN = 1
+_SIGCONT_BIT = mask_of(SIGCONT)
+_STOP_OR_CONT = STOP_SIGNALS | _SIGCONT_BIT
+
+
+class Action:
+    """One signal's disposition (sigaction(2)); immutable."""
+
+    __slots__ = ("flags", "handler", "mask", "restorer")
+
+    def __init__(self, handler: int = SIG_DFL, flags: int = 0, restorer: int = 0, mask: int = 0) -> None:
+        self.handler = handler
+        self.flags = flags
+        self.restorer = restorer
+        self.mask = mask & ~UNBLOCKABLE
+
+
+_DEFAULT = Action()
+_IGNORE = Action(SIG_IGN)
+
+
+class SignalActions:
+    """The dispositions of a thread group, by signal number; shared under CLONE_SIGHAND."""
+
+    __slots__ = ("actions", "queue")
+
+    def __init__(self) -> None:
+        self.actions: list[Action] = [_DEFAULT] * (NSIG + 1)
+        self.queue = _core.WaitQueue()  # woken when a signal becomes pending: signalfd
+
+    def copy(self) -> SignalActions:
+        new = SignalActions()
+        new.actions = self.actions.copy()
+        return new
+
+    def reset_handlers(self) -> None:
+        """What execve(2) leaves: handled signals get their default action, ignored ones stay ignored."""
+        self.actions = [_IGNORE if action.handler == SIG_IGN else _DEFAULT for action in self.actions]
+
+    def ignored(self) -> int:
+        """The set of signals whose action is SIG_IGN."""
+        return sum(1 << signo - 1 for signo, action in enumerate(self.actions) if action.handler == SIG_IGN)
+
+    def caught(self) -> int:
+        """The set of signals that have a handler."""
+        return sum(1 << signo - 1 for signo, action in enumerate(self.actions) if action.handler > SIG_IGN)
+
+
+class PendingQueue:
+    """Queued signals in order of arrival.  The bits that say which are pending live beside it, in the C
+    object.
+    """
+
+    __slots__ = ("infos",)
+
+    def __init__(self) -> None:
+        self.infos: list[SigInfo] = []
+
+    def take(self, signo: int) -> tuple[SigInfo, bool]:
+        """The oldest entry of `signo`, and whether another one stays."""
+        infos = self.infos
+        for index, info in enumerate(infos):
+            if info.signo == signo:
+                del infos[index]
+                more = signo >= SIGRTMIN and any(other.signo == signo for other in infos)
+                return info, more
+        return SigInfo(signo), False  # only its bit was kept: the queue was full
+
+    def drop(self, mask: int) -> None:
+        """Forget the entries of the signals in `mask`."""
+        dropped = [info for info in self.infos if mask >> info.signo - 1 & 1]
+        self.infos = [info for info in self.infos if not mask >> info.signo - 1 & 1]
+        for info in dropped:
+            if info.timer is not None:
+                info.timer.signal_taken(info)
+
+
+class SignalState:
+    """What only one thread has: private pending signals, alternate stack, and the state of an interrupted
+    call.
+    """
+
+    __slots__ = (
+        "altstack_flags", "altstack_size", "altstack_sp", "fault", "queue", "restart", "restart_block",
+        "saved_mask", "wanted",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.queue = PendingQueue()
+        self.altstack_sp = 0
+        self.altstack_size = 0
+        self.altstack_flags = SS_DISABLE
+        self.saved_mask: int | None = None  # to restore once sigsuspend, ppoll, ... are over
+        self.wanted = 0  # blocked signals that rt_sigtimedwait waits for
+        self.restart = 0  # the restart code of the call under way, until it is acted upon
+        self.restart_block: Callable[[], Any] | None = None  # what restart_syscall(2) goes on with
+        self.fault = (0, 0, 0)  # error code, trap number, address of the last fault: sigcontext's
+
+    def on_altstack(self, sp: int) -> bool:
+        """Whether a thread with the stack pointer `sp` is on the alternate stack."""
+        if self.altstack_flags & (SS_DISABLE | SS_AUTODISARM):
+            return False
+        return self.altstack_sp < sp <= self.altstack_sp + self.altstack_size
+
+
+# Sending
+
+
+def send_task(task: Task, signo: int, info: SigInfo | None = None, force: bool = False) -> bool:
+    """Send `signo` to one thread (tgkill(2)); False when it is ignored.
+
+    `force`: from outside the sandbox, so that SIGKILL and SIGSTOP reach even init.
+    """
+    return _send(task, signo, info or SigInfo(signo), shared=False, force=force)
+
+
+def send_group(group: ThreadGroup, signo: int, info: SigInfo | None = None, force: bool = False) -> bool:
+    """Send `signo` to a process (kill(2)); False when it is ignored, or the process is dead."""
+    if not group.tasks:
+        return False
+    return _send(group.tasks[0], signo, info or SigInfo(signo), shared=True, force=force)
+
+
+def send_pgrp(process_group: ProcessGroup, signo: int, info: SigInfo | None = None) -> None:
+    """Send `signo` to every process of a process group (the kernel's own signals; no permission is asked)."""
+    for group in process_group.members.copy():
+        send_group(group, signo, info)
+
+
+def force_fault(task: Task, info: SigInfo) -> None:
+    """Send a signal that can't be put off: a fault's.  Blocked or ignored, it gets its default action, and
+    then it kills even init (force_sig_info of Linux)."""
+    bit = 1 << info.signo - 1
+    actions = task.group.sighand.actions
+    if task.sigmask & bit or actions[info.signo].handler == SIG_IGN:
+        actions[info.signo] = _DEFAULT
+        task.sigmask &= ~bit
+    if actions[info.signo].handler == SIG_DFL:
+        task.group.unkillable = False
+    _send(task, info.signo, info, shared=False, force=True)
+
+
+def queue_limit_reached(task: Task) -> bool:
+    """Whether the sender's user may queue no more signals (RLIMIT_SIGPENDING)."""
+    queued = len(task.signal.queue.infos) + len(task.group.queue.infos)
+    return queued >= task.group.rlimit(RLIMIT_SIGPENDING)
+
+
+def _send(task: Task, signo: int, info: SigInfo, shared: bool, force: bool) -> bool:
+    group = task.group
+    bit = 1 << signo - 1
+    if bit & _STOP_OR_CONT:
+        _settle_stop(group, signo)
+    if _is_ignored(task, signo, force):
+        return False
+    holder: ThreadGroup | Task = group if shared else task
+    queue = group.queue if shared else task.signal.queue
+    if signo >= SIGRTMIN or not holder.pending & bit:
+        if signo == SIGKILL or info.timer is not None or not queue_limit_reached(task):
+            queue.infos.append(info)
+        elif info.code < 0 and signo >= SIGRTMIN:
+            raise Errno(errno.EAGAIN)
+        holder.pending |= bit
+        if group.sighand.queue:
+            group.sighand.queue.wake(_POLLIN)
+    _notify(task, signo, shared)
+    return True
+
+
+def _settle_stop(group: ThreadGroup, signo: int) -> None:
+    # signal(7): SIGCONT discards pending stop signals and wakes the process even when it is blocked or
+    # ignored; a stop signal discards a pending SIGCONT.
+    if signo == SIGCONT:
+        discard(group, STOP_SIGNALS)
+        job_control.resume(group)
+    else:
+        discard(group, _SIGCONT_BIT)
+
+
+def _is_ignored(task: Task, signo: int, force: bool) -> bool:
+    bit = 1 << signo - 1
+    if (task.sigmask | task.signal.wanted) & bit:
+        return False  # it may be handled when it is unblocked
+    handler = task.group.sighand.actions[signo].handler
+    if handler == SIG_IGN:
+        return True
+    if handler != SIG_DFL:
+        return False
+    if task.group.unkillable and not (force and bit & UNBLOCKABLE):
+        return True
+    return bool(bit & DEFAULT_IGNORED)
+
+
+def _notify(task: Task, signo: int, shared: bool) -> None:
+    """Interrupt one thread that can take the signal that has just become pending, or doom them all."""
+    group = task.group
+    bit = 1 << signo - 1
+    chosen = _taker(group, task, bit) if shared else task
+    if chosen is None:
+        return
+    if signo != SIGKILL and (chosen.state == "stopped" or chosen.sigmask & ~chosen.signal.wanted & bit):
+        return  # it is taken once the thread goes on, or unblocks it
+    if _is_fatal(chosen, signo) and not group.exiting:
+        group.begin_exit(signo)
+        return
+    if chosen.signal.wanted & bit:
+        chosen.wake()
+    chosen.work |= _core.WORK_SIGNAL
+    chosen.interrupt()
+
+
+def _is_fatal(task: Task, signo: int) -> bool:
+    """Whether the signal ends the process at once, so that no thread need take it first."""
+    bit = 1 << signo - 1
+    if signo == SIGKILL:
+        return True
+    return (
+        task.group.sighand.actions[signo].handler == SIG_DFL
+        and not bit & (DEFAULT_IGNORED | STOP_SIGNALS)
+        and not task.group.unkillable
+        and not task.signal.wanted & bit
+    )
+
+
+def _taker(group: ThreadGroup, first: Task, bit: int) -> Task | None:
+    fallback = None
+    for task in (first, *group.tasks):
+        if task.dying or task.sigmask & ~task.signal.wanted & bit & ~UNBLOCKABLE:
+            continue
+        if not task.work & _core.WORK_SIGNAL:
+            return task
+        fallback = fallback or task
+    return fallback
+
+
+def retarget(group: ThreadGroup, mask: int) -> None:
+    """Have other threads take the shared pending signals of `mask`: the one that was chosen can't any
+    more.
+    """
+    mask &= group.pending
+    for task in group.tasks:
+        if mask & ~task.sigmask and not task.dying:
+            task.work |= _core.WORK_SIGNAL
+            task.interrupt()
+            mask &= task.sigmask
+        if not mask:
+            return
+
+
+# Taking
+
+
+def dequeue(task: Task, mask: int) -> SigInfo | None:
+    """Take the next pending signal that is in `mask`: faults first, then private ones, then the group's."""
+    private = task.pending & mask
+    if private:
+        signo = _lowest(private & SYNCHRONOUS or private)
+        info, more = task.signal.queue.take(signo)
+        if not more:
+            task.pending &= ~(1 << signo - 1)
+        return _taken(info)
+    group = task.group
+    shared = group.pending & mask
+    if shared:
+        signo = _lowest(shared)
+        info, more = group.queue.take(signo)
+        if not more:
+            group.pending &= ~(1 << signo - 1)
+        return _taken(info)
+    return None
+
+
+def _taken(info: SigInfo) -> SigInfo:
+    if info.timer is not None:
+        info.timer.signal_taken(info)
+    return info
+
+
+def _lowest(mask: int) -> int:
+    return (mask & -mask).bit_length()
+
+
+def pending(task: Task) -> int:
+    """All that is pending for the thread, blocked or not."""
+    return task.pending | task.group.pending
+
+
+def set_mask(task: Task, mask: int) -> None:
+    """Replace the signal mask; the way back to user mode sees to what became deliverable."""
+    blocked = mask & ~task.sigmask & task.group.pending
+    task.sigmask = mask & ~UNBLOCKABLE
+    if blocked and len(task.group.tasks) > 1:
+        retarget(task.group, blocked)
+    if pending(task) & ~task.sigmask:
+        task.work |= _core.WORK_SIGNAL
+
+
+def discard(group: ThreadGroup, mask: int) -> None:
+    """Forget the pending signals of `mask`, the threads' own ones included."""
+    if group.pending & mask:
+        group.queue.drop(mask)
+        group.pending &= ~mask
+    for task in group.tasks:
+        if task.pending & mask:
+            task.signal.queue.drop(mask)
+            task.pending &= ~mask
+
+
+def set_action(group: ThreadGroup, signo: int, action: Action) -> Action:
+    """Replace a disposition and return the old one; a signal now ignored is not pending any more (POSIX)."""
+    old = group.sighand.actions[signo]
+    group.sighand.actions[signo] = action
+    bit = 1 << signo - 1
+    if action.handler == SIG_IGN or (action.handler == SIG_DFL and bit & DEFAULT_IGNORED):
+        discard(group, bit)
+    return old
+
+
+def ignores_children(group: ThreadGroup) -> bool:
+    return group.sighand.actions[SIGCHLD].handler == SIG_IGN
+
+
+def check_signal(signo: int) -> None:
+    """EINVAL unless signo is 0 (the existence check) or a signal."""
+    if not 0 <= signo <= NSIG:
+        raise Errno(errno.EINVAL)

@@ -1,0 +1,48 @@
+"""Sleeping (nanosleep(2), clock_nanosleep(2))."""
+
+from __future__ import annotations
+
+from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND
+from sentry.errors import Errno
+from sentry.kernel.cpu_alarm import CpuAlarm
+from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentry.kernel.task import Task
+    from sentry.kernel.thread_group import ThreadGroup
+
+
+async def sleep(task: Task, deadline: int, report: Callable[[int], None] | None) -> int:
+    """Sleep until `deadline` (CLOCK_MONOTONIC ns); 0.
+
+    Args:
+        report: of a relative sleep, called with the ns that are left when a signal ends it; it is restarted
+            by restart_syscall(2) then.  None: the sleep is absolute, and restarts by itself.
+    """
+    while True:
+        outcome = await suspend(task, deadline)
+        remaining = deadline - task.kernel.clock.monotonic()
+        if outcome == TIMED_OUT_OUTCOME or remaining <= 0:
+            return 0
+        if outcome == INTERRUPTED:
+            break
+    if report is None:
+        raise Errno(ERESTARTNOHAND)
+    report(remaining)
+    task.signal.restart_block = lambda: sleep(task, deadline, report)
+    raise Errno(ERESTART_RESTARTBLOCK)
+
+
+async def sleep_cpu(task: Task, group: ThreadGroup, when: int) -> int:
+    """Sleep until `group` has used `when` ns of CPU time; 0."""
+    alarm = CpuAlarm(group, when, task.wake)
+    try:
+        while group.usage.cpu() < when:
+            if await suspend(task) == INTERRUPTED:
+                raise Errno(ERESTARTNOHAND)
+    finally:
+        alarm.cancel()
+    return 0

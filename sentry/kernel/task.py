@@ -1,0 +1,98 @@
+"""A task: one guest thread.
+
+What must hold: `state` tells what the task does, in one word -
+
+    running   guest code runs, or a handler runs on its behalf
+    waiting   suspended in kernel.wait.suspend
+    stopped   in a group stop; its context is parked, its return to user mode is pending
+    dead      exited; only its identity is left until it is reaped
+
+Everything that touches several tasks lives in the module of its verb: clone, exec, exit, signals, ...
+"""
+
+from __future__ import annotations
+
+from sentry import _core
+from sentry.kernel.sched import SchedPolicy
+from sentry.kernel.signals import SignalState
+from sentry.kernel.wait import INTERRUPTED, PENDING, TIMED_OUT_OUTCOME, WOKEN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from sentry.kernel.creds import Creds
+    from sentry.kernel.fs_context import FsContext
+    from sentry.kernel.kernel import Kernel
+    from sentry.kernel.thread_group import ThreadGroup
+    from sentry.mm.space import AddressSpace
+
+
+class Task(_core.TaskBase):
+    """One guest thread (clone(2)); `tid` is its id in the sandbox's PID namespace."""
+
+    group: ThreadGroup
+    creds: Creds
+    mm: AddressSpace
+    files: _core.FdTable
+    ctx: _core.Context
+
+    def __init__(self, kernel: Kernel, tid: int, group: ThreadGroup) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.tid = tid
+        self.group = group
+        self.state = "running"
+        self.outcome = PENDING
+        self.interruptible = True
+        self.dying = False  # exit_group, a fatal signal or an execve elsewhere has doomed it
+        self.coroutine: Coroutine[None, None, Any] | None = None
+        self.syscall_nr = -1  # the call under way, -1 outside
+        self.comm = b""
+        self.fs: FsContext
+        self.signal = SignalState()
+        self.clear_child_tid = 0
+        self.robust_list = 0
+        self.vfork_parent: Task | None = None  # waits until we exec or exit
+        self.parent_death_signal = 0
+        self.personality = 0
+        self.timer_slack = 50_000  # ns
+        self.sched = SchedPolicy()
+        self.start_time = _core.monotonic()
+
+    def wake(self) -> None:
+        """End the task's wait as woken; nothing when it does not wait or its wait has ended."""
+        self._end_wait(WOKEN)
+
+    def interrupt(self) -> None:
+        """End an interruptible wait because a signal is pending (or any wait when it must die); a task in guest
+        code is stopped so that it takes notice."""
+        if self.state == "waiting":
+            if self.interruptible or self.dying:
+                self._end_wait(INTERRUPTED)
+        elif self.state == "running" and self.ctx is not None and self.ctx.running:
+            self.ctx.interrupt()
+
+    def unpark(self) -> None:
+        """Let a stopped task go on to user mode at the next turn of the loop."""
+        self.state = "running"
+        self.work |= _core.WORK_OTHER  # the call that the stop interrupted must be restarted
+        self.kernel.make_ready(self)
+
+    def time_out(self) -> None:
+        """End the task's wait because its deadline has passed (called by the timers)."""
+        self._end_wait(TIMED_OUT_OUTCOME)
+
+    def _end_wait(self, outcome: int) -> None:
+        if self.state == "waiting" and self.outcome == PENDING:
+            self.outcome = outcome
+            self.kernel.make_ready(self)
+
+    def signal_pending(self) -> bool:
+        """Whether an unblocked signal is pending, or the task must stop or die."""
+        return (
+            self.dying
+            or bool(self.work & _core.WORK_STOP)
+            or bool((self.pending | self.group.pending) & ~self.sigmask)
+        )

@@ -1,0 +1,71 @@
+"""Deadlines: one heap of (CLOCK_MONOTONIC nanoseconds, callback), and one host timerfd that kicks the loop."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Timer:
+    """One armed deadline; `cancel` undoes it."""
+
+    __slots__ = ("callback", "when")
+
+    def __init__(self, when: int, callback: Callable[[], None]) -> None:
+        self.when = when
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class Timers:
+    """The pending deadlines.
+
+    Args:
+        now: returns CLOCK_MONOTONIC nanoseconds (a fake clock's in tests).
+        arm: called with the earliest deadline whenever it moves forward in the queue.
+    """
+
+    __slots__ = ("_arm", "_armed", "_heap", "_now", "_serial")
+
+    def __init__(self, now: Callable[[], int], arm: Callable[[int], None]) -> None:
+        self._now = now
+        self._arm = arm
+        self._armed: int | None = None
+        self._heap: list[tuple[int, int, Timer]] = []
+        self._serial = 0
+
+    def at(self, when: int, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once `when` (CLOCK_MONOTONIC ns) has passed."""
+        timer = Timer(when, callback)
+        self._serial += 1
+        heappush(self._heap, (when, self._serial, timer))
+        if len(self._heap) > 64 and self._serial % 256 == 0:
+            self._drop_cancelled()
+        if self._armed is None or when < self._armed:
+            self._armed = when
+            self._arm(when)
+        return timer
+
+    def run(self) -> None:
+        """Call what is due, then arm the next deadline."""
+        self._armed = None
+        now = self._now()
+        heap = self._heap
+        while heap and (heap[0][2].callback is None or heap[0][0] <= now):
+            callback = heappop(heap)[2].callback
+            if callback is not None:
+                callback()
+        if heap:
+            self._armed = heap[0][0]
+            self._arm(self._armed)
+
+    def _drop_cancelled(self) -> None:
+        # Cancelled entries otherwise stay until their time comes: a guest that polls with a long
+        # time-out in a loop would grow the heap.
+        self._heap = [entry for entry in self._heap if entry[2].callback is not None]
+        self._heap.sort()

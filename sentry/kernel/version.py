@@ -1,0 +1,11 @@
+"""What uname(2) and /proc/version say that this kernel is."""
+
+from __future__ import annotations
+
+SYSNAME = b"Linux"
+RELEASE = b"6.12.0-runsc-py"  # the Linux whose interfaces are modelled
+VERSION = b"#1 SMP PREEMPT_DYNAMIC runsc-py"
+MACHINE = b"x86_64"
+NODENAME = b"localhost"  # where the bundle names no host
+DOMAINNAME = b"(none)"
+PROC_VERSION = b"%s version %s (runsc-py@sentry) (Python) %s" % (SYSNAME, RELEASE, VERSION)

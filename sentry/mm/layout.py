@@ -1,0 +1,74 @@
+"""Where things go in a new address space: stack, mmap base, position-independent programs, heap; randomised.
+
+From the bottom:
+    GUEST_START
+    a program with a fixed address
+    PIE_BASE + r    a position-independent program, its heap above it
+    ...             mappings, from mmap_base downwards
+    mmap_base       below the largest stack that the limit allows
+    stack_top       random, below GUEST_END and clear of [vvar] and [vdso]
+"""
+
+from __future__ import annotations
+
+from os import urandom
+
+from sentry.abi.mman import PAGE_MASK, PAGE_SIZE
+
+GUEST_START = 0x10000  # platform.h, and Linux's usual vm.mmap_min_addr
+GUEST_END = 0x7FFF80000000
+MAX_MAP_COUNT = 65530  # vm.max_map_count
+
+PIE_BASE = GUEST_END // 3 * 2 & PAGE_MASK
+_MMAP_RANDOM_BITS = 28  # pages
+_STACK_RANDOM_BITS = 22  # pages
+_BRK_RANDOM_RANGE = 1 << 30
+_STACK_GAP_MIN = 128 << 20
+_STACK_GAP_MAX = GUEST_END // 6 * 5
+_GUARD_GAP = 256 * PAGE_SIZE
+
+
+def page_up(addr: int) -> int:
+    """addr rounded up to a page."""
+    return (addr + PAGE_SIZE - 1) & PAGE_MASK
+
+
+def random_pages(bits: int) -> int:
+    """A random multiple of the page size, below 2**bits pages."""
+    return (int.from_bytes(urandom(8), "little") & ((1 << bits) - 1)) * PAGE_SIZE
+
+
+class Layout:
+    """The random choices of one execve(2).
+
+    Args:
+        stack_limit: RLIMIT_STACK's soft value in bytes.
+        vdso: (vvar start, vDSO start, vDSO end) as the platform has placed them, zeros when there are none.
+        randomize: False for personality(ADDR_NO_RANDOMIZE).
+    """
+
+    __slots__ = ("mmap_base", "randomize", "stack_top")
+
+    def __init__(
+        self, stack_limit: int, vdso: tuple[int, int, int] = (0, 0, 0), randomize: bool = True
+    ) -> None:
+        self.randomize = randomize
+        gap = min(max(stack_limit, _STACK_GAP_MIN), _STACK_GAP_MAX) + _GUARD_GAP & PAGE_MASK
+        top = GUEST_END - PAGE_SIZE - (random_pages(_STACK_RANDOM_BITS) if randomize else 0)
+        vvar_start, _, vdso_end = vdso
+        if vvar_start < top and top - gap < vdso_end:
+            top = vvar_start - PAGE_SIZE  # the stack must be able to grow
+        self.stack_top = top
+        self.mmap_base = top - gap - (random_pages(_MMAP_RANDOM_BITS) if randomize else 0) & PAGE_MASK
+
+    def pie_base(self, alignment: int) -> int:
+        """The load address of a position-independent program; `alignment` is a power of two."""
+        base = PIE_BASE + (random_pages(_MMAP_RANDOM_BITS) if self.randomize else 0)
+        return base & -max(alignment, PAGE_SIZE)
+
+    def brk_start(self, end: int) -> int:
+        """The heap's start, for a program (or the place of its heap) that ends at `end`."""
+        start = page_up(end)
+        if self.randomize:
+            start += int.from_bytes(urandom(8), "little") % _BRK_RANDOM_RANGE & PAGE_MASK
+        return start

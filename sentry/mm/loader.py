@@ -1,0 +1,309 @@
+"""Loading a program: execve(2)'s half that has to do with files and memory.
+
+`prepare` makes all checks and changes nothing; `Image.commit` then fills a new address space.  What fails
+there (the host is out of memory, the file ended before its segments) comes after the point of no return.
+"""
+
+from __future__ import annotations
+
+from errno import EACCES, EAGAIN, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM
+from os import urandom
+
+from sentry.abi.elf import (
+    AT_BASE,
+    AT_EGID,
+    AT_ENTRY,
+    AT_EUID,
+    AT_GID,
+    AT_PHDR,
+    AT_PHENT,
+    AT_PHNUM,
+    AT_SECURE,
+    AT_SYSINFO_EHDR,
+    AT_UID,
+    PHDR,
+)
+from sentry.abi.fcntl import AT_FDCWD, O_RDONLY
+from sentry.abi.mman import (
+    MAP_ANONYMOUS,
+    MAP_FIXED,
+    MAP_PRIVATE,
+    PAGE_MASK,
+    PAGE_SIZE,
+    PROT_EXEC,
+    PROT_READ,
+    PROT_WRITE,
+)
+from sentry.abi.resource import RLIMIT_AS, RLIMIT_STACK
+from sentry.abi.stat import ACCESS_EXEC, S_IFMT, S_IFREG
+from sentry.errors import Errno
+from sentry.mm import elf, script
+from sentry.mm.layout import GUEST_END, GUEST_START, PIE_BASE, Layout
+from sentry.mm.space import AddressSpace
+from sentry.mm.stack import InitialStack, check_arguments
+from sentry.mm.vma import (
+    VM_GROWSDOWN,
+    VM_MAYALL,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_SPECIAL,
+    SharedMemory,
+    Vma,
+)
+from sentry.vfs import namei
+from sentry.vfs.file import File
+from sentry.vfs.mount import MS_NOEXEC
+from sentry.vfs.permissions import check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry._core import Context
+    from sentry.kernel.creds import Creds
+    from sentry.kernel.task import Task
+    from sentry.mm.elf import Elf
+    from sentry.vfs.path import Path
+
+_PRIVATE = MAP_FIXED | MAP_PRIVATE
+_ANONYMOUS = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS
+_STACK_ROOM = 128 * 1024  # below the first stack pointer, as Linux
+_POINTER_SLACK = 8192  # the stack pointer's own randomness
+
+_VVAR = SharedMemory(b"[vvar]")
+_VDSO = SharedMemory(b"[vdso]")
+
+
+class Program:
+    """An open program file and its headers."""
+
+    __slots__ = ("elf", "file", "path")
+
+    def __init__(self, path: Path, file: File, parsed: Elf) -> None:
+        self.path = path
+        self.file = file
+        self.elf = parsed
+
+
+class Image:
+    """A program that passed all checks.
+
+    `path` is the file that will run (the interpreter of a script), whose set-id bits count; `name` is as
+    executed.
+    """
+
+    __slots__ = ("argv", "envp", "interp", "name", "path", "program")
+
+    def __init__(
+        self, program: Program, interp: Program | None, argv: list[bytes], envp: list[bytes], name: bytes
+    ) -> None:
+        self.program = program
+        self.path = program.path
+        self.interp = interp
+        self.argv = argv
+        self.envp = envp
+        self.name = name
+
+    def commit(
+        self,
+        task: Task,
+        ctx: Context,
+        creds: Creds | None = None,
+        secure: bool = False,
+        randomize: bool = True,
+    ) -> tuple[int, int, AddressSpace]:
+        """Fill the new, empty address space of `ctx`; (entry, stack pointer, its list).
+
+        Args:
+            creds: the identity the program will have, the task's by default.
+            secure: AT_SECURE: the program gained privileges.
+            randomize: False for personality(ADDR_NO_RANDOMIZE).
+
+        Raises Errno; then the space is good for nothing.
+        """
+        vdso = task.kernel.machine.vdso()
+        stack_limit = task.group.rlimits[RLIMIT_STACK][0]
+        layout = Layout(stack_limit, vdso, randomize)
+        mm = AddressSpace(layout.mmap_base)
+        mm.exe = self.path
+        _enter_vdso(mm, vdso)
+
+        program = self.program.elf
+        bias = _place(mm, program, layout, self.interp is not None)
+        _map(mm, task, ctx, self.program, bias)
+        entry = program.entry + bias
+        base = 0
+        if self.interp is not None:
+            base = _place(mm, self.interp.elf, layout, False)
+            _map(mm, task, ctx, self.interp, base)
+            entry = self.interp.elf.entry + base
+        _note_program(mm, program, bias)
+        # A program that sits among the mappings has no room for a heap behind it.
+        among = program.relocatable and self.interp is None
+        mm.brk_start = mm.brk_end = layout.brk_start(PIE_BASE if among else program.end + bias)
+
+        ids = task.creds if creds is None else creds
+        auxv = [(AT_SYSINFO_EHDR, vdso[1])] if vdso[1] else []
+        auxv += [
+            (AT_PHDR, program.phdr + bias if program.phdr else 0),
+            (AT_PHENT, PHDR.size),
+            (AT_PHNUM, program.phnum),
+            (AT_BASE, base),
+            (AT_ENTRY, program.entry + bias),
+            (AT_UID, ids.uid),
+            (AT_EUID, ids.euid),
+            (AT_GID, ids.gid),
+            (AT_EGID, ids.egid),
+            (AT_SECURE, int(secure)),
+        ]
+        slack = int.from_bytes(urandom(2), "little") % _POINTER_SLACK if randomize else 0
+        stack = InitialStack(layout.stack_top, self.argv, self.envp, self.name, auxv, slack)
+        _map_stack(mm, ctx, stack, layout.stack_top, stack_limit, program.exec_stack)
+        if mm.areas.total > task.group.rlimits[RLIMIT_AS][0]:
+            raise Errno(ENOMEM)
+        return entry, stack.pointer, mm
+
+
+def prepare(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes], name: bytes) -> Image:
+    """Open a program, its script interpreters and its ELF interpreter, and check everything.
+
+    Args:
+        place: what to execute, or a file that is open on it.
+        name: the path as given to execve(2) (AT_EXECFN; what a script's interpreter is told); "/dev/fd/N" for
+            execveat(2) with AT_EMPTY_PATH.
+
+    Raises Errno: E2BIG, EACCES, EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM and whatever walking a path
+    raises.
+    """
+    path = place.path if isinstance(place, File) else place
+    if path is None:
+        raise Errno(EACCES)
+    if not argv:
+        argv = [b""]
+    stack_limit = task.group.rlimits[RLIMIT_STACK][0]
+    check_arguments(argv, envp, name, stack_limit)
+    script_name = name
+    depth = 0
+    while True:
+        file, head = _open(task, path)
+        if not script.is_script(head):
+            break
+        depth += 1
+        if depth > script.MAX_DEPTH:
+            raise Errno(ELOOP)
+        interpreter, argument = script.parse_line(head)
+        argv = [interpreter, *([] if argument is None else [argument]), script_name, *argv[1:]]
+        script_name = interpreter
+        path = namei.walk(task, AT_FDCWD, interpreter)
+    if depth:
+        check_arguments(argv, envp, name, stack_limit)
+    program = Program(path, file, elf.parse(head, _reader(task, file)))
+    interp = None
+    if program.elf.interp is not None:
+        interp = _open_interpreter(task, program.elf.interp)
+    return Image(program, interp, argv, envp, name)
+
+
+def _open(task: Task, path: Path) -> tuple[File, bytes]:
+    """A program file opened for the kernel (what counts is execute permission), and its first bytes."""
+    inode = path.inode
+    if inode.volatile:
+        inode.getattr()
+    if inode.mode & S_IFMT != S_IFREG or path.mount.flags & MS_NOEXEC:
+        raise Errno(EACCES)
+    check(task.creds, inode, ACCESS_EXEC)
+    file = inode.open(task, path, O_RDONLY)
+    return file, _reader(task, file)(elf.HEADER_BYTES, 0)
+
+
+def _open_interpreter(task: Task, name: bytes) -> Program:
+    if not name:
+        raise Errno(ENOENT)
+    path = namei.walk(task, AT_FDCWD, name)
+    file, head = _open(task, path)
+    return Program(path, file, elf.parse(head, _reader(task, file), ELIBBAD))
+
+
+def _reader(task: Task, file: File) -> elf.Reader:
+    def read(count: int, offset: int) -> bytes:
+        data = file.read(task, count, offset)
+        if not isinstance(data, bytes):
+            raise Errno(EAGAIN)  # a regular file never blocks
+        return data
+
+    return read
+
+
+def _place(mm: AddressSpace, program: Elf, layout: Layout, has_interpreter: bool) -> int:
+    """The load bias; ENOEXEC or ENOMEM when there is no room at the program's addresses."""
+    areas = mm.areas
+    if not program.relocatable:
+        if areas.overlapping(program.low, program.high):
+            raise Errno(ENOMEM)
+        return 0
+    span = program.high - program.low
+    if has_interpreter:
+        bias = layout.pie_base(program.alignment) - program.low
+        low = program.low + bias
+        if low >= GUEST_START and low + span < mm.areas.base and areas.is_free(low, low + span):
+            return bias
+    room = areas.room_below(span + program.alignment - PAGE_SIZE)
+    if room is None:
+        raise Errno(ENOMEM)
+    aligned = room + program.alignment - 1 & -program.alignment
+    return aligned - program.low
+
+
+def _map(mm: AddressSpace, task: Task, ctx: Context, program: Program, bias: int) -> None:
+    parsed, file = program.elf, program.file
+    source = file.mmap(task, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0, parsed.high - parsed.low)
+    fd = source.fd
+    if fd < 0:
+        raise Errno(ENOEXEC)
+    areas = mm.areas
+    for segment in parsed.segments:
+        prot = segment.prot
+        start = segment.start + bias
+        if segment.length:
+            end = start + segment.length
+            ctx.map(start, segment.length, prot, _PRIVATE, fd, segment.offset)
+            areas.replace(start, end, [Vma(start, end, prot, VM_MAYALL, file, source, segment.offset)])
+            if segment.zero_count and prot & PROT_WRITE:
+                # The rest of the last page.  Linux leaves it as it is where the segment can't be written.
+                ctx.write(segment.zero_start + bias, bytes(segment.zero_count))
+        if segment.anon_length:
+            start = segment.anon_start + bias
+            end = start + segment.anon_length
+            ctx.map(start, segment.anon_length, prot, _ANONYMOUS)
+            areas.replace(start, end, [Vma(start, end, prot, VM_MAYALL)])
+
+
+def _note_program(mm: AddressSpace, program: Elf, bias: int) -> None:
+    mm.code_start, mm.code_end = program.code[0] + bias, program.code[1] + bias
+    mm.data_start, mm.data_end = program.data[0] + bias, program.data[1] + bias
+
+
+def _map_stack(
+    mm: AddressSpace, ctx: Context, stack: InitialStack, top: int, limit: int, executable: bool
+) -> None:  # fmt: skip
+    bottom = stack.pointer & PAGE_MASK
+    start = max(min(top - limit, bottom), bottom - _STACK_ROOM) & PAGE_MASK
+    prot = PROT_READ | PROT_WRITE | (PROT_EXEC if executable else 0)
+    if mm.areas.overlapping(start, top):
+        raise Errno(ENOMEM)  # a program with a fixed address has claimed the place
+    ctx.map(start, top - start, prot, _ANONYMOUS)
+    mm.areas.insert(Vma(start, top, prot, VM_MAYALL | VM_GROWSDOWN))
+    if ctx.write(stack.pointer, stack.content) != len(stack.content):
+        raise Errno(ENOMEM)
+    mm.stack_start = stack.pointer
+    mm.auxv = stack.auxv
+    mm.arg_start, mm.arg_end = stack.arg_start, stack.arg_end
+    mm.env_start, mm.env_end = stack.env_start, stack.env_end
+
+
+def _enter_vdso(mm: AddressSpace, vdso: tuple[int, int, int]) -> None:
+    vvar_start, vdso_start, vdso_end = vdso
+    if vdso_end > GUEST_END or not vdso_end:
+        return
+    mm.areas.insert(Vma(vvar_start, vdso_start, PROT_READ, VM_MAYREAD | VM_SPECIAL, None, _VVAR))
+    mm.areas.insert(
+        Vma(vdso_start, vdso_end, PROT_READ | PROT_EXEC, VM_MAYREAD | VM_MAYEXEC | VM_SPECIAL, None, _VDSO)
+    )

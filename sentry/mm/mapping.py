@@ -1,0 +1,280 @@
+"""mmap(2) and munmap(2)."""
+
+from __future__ import annotations
+
+from errno import (
+    EACCES,
+    EAGAIN,
+    EBADF,
+    EEXIST,
+    EINVAL,
+    ENOMEM,
+    EOPNOTSUPP,
+    EOVERFLOW,
+    EPERM,
+)
+
+from sentry.abi.capability import CAP_IPC_LOCK
+from sentry.abi.fcntl import O_PATH
+from sentry.abi.mman import (
+    MAP_32BIT,
+    MAP_ANONYMOUS,
+    MAP_FIXED,
+    MAP_FIXED_NOREPLACE,
+    MAP_GROWSDOWN,
+    MAP_HUGETLB,
+    MAP_LOCKED,
+    MAP_NONBLOCK,
+    MAP_NORESERVE,
+    MAP_POPULATE,
+    MAP_PRIVATE,
+    MAP_SHARED,
+    MAP_SHARED_VALIDATE,
+    MAP_TYPE,
+    MAP_VALIDATED,
+    PAGE_MASK,
+    PAGE_SIZE,
+    PROT_EXEC,
+    PROT_READ,
+    PROT_WRITE,
+)
+from sentry.abi.resource import RLIMIT_MEMLOCK
+from sentry.errors import Errno
+from sentry.mm.layout import GUEST_END, GUEST_START, MAX_MAP_COUNT
+from sentry.mm.vma import (
+    VM_GROWSDOWN,
+    VM_LOCKED,
+    VM_MAYALL,
+    VM_MAYEXEC,
+    VM_MAYWRITE,
+    VM_NORESERVE,
+    VM_SHARED,
+    SharedMemory,
+    Vma,
+)
+from sentry.vfs.mount import MS_NOEXEC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.mm.space import AddressSpace
+    from sentry.vfs.file import File
+
+_PROT_ACCESS = PROT_READ | PROT_WRITE | PROT_EXEC
+_FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
+_MAX_OFFSET = 2**63 - 1
+_TASK_SIZE = 0x7FFFFFFFF000  # Linux's; what lies above GUEST_END is never mapped
+_LOW_START, _LOW_END = 0x40000000, 0x80000000  # where MAP_32BIT places
+
+
+def mmap(
+    mm: AddressSpace,
+    task: Task,
+    addr: int,
+    length: int,
+    prot: int,
+    flags: int,
+    file: File | None = None,
+    offset: int = 0,
+) -> int:
+    """Map memory or `file`; the address.
+
+    Args:
+        addr: a hint, or the place itself with MAP_FIXED or MAP_FIXED_NOREPLACE.
+        length, offset: bytes; the length is rounded up to pages, the offset must be a multiple of them.
+        file: None with MAP_ANONYMOUS alone.
+
+    Raises Errno as mmap(2) tells: EACCES, EAGAIN, EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW,
+    EPERM.
+    """
+    if not length or offset & ~PAGE_MASK:
+        raise Errno(EINVAL)
+    length = (length + PAGE_SIZE - 1) & PAGE_MASK
+    areas = mm.areas
+    if length > GUEST_END or len(areas.vmas) >= MAX_MAP_COUNT:
+        raise Errno(ENOMEM)
+    if file is not None and offset + length > _MAX_OFFSET:
+        raise Errno(EOVERFLOW)
+    prot &= _PROT_ACCESS
+
+    # Where
+    occupied = False
+    if flags & _FIXED:
+        if addr + length > GUEST_END:
+            raise Errno(ENOMEM)
+        if addr & ~PAGE_MASK:
+            raise Errno(EINVAL)
+        if addr < GUEST_START:
+            raise Errno(EPERM)
+        occupied = bool(areas.overlapping(addr, addr + length))
+        if occupied:
+            if flags & MAP_FIXED_NOREPLACE:
+                raise Errno(EEXIST)
+            mm.check_sealed(addr, addr + length, EPERM)
+    else:
+        addr = find_room(mm, addr, length, flags)
+    end = addr + length
+
+    # What
+    if file is not None:
+        vm_flags = _check_file(file, prot, flags)
+    elif flags & MAP_TYPE == MAP_PRIVATE:
+        vm_flags = VM_MAYALL
+    elif flags & MAP_TYPE == MAP_SHARED and not flags & MAP_GROWSDOWN:
+        vm_flags = VM_MAYALL | VM_SHARED
+    else:
+        raise Errno(EINVAL)
+    if flags & (MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED | MAP_HUGETLB) or mm.lock_future:
+        vm_flags |= _rare_flags(mm, task, flags, length)
+    growth = length
+    if occupied:
+        growth -= sum(min(vma.end, end) - max(vma.start, addr) for vma in areas.overlapping(addr, end))
+    is_data = prot & PROT_WRITE and not vm_flags & (VM_SHARED | VM_GROWSDOWN)
+    mm.check_limits(task, growth, growth if is_data else 0)
+
+    # The host's turn
+    host_flags = MAP_FIXED | (MAP_SHARED if vm_flags & VM_SHARED else MAP_PRIVATE) | flags & MAP_NORESERVE
+    if (flags & MAP_POPULATE and not flags & MAP_NONBLOCK) or vm_flags & VM_LOCKED:
+        host_flags |= MAP_POPULATE
+    vma = Vma(addr, end, prot, vm_flags)
+    fd = -1
+    if file is not None:
+        source = file.mmap(task, prot, flags, offset, length)
+        fd = source.fd
+        if fd >= 0:
+            vma.file = file
+            vma.source = source
+            vma.offset = offset
+    if fd < 0:
+        host_flags |= MAP_ANONYMOUS
+        offset = 0
+        if vm_flags & VM_SHARED:
+            vma.source = SharedMemory()
+    try:
+        task.ctx.map(addr, length, prot, host_flags, fd, offset)
+    except Errno as error:
+        if occupied and error.code in (ENOMEM, EAGAIN):
+            _lose(mm, task, addr, end)
+        raise
+    if occupied:
+        areas.replace(addr, end, [vma])
+    else:
+        areas.insert(vma)
+    return addr
+
+
+def find_room(mm: AddressSpace, hint: int, length: int, flags: int) -> int:
+    """A free place for `length` bytes: at the hint if it is free, else as high as possible below the base."""
+    areas = mm.areas
+    if flags & MAP_32BIT:
+        start = areas.room_above(length, _LOW_START, _LOW_END)
+        if start is None:
+            raise Errno(ENOMEM)
+        return start
+    if hint:
+        hint = max((hint + PAGE_SIZE - 1) & PAGE_MASK, GUEST_START)
+        if hint + length <= GUEST_END and areas.is_free(hint, hint + length):
+            return hint
+    start = areas.room_below(length)
+    if start is None:
+        start = areas.room_above(length, GUEST_END // 3 & PAGE_MASK, GUEST_END)
+        if start is None:
+            raise Errno(ENOMEM)
+    return start
+
+
+def _check_file(file: File, prot: int, flags: int) -> int:
+    """The Vma flags for a mapping of `file`; raises what its open mode, its mount or its kind forbid."""
+    if file.flags & O_PATH:
+        raise Errno(EBADF)
+    kind = flags & MAP_TYPE
+    vm_flags = VM_MAYALL
+    if kind in (MAP_SHARED, MAP_SHARED_VALIDATE):
+        if kind == MAP_SHARED_VALIDATE and flags & ~MAP_VALIDATED:
+            raise Errno(EOPNOTSUPP)
+        if not file.writable:
+            if prot & PROT_WRITE:
+                raise Errno(EACCES)
+            vm_flags &= ~VM_MAYWRITE
+        vm_flags |= VM_SHARED
+    elif kind != MAP_PRIVATE:
+        raise Errno(EINVAL)
+    if not file.readable:
+        raise Errno(EACCES)
+    if file.path is not None and file.path.mount.flags & MS_NOEXEC:
+        if prot & PROT_EXEC:
+            raise Errno(EPERM)
+        vm_flags &= ~VM_MAYEXEC
+    if flags & MAP_HUGETLB:
+        raise Errno(EINVAL)
+    if flags & MAP_GROWSDOWN:
+        raise Errno(EINVAL)
+    return vm_flags
+
+
+def _rare_flags(mm: AddressSpace, task: Task, flags: int, length: int) -> int:
+    vm_flags = 0
+    if flags & MAP_HUGETLB:
+        raise Errno(ENOMEM)  # there are no huge pages in the pool (vm.nr_hugepages is 0)
+    if flags & MAP_GROWSDOWN:
+        vm_flags |= VM_GROWSDOWN
+    if flags & MAP_NORESERVE:
+        vm_flags |= VM_NORESERVE
+    if flags & MAP_LOCKED:
+        if not may_lock(task):
+            raise Errno(EPERM)
+        vm_flags |= VM_LOCKED
+    vm_flags |= mm.lock_future
+    if vm_flags & VM_LOCKED:
+        check_lock_limit(mm, task, length, EAGAIN)
+        mm.locked = True
+    return vm_flags
+
+
+def may_lock(task: Task) -> bool:
+    """Whether the task may lock any memory at all (mlock(2))."""
+    return task.group.rlimits[RLIMIT_MEMLOCK][0] > 0 or task.creds.has_cap(CAP_IPC_LOCK)
+
+
+def check_lock_limit(mm: AddressSpace, task: Task, length: int, error: int) -> None:
+    """Errno(error) when `length` more locked bytes pass RLIMIT_MEMLOCK."""
+    locked = locked_bytes(mm)
+    if locked + length > task.group.rlimits[RLIMIT_MEMLOCK][0] and not task.creds.has_cap(CAP_IPC_LOCK):
+        raise Errno(error)
+
+
+def locked_bytes(mm: AddressSpace) -> int:
+    """How much is locked (VmLck)."""
+    if not mm.locked:
+        return 0
+    return sum(vma.end - vma.start for vma in mm.areas if vma.flags & VM_LOCKED)
+
+
+def _lose(mm: AddressSpace, task: Task, start: int, end: int) -> None:
+    # The host may have taken away what was there before it failed to map: make that certain.
+    try:
+        task.ctx.unmap(start, end - start)
+    except Errno:
+        return  # it refuses even that for want of memory: then it refused the mapping before any change
+    mm.areas.clear(start, end)
+
+
+def munmap(mm: AddressSpace, task: Task, addr: int, length: int) -> None:
+    """Unmap every page in the range; no error when there is none.
+
+    Raises Errno: EINVAL for a bad range, ENOMEM when a split would make too many mappings, EPERM when sealed.
+    """
+    if addr & ~PAGE_MASK or not length or addr > _TASK_SIZE or length > _TASK_SIZE - addr:
+        raise Errno(EINVAL)
+    end = min(addr + length + PAGE_SIZE - 1 & PAGE_MASK, GUEST_END)
+    areas = mm.areas
+    old = areas.overlapping(addr, end)
+    if not old:
+        return
+    if old[0].start < addr and old[-1].end > end and len(old) == 1 and len(areas.vmas) >= MAX_MAP_COUNT:
+        raise Errno(ENOMEM)
+    if mm.sealed:
+        mm.check_sealed(addr, end, EPERM)
+    start = max(addr, old[0].start)
+    task.ctx.unmap(start, min(end, old[-1].end) - start)
+    areas.clear(addr, end)

@@ -1,0 +1,193 @@
+"""What /proc tells of an address space: maps, smaps, statm (proc(5)).
+
+Which pages are in memory is known to the host alone: what is accessible counts as resident, except where
+MAP_NORESERVE says that most of it never will be.
+"""
+
+from __future__ import annotations
+
+from sentry.abi.mman import PAGE_SIZE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE
+from sentry.abi.stat import major, minor
+from sentry.mm.mapping import locked_bytes
+from sentry.mm.vma import (
+    VM_DONTDUMP,
+    VM_DONTFORK,
+    VM_GROWSDOWN,
+    VM_HUGEPAGE,
+    VM_LOCKED,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYWRITE,
+    VM_MERGEABLE,
+    VM_NOHUGEPAGE,
+    VM_NORESERVE,
+    VM_RANDOM,
+    VM_SEALED,
+    VM_SEQUENTIAL,
+    VM_SHARED,
+    VM_SPECIAL,
+    VM_WIPEONFORK,
+    SharedMemory,
+    Vma,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentry.mm.space import AddressSpace
+    from sentry.vfs.path import Path
+
+_NAME_COLUMN = 73
+
+_VM_FLAGS: tuple[tuple[Callable[[Vma], int], str], ...] = (
+    (lambda v: v.prot & PROT_READ, "rd"),
+    (lambda v: v.prot & PROT_WRITE, "wr"),
+    (lambda v: v.prot & PROT_EXEC, "ex"),
+    (lambda v: v.flags & VM_SHARED and v.flags & VM_MAYWRITE, "sh"),
+    (lambda v: v.flags & VM_MAYREAD, "mr"),
+    (lambda v: v.flags & VM_MAYWRITE, "mw"),
+    (lambda v: v.flags & VM_MAYEXEC, "me"),
+    (lambda v: v.flags & VM_SHARED, "ms"),
+    (lambda v: v.flags & VM_GROWSDOWN, "gd"),
+    (lambda v: v.flags & VM_LOCKED, "lo"),
+    (lambda v: v.flags & VM_SEQUENTIAL, "sr"),
+    (lambda v: v.flags & VM_RANDOM, "rr"),
+    (lambda v: v.flags & VM_DONTFORK, "dc"),
+    (lambda v: v.flags & VM_SPECIAL, "de"),
+    (lambda v: not v.flags & (VM_NORESERVE | VM_SPECIAL) and not v.shared and v.prot & PROT_WRITE, "ac"),
+    (lambda v: v.flags & VM_NORESERVE, "nr"),
+    (lambda v: v.flags & VM_WIPEONFORK, "wf"),
+    (lambda v: v.flags & VM_DONTDUMP, "dd"),
+    (lambda v: v.flags & VM_HUGEPAGE, "hg"),
+    (lambda v: v.flags & VM_NOHUGEPAGE, "nh"),
+    (lambda v: v.flags & VM_MERGEABLE, "mg"),
+    (lambda v: v.flags & VM_SEALED, "sl"),
+)
+
+
+def maps_text(mm: AddressSpace, root: Path) -> bytes:
+    """/proc/PID/maps; paths are told as seen from `root`."""
+    return b"".join([_line(mm, vma, root) for vma in mm.areas])
+
+
+def smaps_text(mm: AddressSpace, root: Path) -> bytes:
+    """/proc/PID/smaps."""
+    return b"".join([_line(mm, vma, root) + _details(vma) for vma in mm.areas])
+
+
+def statm(mm: AddressSpace) -> tuple[int, int, int, int, int, int, int]:
+    """size, resident, shared, text, lib, data, dt: all in pages."""
+    resident = shared = data = 0
+    for vma in mm.areas:
+        length = vma.end - vma.start
+        if vma.prot != PROT_NONE and not vma.flags & VM_NORESERVE:
+            resident += length
+            if vma.source is not None:
+                shared += length
+        if vma.is_data() or vma.flags & VM_GROWSDOWN:
+            data += length
+    text = (mm.code_end + PAGE_SIZE - 1) // PAGE_SIZE - mm.code_start // PAGE_SIZE
+    return (
+        mm.areas.total // PAGE_SIZE,
+        resident // PAGE_SIZE,
+        shared // PAGE_SIZE,
+        text,
+        0,
+        data // PAGE_SIZE,
+        0,
+    )
+
+
+class Totals:
+    """The sizes in /proc/PID/status, in bytes."""
+
+    __slots__ = ("data", "executable", "library", "locked", "resident", "size", "stack")
+
+    def __init__(self, mm: AddressSpace) -> None:
+        self.size = mm.areas.total
+        self.data = mm.areas.data
+        self.locked = locked_bytes(mm)
+        self.resident = statm(mm)[1] * PAGE_SIZE
+        self.stack = sum(vma.length for vma in mm.areas if vma.flags & VM_GROWSDOWN)
+        code = sum(vma.length for vma in mm.areas if vma.prot & (PROT_EXEC | PROT_WRITE) == PROT_EXEC)
+        self.executable = min(mm.code_end - mm.code_start, code)
+        self.library = code - self.executable
+
+
+def name_of(mm: AddressSpace, vma: Vma, root: Path) -> bytes:
+    """What a mapping is called: a path, [heap], [stack], [vdso], ...; empty for nameless memory."""
+    if vma.file is not None:
+        path = vma.file.path
+        if path is not None:
+            return path.absolute(root).replace(b"\n", b"\\012")
+    source = vma.source
+    if vma.name is not None:
+        return (b"[anon_shmem:" if source is not None else b"[anon:") + vma.name + b"]"
+    if source is not None:
+        return source.name
+    if vma.start < mm.brk_end and vma.end > mm.brk_start:
+        return b"[heap]"
+    if vma.start <= mm.stack_start <= vma.end:
+        return b"[stack]"
+    return b""
+
+
+def _line(mm: AddressSpace, vma: Vma, root: Path) -> bytes:
+    prot = vma.prot
+    letters = (
+        ("r" if prot & PROT_READ else "-")
+        + ("w" if prot & PROT_WRITE else "-")
+        + ("x" if prot & PROT_EXEC else "-")
+        + ("s" if vma.flags & VM_SHARED else "p")
+    )
+    dev = ino = 0
+    source = vma.source
+    if source is not None and source.inode is not None:
+        dev, ino = source.inode.dev, source.inode.ino
+    elif isinstance(source, SharedMemory) and not vma.flags & VM_SPECIAL:
+        dev, ino = 1, source.ino
+    text = (
+        f"{vma.start:08x}-{vma.end:08x} {letters} {vma.offset:08x} {major(dev):02x}:{minor(dev):02x} {ino} "
+    )
+    name = name_of(mm, vma, root)
+    if name:
+        text = text.ljust(_NAME_COLUMN)
+    return text.encode() + name + b"\n"
+
+
+def _details(vma: Vma) -> bytes:
+    size = vma.length // 1024
+    resident = 0 if vma.prot == PROT_NONE or vma.flags & VM_NORESERVE else size
+    clean = resident if vma.source is not None and not vma.prot & PROT_WRITE else 0
+    dirty = resident - clean
+    shared = vma.shared
+    anonymous = resident if vma.source is None else 0
+    fields = (
+        ("Size", size),
+        ("KernelPageSize", PAGE_SIZE // 1024),
+        ("MMUPageSize", PAGE_SIZE // 1024),
+        ("Rss", resident),
+        ("Pss", resident),
+        ("Pss_Dirty", dirty),
+        ("Shared_Clean", clean if shared else 0),
+        ("Shared_Dirty", dirty if shared else 0),
+        ("Private_Clean", 0 if shared else clean),
+        ("Private_Dirty", 0 if shared else dirty),
+        ("Referenced", resident),
+        ("Anonymous", anonymous),
+        ("KSM", 0),
+        ("LazyFree", 0),
+        ("AnonHugePages", 0),
+        ("ShmemPmdMapped", 0),
+        ("FilePmdMapped", 0),
+        ("Shared_Hugetlb", 0),
+        ("Private_Hugetlb", 0),
+        ("Swap", 0),
+        ("SwapPss", 0),
+        ("Locked", resident if vma.flags & VM_LOCKED else 0),
+    )
+    lines = [f"{label + ':':<15} {value:>8} kB\n" for label, value in fields]
+    lines.append("THPeligible:           0\n")
+    lines.append("VmFlags: " + "".join(letters + " " for test, letters in _VM_FLAGS if test(vma)) + "\n")
+    return "".join(lines).encode()

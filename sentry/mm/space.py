@@ -1,0 +1,177 @@
+"""An address space: its mappings, its limits, and what exec(2) has put where.
+
+What must hold: `areas` is the truth about what exists.  Every change is ordered from the host first
+(task.ctx.map, unmap, ... at addresses chosen here) and noted after it was done, so that a refusal by the host
+leaves the list true.
+The verbs have files of their own: mapping, protect, remap, advise, lock, brk.
+"""
+
+from __future__ import annotations
+
+from errno import EFAULT, ENOMEM
+
+from sentry.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PAGE_MASK, PAGE_SIZE, PROT_NONE, PROT_WRITE
+from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
+from sentry.errors import Errno
+from sentry.mm import mapping, protect
+from sentry.mm.layout import GUEST_START
+from sentry.mm.vma import VM_DONTFORK, VM_GROWSDOWN, VM_LOCKED, VM_LOCKONFAULT, VM_SEALED, Vma
+from sentry.mm.vma_list import GUARD_GAP, VmaList
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from sentry.kernel.task import Task
+    from sentry.vfs.file import File
+    from sentry.vfs.path import Path
+
+_STACK_STEP = 128 * 1024  # a growing stack gets at least this much: each growth costs a fault
+
+
+class AddressSpace:
+    """One guest address space; `users` counts the tasks that share it (CLONE_VM)."""
+
+    __slots__ = (
+        "areas",
+        "arg_end",
+        "arg_start",
+        "auxv",
+        "brk_end",
+        "brk_start",
+        "code_end",
+        "code_start",
+        "data_end",
+        "data_start",
+        "env_end",
+        "env_start",
+        "exe",
+        "lock_future",
+        "locked",
+        "sealed",
+        "stack_start",
+        "users",
+    )
+
+    def __init__(self, mmap_base: int) -> None:
+        self.areas = VmaList(GUEST_START, mmap_base)
+        self.users = 1
+        self.exe: Path | None = None
+        self.auxv = b""
+        self.brk_start = self.brk_end = 0
+        self.code_start = self.code_end = self.data_start = self.data_end = 0
+        self.stack_start = 0
+        self.arg_start = self.arg_end = self.env_start = self.env_end = 0
+        self.lock_future = 0  # VM_LOCKED | VM_LOCKONFAULT for mappings to come (mlockall(2))
+        self.locked = False  # whether some mapping has ever been locked
+        self.sealed = False  # whether some mapping is sealed (mseal(2))
+
+    @property
+    def vmas(self) -> list[Vma]:
+        """The mappings, by address."""
+        return self.areas.vmas
+
+    def find(self, addr: int) -> Vma | None:
+        """The mapping that holds `addr`."""
+        return self.areas.find(addr)
+
+    def fork(self, task: Task, child: Task) -> AddressSpace:
+        """The list for fork(2)'s child; the host's copy is ctx.fork(), which leaves out the same mappings."""
+        new = AddressSpace.__new__(AddressSpace)
+        for name in self.__slots__:
+            setattr(new, name, getattr(self, name))
+        new.users = 1
+        new.lock_future = 0
+        new.locked = False
+        new.areas = areas = self.areas.copy()
+        for vma in self.areas:
+            if vma.flags & VM_DONTFORK:
+                areas.clear(vma.start, vma.end)
+            elif self.locked and vma.flags & VM_LOCKED:
+                areas.update(vma.start, vma.end, _unlocked)
+        return new
+
+    # What others order
+
+    def mmap(
+        self,
+        task: Task,
+        addr: int,
+        length: int,
+        prot: int,
+        flags: int,
+        file: File | None = None,
+        offset: int = 0,
+    ) -> int:
+        """mmap(2): see mapping.mmap."""
+        return mapping.mmap(self, task, addr, length, prot, flags, file, offset)
+
+    def munmap(self, task: Task, addr: int, length: int) -> None:
+        """munmap(2): see mapping.munmap."""
+        mapping.munmap(self, task, addr, length)
+
+    def mprotect(self, task: Task, addr: int, length: int, prot: int) -> None:
+        """mprotect(2): see protect.mprotect."""
+        protect.mprotect(self, task, addr, length, prot)
+
+    # Limits
+
+    def check_limits(self, task: Task, growth: int, data: int) -> None:
+        """ENOMEM when `growth` more bytes pass RLIMIT_AS, or `data` private writable ones RLIMIT_DATA."""
+        rlimits = task.group.rlimits
+        if self.areas.total + growth > rlimits[RLIMIT_AS][0]:
+            raise Errno(ENOMEM)
+        if data > 0 and self.areas.data + data > rlimits[RLIMIT_DATA][0]:
+            raise Errno(ENOMEM)
+
+    # Faults and futexes
+
+    def fault_in(self, task: Task, addr: int, write: bool) -> bool:
+        """Grow the stack that `addr` lies below, if one does; True when memory was added."""
+        areas = self.areas
+        index = areas.index(addr)
+        if index == len(areas.vmas):
+            return False
+        vma = areas.vmas[index]
+        if vma.start <= addr or not vma.flags & VM_GROWSDOWN or addr < GUEST_START:
+            return False
+        if vma.prot == PROT_NONE or (write and not vma.prot & PROT_WRITE):
+            return False
+        lowest = max(vma.end - task.group.rlimits[RLIMIT_STACK][0], GUEST_START)
+        if index:
+            below = areas.vmas[index - 1]
+            if below.prot != PROT_NONE and not below.flags & VM_GROWSDOWN:
+                lowest = max(lowest, below.end + GUARD_GAP)
+            else:
+                lowest = max(lowest, below.end)
+        lowest = (lowest + PAGE_SIZE - 1) & PAGE_MASK
+        start = addr & PAGE_MASK
+        if start < lowest:
+            return False
+        start = max(min(start, vma.start - _STACK_STEP), lowest)
+        try:
+            self.check_limits(task, vma.start - start, 0)
+            task.ctx.map(start, vma.start - start, vma.prot, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS)
+        except Errno:
+            return False
+        areas.insert(vma.part(start, vma.start))
+        return True
+
+    def futex_key(self, addr: int, shared: bool) -> Hashable:
+        """What tells the futex at `addr` from all others; `shared`: without FUTEX_PRIVATE_FLAG.  EFAULT."""
+        if shared:
+            vma = self.areas.find(addr)
+            if vma is None:
+                raise Errno(EFAULT)
+            if vma.source is not None and vma.shared:
+                return (vma.source.key, vma.offset + addr - vma.start)
+        return (self, addr)
+
+    def check_sealed(self, start: int, end: int, error: int) -> None:
+        """Errno(error) when [start, end) has an address of a sealed mapping."""
+        if self.sealed and any(vma.flags & VM_SEALED for vma in self.areas.overlapping(start, end)):
+            raise Errno(error)
+
+
+def _unlocked(vma: Vma) -> Vma:
+    return vma.changed(vma.prot, vma.flags & ~(VM_LOCKED | VM_LOCKONFAULT))

@@ -1,0 +1,113 @@
+"""Control messages: the ancillary data of sendmsg and recvmsg (cmsg(3), unix(7))."""
+
+from __future__ import annotations
+
+import errno
+
+from sentry.abi.capability import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN
+from sentry.abi.socket import (
+    CMSGHDR,
+    MSG_CTRUNC,
+    SCM_CREDENTIALS,
+    SCM_MAX_FD,
+    SCM_RIGHTS,
+    SOL_SOCKET,
+    UCRED,
+)
+from sentry.errors import Errno
+from sentry.socket.rights import Rights
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.socket.base import Credentials, Received
+    from sentry.vfs.file import File
+
+_HEADER = CMSGHDR.size
+
+
+def parse(task: Task, control: bytes) -> tuple[Rights | None, Credentials | None]:
+    """What sendmsg(2) is to send along.  Raises Errno: EINVAL, EBADF, EPERM, ESRCH, ETOOMANYREFS."""
+    files: list[File] = []
+    creds: Credentials | None = None
+    at = 0
+    while len(control) - at >= _HEADER:
+        length, level, kind = CMSGHDR.unpack_from(control, at)
+        if not _HEADER <= length <= len(control) - at:
+            raise Errno(errno.EINVAL)
+        body = control[at + _HEADER : at + length]
+        at += (length + 7) & ~7
+        if level != SOL_SOCKET:
+            continue
+        if kind == SCM_RIGHTS:
+            files += _files(task, body)
+            if len(files) > SCM_MAX_FD:
+                raise Errno(errno.EINVAL)
+        elif kind == SCM_CREDENTIALS:
+            creds = _credentials(task, body)
+        else:
+            raise Errno(errno.EINVAL)
+    return (Rights(task, files) if files else None), creds
+
+
+def _files(task: Task, body: bytes) -> list[File]:
+    count = len(body) // 4
+    if count > SCM_MAX_FD:
+        raise Errno(errno.EINVAL)
+    files = []
+    for index in range(count):
+        file = task.files.get(int.from_bytes(body[4 * index : 4 * index + 4], "little", signed=True))
+        files.append(file)
+    return files
+
+
+def _credentials(task: Task, body: bytes) -> Credentials:
+    """The credentials that the sender claims, which must be its own unless it is privileged."""
+    if len(body) != UCRED.size:
+        raise Errno(errno.EINVAL)
+    pid, uid, gid = UCRED.unpack(body)
+    creds = task.creds
+    if pid != task.group.tgid and not creds.has_cap(CAP_SYS_ADMIN):
+        raise Errno(errno.EPERM)
+    if uid not in (creds.uid, creds.euid, creds.suid) and not creds.has_cap(CAP_SETUID):
+        raise Errno(errno.EPERM)
+    if gid not in (creds.gid, creds.egid, creds.sgid) and not creds.has_cap(CAP_SETGID):
+        raise Errno(errno.EPERM)
+    if pid not in task.kernel.groups:
+        raise Errno(errno.ESRCH)
+    return pid, uid, gid
+
+
+def deliver(task: Task, received: Received, room: int, cloexec: bool, passcred: bool) -> tuple[bytes, int]:
+    """The control data for recvmsg(2), at most `room` bytes, and MSG_CTRUNC if something had to go.
+
+    Files are installed in the task's table.
+    """
+    out = bytearray()
+    flags = 0
+    if passcred:
+        creds = received.creds or (0, 0xFFFE, 0xFFFE)  # sent before anybody asked: the overflow ids
+        flags |= _put(out, room, SCM_CREDENTIALS, UCRED.pack(*creds))
+    if received.rights:
+        fds = bytearray()
+        for file in received.rights[: max(room - len(out) - _HEADER, 0) // 4]:
+            try:
+                fds += task.files.install(file, cloexec).to_bytes(4, "little")
+            except Errno:
+                break
+        if fds:
+            flags |= _put(out, room, SCM_RIGHTS, bytes(fds))
+        if len(fds) < 4 * len(received.rights):
+            flags |= MSG_CTRUNC
+    return bytes(out), flags
+
+
+def _put(out: bytearray, room: int, kind: int, body: bytes) -> int:
+    """Append one control message, cut at `room`; MSG_CTRUNC when it was."""
+    left = room - len(out)
+    if left < _HEADER:
+        return MSG_CTRUNC
+    length = min(_HEADER + len(body), left)
+    out += CMSGHDR.pack(length, SOL_SOCKET, kind) + body[: length - _HEADER]
+    out += bytes(min(-length % 8, room - len(out)))
+    return MSG_CTRUNC if length < _HEADER + len(body) else 0

@@ -1,0 +1,120 @@
+"""The names of UNIX sockets: pathnames, abstract names, and who is bound to which (unix(7), "Address
+format").
+
+A name is what follows sun_family: b"" unnamed, b"/path\\0" in the file system, b"\\0name" abstract.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.socket import AF_UNIX, FAMILY, UNIX_ADDRESS_MAX
+from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFSOCK
+from sentry.errors import Errno
+from sentry.vfs.namei import walk, walk_parent
+from sentry.vfs.namespace import bind_socket
+from sentry.vfs.permissions import check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.socket.unix import Endpoint
+    from sentry.vfs.inode import Inode
+
+_AUTOBIND_NAMES = 1 << 20  # b"\0" and five hexadecimal digits
+
+# What must hold: an endpoint is in one of these exactly while it is open and has a name.
+_by_inode: dict[Inode, Endpoint] = {}
+_by_name: dict[tuple[int, bytes], Endpoint] = {}  # abstract names, apart for each socket type
+_next_autobind = 0
+
+
+def parse(address: bytes) -> bytes:
+    """The name in a raw sockaddr_un; b"" when there is the family alone.  Raises Errno(EINVAL)."""
+    if not FAMILY.size <= len(address) <= UNIX_ADDRESS_MAX or FAMILY.unpack_from(address)[0] != AF_UNIX:
+        raise Errno(errno.EINVAL)
+    name = address[FAMILY.size :]
+    if name[:1] == b"\0" or not name:
+        return name
+    return name.split(b"\0", 1)[0] + b"\0"
+
+
+def pack(name: bytes) -> bytes:
+    """The raw sockaddr_un that getsockname(2) tells."""
+    return FAMILY.pack(AF_UNIX) + name
+
+
+def bind(task: Task, endpoint: Endpoint, name: bytes) -> None:
+    """Give the endpoint a name.  Raises Errno: EADDRINUSE, EINVAL (it has one), and what walks raise."""
+    if endpoint.name:
+        raise Errno(errno.EINVAL)
+    if not name:
+        autobind(endpoint)
+    elif name[:1] == b"\0":
+        key = (endpoint.type, name)
+        if key in _by_name:
+            raise Errno(errno.EADDRINUSE)
+        _by_name[key] = endpoint
+        endpoint.name = name
+    else:
+        parent, last = walk_parent(task, AT_FDCWD, name[:-1])
+        try:
+            path = bind_socket(task, parent, last, 0o777)
+        except Errno as error:
+            raise Errno(errno.EADDRINUSE if error.code == errno.EEXIST else error.code) from None
+        _by_inode[path.inode] = endpoint
+        endpoint.path = path
+        endpoint.name = name
+
+
+def autobind(endpoint: Endpoint) -> None:
+    """Give the endpoint a free abstract name.  Raises Errno(ENOSPC)."""
+    global _next_autobind
+    for _ in range(_AUTOBIND_NAMES):
+        name = b"\0%05x" % _next_autobind
+        _next_autobind = (_next_autobind + 1) % _AUTOBIND_NAMES
+        if (endpoint.type, name) not in _by_name:
+            _by_name[endpoint.type, name] = endpoint
+            endpoint.name = name
+            return
+    raise Errno(errno.ENOSPC)
+
+
+def unbind(endpoint: Endpoint) -> None:
+    """The endpoint is closed: its name leads nowhere (a socket file stays)."""
+    if endpoint.path is not None:
+        inode = endpoint.path.inode
+        if _by_inode.get(inode) is endpoint:
+            del _by_inode[inode]
+        endpoint.path = None
+    elif _by_name.get((endpoint.type, endpoint.name)) is endpoint:
+        del _by_name[endpoint.type, endpoint.name]
+
+
+def find(task: Task, name: bytes, type: int) -> Endpoint:
+    """The endpoint bound to `name`.
+
+    Raises Errno: ECONNREFUSED (nobody listens), EPROTOTYPE (another type of socket), EINVAL (no name), EACCES
+    (no write permission for the socket file), and what walks raise.
+    """
+    if not name:
+        raise Errno(errno.EINVAL)
+    if name[:1] == b"\0":
+        found = _by_name.get((type, name))
+    else:
+        inode = walk(task, AT_FDCWD, name[:-1]).inode
+        check(task.creds, inode, ACCESS_WRITE)
+        if inode.mode & S_IFMT != S_IFSOCK:
+            raise Errno(errno.ECONNREFUSED)
+        found = _by_inode.get(inode)
+        if found is not None and found.type != type:
+            raise Errno(errno.EPROTOTYPE)
+    if found is None:
+        raise Errno(errno.ECONNREFUSED)
+    return found
+
+
+def bound() -> list[Endpoint]:
+    """Every named endpoint, for /proc/net/unix."""
+    return [*_by_inode.values(), *_by_name.values()]

@@ -1,0 +1,175 @@
+"""close, close_range, dup and its forms, fcntl."""
+
+from errno import EBADF, EINVAL, EPERM
+from struct import Struct
+
+from sentry.abi.fcntl import (
+    CLOSE_RANGE_CLOEXEC,
+    CLOSE_RANGE_UNSHARE,
+    F_ADD_SEALS,
+    F_DUPFD,
+    F_DUPFD_CLOEXEC,
+    F_GET_SEALS,
+    F_GETFD,
+    F_GETFL,
+    F_GETLEASE,
+    F_GETLK,
+    F_GETOWN,
+    F_GETOWN_EX,
+    F_GETPIPE_SZ,
+    F_GETSIG,
+    F_OFD_GETLK,
+    F_OFD_SETLK,
+    F_OFD_SETLKW,
+    F_SETFD,
+    F_SETFL,
+    F_SETLK,
+    F_SETLKW,
+    F_SETOWN,
+    F_SETOWN_EX,
+    F_SETPIPE_SZ,
+    F_SETSIG,
+    FD_CLOEXEC,
+    O_CLOEXEC,
+    O_NOATIME,
+    O_PATH,
+    O_SETTABLE,
+)
+from sentry.errors import Errno
+from sentry.syscalls.args import Fd, Int, Size, UInt
+from sentry.vfs import locks, memfd, pipe
+from sentry.vfs.permissions import is_owner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from sentry.kernel.task import Task
+    from sentry.vfs.file import File
+
+_F_UNLCK = 2
+_OWNER_EX = Struct("=ii")  # type, pid
+_F_OWNER_PID = 1
+_F_OWNER_PGRP = 2
+_LOCKS = (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW)
+
+
+def close_file(task: "Task", file: "File") -> None:
+    """What each close of a descriptor does to its file; the last reference's release is its own."""
+    file.flush(task)
+    if file.inode is not None and not file.flags & O_PATH:
+        locks.close_posix(task, file.inode)
+
+
+def close(task: "Task", fd: Fd) -> int:
+    close_file(task, task.files.remove(fd))
+    return 0
+
+
+def close_range(task: "Task", first: UInt, last: UInt, flags: UInt) -> int:
+    if flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) or first > last:
+        raise Errno(EINVAL)
+    if flags & CLOSE_RANGE_UNSHARE:
+        task.files = task.files.copy()
+    for fd, file in task.files.items():
+        if first <= fd <= last:
+            if flags & CLOSE_RANGE_CLOEXEC:
+                task.files.set_cloexec(fd, True)
+            else:
+                task.files.remove(fd)
+                close_file(task, file)
+    return 0
+
+
+def dup(task: "Task", fd: Fd) -> int:
+    return task.files.install(task.files.get(fd))
+
+
+def dup2(task: "Task", old: Fd, new: Fd) -> int:
+    if old == new:
+        task.files.get(old)
+        return new
+    return _dup_to(task, old, new, False)
+
+
+def dup3(task: "Task", old: Fd, new: Fd, flags: Int) -> int:
+    if flags & ~O_CLOEXEC or old == new:
+        raise Errno(EINVAL)
+    return _dup_to(task, old, new, bool(flags))
+
+
+def _dup_to(task: "Task", old: int, new: int, cloexec: bool) -> int:
+    file = task.files.get(old)
+    if not 0 <= new < task.files.limit:
+        raise Errno(EBADF)
+    replaced = task.files.set(new, file, cloexec)
+    if replaced is not None:
+        close_file(task, replaced)
+    return new
+
+
+def fcntl(task: "Task", fd: Fd, cmd: Int, arg: Size) -> "int | Coroutine[None, None, Any]":
+    files = task.files
+    file = files.get(fd)
+    if cmd in (F_DUPFD, F_DUPFD_CLOEXEC):
+        minimum = arg & 0xFFFFFFFF
+        if minimum >= files.limit:
+            raise Errno(EINVAL)
+        return files.install(file, cmd == F_DUPFD_CLOEXEC, minimum)
+    if cmd == F_GETFD:
+        return FD_CLOEXEC if files.cloexec(fd) else 0
+    if cmd == F_SETFD:
+        files.set_cloexec(fd, bool(arg & FD_CLOEXEC))
+        return 0
+    if cmd == F_GETFL:
+        status: int = file.flags
+        return status
+    if file.flags & O_PATH:
+        raise Errno(EBADF)
+    if cmd == F_SETFL:
+        return _set_flags(task, file, arg)
+    if cmd in _LOCKS:
+        return locks.fcntl_lock(task, file, cmd, arg)
+    if cmd == F_GETPIPE_SZ:
+        return pipe.get_size(file)
+    if cmd == F_SETPIPE_SZ:
+        return pipe.set_size(task, file, arg & 0xFFFFFFFF)
+    if cmd == F_GET_SEALS:
+        return memfd.get_seals(file)
+    if cmd == F_ADD_SEALS:
+        memfd.add_seals(file, arg & 0xFFFFFFFF)
+        return 0
+    return _owner(task, file, cmd, arg)
+
+
+def _set_flags(task: "Task", file: "File", arg: int) -> int:
+    wants_noatime = arg & O_NOATIME and not file.flags & O_NOATIME
+    if wants_noatime and file.inode is not None and not is_owner(task.creds, file.inode):
+        raise Errno(EPERM)
+    file.flags = file.flags & ~O_SETTABLE | arg & O_SETTABLE
+    return 0
+
+
+def _owner(task: "Task", file: "File", cmd: int, arg: int) -> int:
+    """Who gets SIGIO, and leases: remembered as asked, though no file sends the signal."""
+    if cmd == F_GETOWN:
+        return file.owner
+    if cmd == F_SETOWN:
+        file.owner = (arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+        return 0
+    if cmd == F_GETOWN_EX:
+        kind = _F_OWNER_PID if file.owner >= 0 else _F_OWNER_PGRP
+        task.copy_out(arg, _OWNER_EX.pack(kind, abs(file.owner)))
+        return 0
+    if cmd == F_SETOWN_EX:
+        kind, pid = _OWNER_EX.unpack(task.copy_in(arg, _OWNER_EX.size))
+        if not 0 <= kind <= _F_OWNER_PGRP:
+            raise Errno(EINVAL)
+        file.owner = -pid if kind == _F_OWNER_PGRP else pid
+        return 0
+    if cmd in (F_GETSIG, F_SETSIG) and not arg:
+        return 0
+    if cmd == F_GETLEASE:
+        return _F_UNLCK
+    raise Errno(EINVAL)

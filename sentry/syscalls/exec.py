@@ -1,0 +1,81 @@
+"""Executing programs: execve(2), execveat(2)."""
+
+import errno
+
+from sentry.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
+from sentry.abi.resource import RLIMIT_STACK
+from sentry.abi.stat import S_IFLNK, S_IFMT
+from sentry.errors import Errno
+from sentry.kernel import exec as execs
+from sentry.mm.stack import MAX_STRING, arguments_limit
+from sentry.syscalls.args import Fd, Int, Path, Ptr
+from sentry.vfs import namei
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sentry.kernel.task import Task
+
+_PAGE = 4096
+_POINTER = 8
+
+
+def execve(task: "Task", name: Path, argv: Ptr, envp: Ptr) -> "Any":
+    place = namei.walk(task, AT_FDCWD, name)
+    arguments, environment = _read_vectors(task, argv, envp)
+    return execs.execve(task, place, arguments, environment, name)
+
+
+def execveat(task: "Task", dirfd: Fd, name: Path, argv: Ptr, envp: Ptr, flags: Int) -> "Any":
+    if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
+        raise Errno(errno.EINVAL)
+    place = namei.walk_at(task, dirfd, name, flags, not flags & AT_SYMLINK_NOFOLLOW)
+    if place.inode.mode & S_IFMT == S_IFLNK:
+        raise Errno(errno.ELOOP)
+    if not name:
+        shown = b"/dev/fd/%d" % dirfd
+    elif name.startswith(b"/") or dirfd == AT_FDCWD:
+        shown = name
+    else:
+        shown = b"/dev/fd/%d/%s" % (dirfd, name)
+    arguments, environment = _read_vectors(task, argv, envp)
+    return execs.execve(task, place, arguments, environment, shown)
+
+
+def _read_vectors(task: "Task", argv: int, envp: int) -> tuple[list[bytes], list[bytes]]:
+    """The argument and environment strings; E2BIG when they are too large, EFAULT."""
+    room = arguments_limit(task.group.rlimit(RLIMIT_STACK))
+    arguments, room = _read_vector(task, argv, room)
+    environment, _ = _read_vector(task, envp, room)
+    return arguments, environment
+
+
+def _read_vector(task: "Task", address: int, room: int) -> tuple[list[bytes], int]:
+    strings: list[bytes] = []
+    if not address:
+        return strings, room  # Linux takes NULL as an empty vector
+    while True:
+        # Never across a page: what lies behind the terminating NULL may not exist.
+        block = task.copy_in_some(address, max(_POINTER, _PAGE - address % _PAGE & -_POINTER))
+        if len(block) < _POINTER:
+            raise Errno(errno.EFAULT)
+        for at in range(0, len(block) - _POINTER + 1, _POINTER):
+            pointer = int.from_bytes(block[at : at + _POINTER], "little")
+            if not pointer:
+                return strings, room
+            text = _read_string(task, pointer)
+            room -= len(text) + 1 + _POINTER
+            if room < 0:
+                raise Errno(errno.E2BIG)
+            strings.append(text)
+        address += len(block) & -_POINTER
+
+
+def _read_string(task: "Task", pointer: int) -> bytes:
+    try:
+        return task.copy_in_str(pointer, MAX_STRING)
+    except Errno as error:
+        if error.code == errno.ENAMETOOLONG:
+            raise Errno(errno.E2BIG) from None
+        raise

@@ -1,0 +1,31 @@
+"""memfd_create."""
+
+import errno
+
+from sentry.errors import Errno
+from sentry.syscalls.args import Ptr, UInt
+from sentry.vfs.memfd import make_memfd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+
+MFD_CLOEXEC = 0x1
+MFD_ALLOW_SEALING = 0x2
+MFD_NOEXEC_SEAL = 0x8
+MFD_EXEC = 0x10
+_NAME_MAX = 249  # NAME_MAX less "memfd:"
+
+
+def memfd_create(task: "Task", name: Ptr, flags: UInt) -> int:
+    if flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC):  # no huge pages here
+        raise Errno(errno.EINVAL)
+    if flags & MFD_EXEC and flags & MFD_NOEXEC_SEAL:
+        raise Errno(errno.EINVAL)
+    try:
+        label = task.copy_in_str(name, _NAME_MAX + 1)
+    except Errno as error:
+        raise Errno(errno.EINVAL if error.code == errno.ENAMETOOLONG else error.code) from None
+    executable = not flags & MFD_NOEXEC_SEAL
+    sealable = bool(flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL))
+    return task.files.install(make_memfd(task, label, sealable, executable), bool(flags & MFD_CLOEXEC))

@@ -1,0 +1,130 @@
+"""Advice, locking and what else is asked about memory: madvise(2), msync(2), mincore(2), mlock(2), ..."""
+
+from errno import EINVAL, ENOMEM, ENOSPC, EPERM, ESRCH
+
+from sentry.abi.mman import (
+    MADV_COLD,
+    MADV_COLLAPSE,
+    MADV_PAGEOUT,
+    MADV_WILLNEED,
+    MAP_FIXED,
+    MAP_NONBLOCK,
+    MAP_POPULATE,
+    MAP_SHARED,
+    MLOCK_ONFAULT,
+    PAGE_MASK,
+    PAGE_SIZE,
+)
+from sentry.errors import Errno
+from sentry.kernel.pidfd import group_of
+from sentry.mm import advise, lock, mapping
+from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+
+_CHUNK = 1 << 20
+
+
+def madvise(task: "Task", addr: Ptr, length: Size, advice: Int) -> int:
+    advise.madvise(task.mm, task, addr, length, advice)
+    return 0
+
+
+def process_madvise(task: "Task", pidfd: Fd, iov: Ptr, count: Size, advice: Int, flags: UInt) -> int:
+    if flags:
+        raise Errno(EINVAL)
+    vector = task.read_iovec(iov, count)
+    group = group_of(task, pidfd)
+    if group.dead:
+        raise Errno(ESRCH)
+    if advice not in (MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, MADV_COLLAPSE):
+        raise Errno(EINVAL)
+    if group is not task.group:
+        raise Errno(EPERM)
+    done = 0
+    for addr, length in vector:
+        try:
+            advise.madvise(task.mm, task, addr, length, advice)
+        except Errno:
+            if not done:
+                raise
+            break
+        done += length
+    return done
+
+
+def msync(task: "Task", addr: Ptr, length: Size, flags: Int) -> int:
+    advise.msync(task.mm, task, addr, length, flags)
+    return 0
+
+
+def mseal(task: "Task", addr: Ptr, length: Size, flags: Size) -> int:
+    if flags:
+        raise Errno(EINVAL)
+    advise.mseal(task.mm, addr, length)
+    return 0
+
+
+def mincore(task: "Task", addr: Ptr, length: Size, vector: Ptr) -> int:
+    if addr & ~PAGE_MASK:
+        raise Errno(EINVAL)
+    end = (addr + length + PAGE_SIZE - 1) & PAGE_MASK
+    reached = task.mm.areas.covered(addr, end)
+    pages = (reached - addr) // PAGE_SIZE
+    for done in range(0, pages, _CHUNK):
+        task.copy_out(vector + done, b"\1" * min(_CHUNK, pages - done))
+    if reached < end:
+        raise Errno(ENOMEM)
+    return 0
+
+
+def mlock(task: "Task", addr: Ptr, length: Size) -> int:
+    lock.mlock(task.mm, task, addr, length)
+    return 0
+
+
+def mlock2(task: "Task", addr: Ptr, length: Size, flags: Int) -> int:
+    if flags & ~MLOCK_ONFAULT:
+        raise Errno(EINVAL)
+    lock.mlock(task.mm, task, addr, length, bool(flags & MLOCK_ONFAULT))
+    return 0
+
+
+def munlock(task: "Task", addr: Ptr, length: Size) -> int:
+    lock.munlock(task.mm, addr, length)
+    return 0
+
+
+def mlockall(task: "Task", flags: Int) -> int:
+    lock.mlockall(task.mm, task, flags)
+    return 0
+
+
+def munlockall(task: "Task") -> int:
+    lock.munlockall(task.mm)
+    return 0
+
+
+def remap_file_pages(task: "Task", addr: Ptr, length: Size, prot: Size, page: Size, flags: Size) -> int:
+    addr &= PAGE_MASK
+    length &= PAGE_MASK
+    if prot or not length or addr + length >= 2**64 or page + length // PAGE_SIZE >= 2**52:
+        raise Errno(EINVAL)
+    vma = task.mm.find(addr)
+    if vma is None or not vma.shared or vma.file is None or addr + length > vma.end:
+        raise Errno(EINVAL)
+    kind = MAP_SHARED | MAP_FIXED | MAP_POPULATE | int(flags) & MAP_NONBLOCK
+    mapping.mmap(task.mm, task, addr, length, vma.prot, kind, vma.file, page * PAGE_SIZE)
+    return 0
+
+
+def pkey_alloc(task: "Task", flags: Size, rights: Size) -> int:
+    if flags or rights & ~3:
+        raise Errno(EINVAL)
+    raise Errno(ENOSPC)  # as on a CPU without protection keys
+
+
+def pkey_free(task: "Task", pkey: Int) -> int:
+    raise Errno(EINVAL)

@@ -1,0 +1,245 @@
+"""poll, ppoll, select, pselect6: waiting for any of several files."""
+
+import errno
+
+from sentry import _core
+from sentry.abi.fcntl import O_PATH
+from sentry.abi.poll import POLLERR, POLLFD, POLLHUP, POLLNVAL, SELECT_EXCEPT, SELECT_READ, SELECT_WRITE
+from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND
+from sentry.abi.time import NSEC, TIMESPEC, TIMEVAL, USEC
+from sentry.errors import Errno
+from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, Waiter, suspend
+from sentry.syscalls.args import Int, Ptr, Size, UInt
+from sentry.syscalls.temporary_mask import read_mask, under_mask
+from sentry.vfs.signalfd import SignalFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from struct import Struct
+    from typing import Any
+
+    from sentry.kernel.task import Task
+    from sentry.vfs.file import File
+
+    # What to look at: (file or None, the events wanted), and what was found, in the same order.
+    Watch = list[tuple[File | None, int]]
+
+_FAR = 1 << 62  # nanoseconds; a longer time-out is for ever
+
+
+def poll(task: "Task", fds: Ptr, count: UInt, timeout: Int) -> "int | Coroutine[None, None, Any]":
+    deadline = None if timeout < 0 else _core.monotonic() + timeout * 1_000_000 if timeout else 0
+    return _poll(task, fds, count, deadline)
+
+
+def ppoll(
+    task: "Task", fds: Ptr, count: UInt, timeout: Ptr, mask: Ptr, size: Size
+) -> "int | Coroutine[None, None, Any]":
+    duration = _read_timespec(task, timeout)
+
+    def call(deadline: int | None) -> "int | Coroutine[None, None, Any]":
+        return _poll(task, fds, count, deadline, ERESTARTNOHAND)
+
+    return under_mask(
+        task, read_mask(task, mask, size), lambda: _timed(task, duration, timeout, TIMESPEC, call)
+    )
+
+
+def select(
+    task: "Task", count: Int, readable: Ptr, writable: Ptr, exceptional: Ptr, timeout: Ptr
+) -> "int | Coroutine[None, None, Any]":
+    duration = None
+    if timeout:
+        seconds, microseconds = TIMEVAL.unpack(task.copy_in(timeout, TIMEVAL.size))
+        duration = seconds * NSEC + microseconds * 1000
+        if seconds < 0 or microseconds < 0:
+            raise Errno(errno.EINVAL)
+    sets = (readable, writable, exceptional)
+    return _timed(task, duration, timeout, TIMEVAL, lambda deadline: _select(task, count, sets, deadline))
+
+
+def pselect6(
+    task: "Task", count: Int, readable: Ptr, writable: Ptr, exceptional: Ptr, timeout: Ptr, sigmask: Ptr
+) -> "int | Coroutine[None, None, Any]":
+    duration = _read_timespec(task, timeout)
+    mask = read_mask(task, task.read_u64(sigmask), task.read_u64(sigmask + 8)) if sigmask else None
+    sets = (readable, writable, exceptional)
+
+    def call(deadline: int | None) -> "int | Coroutine[None, None, Any]":
+        return _select(task, count, sets, deadline)
+
+    return under_mask(task, mask, lambda: _timed(task, duration, timeout, TIMESPEC, call))
+
+
+# The two forms
+
+
+def _poll(
+    task: "Task", fds: int, count: int, deadline: int | None, restart: int = ERESTART_RESTARTBLOCK
+) -> "int | Coroutine[None, None, Any]":
+    """deadline: 0 to look once, None to wait for ever."""
+    if count > task.files.limit:
+        raise Errno(errno.EINVAL)
+    entries = list(POLLFD.iter_unpack(task.copy_in(fds, POLLFD.size * count))) if count else []
+    watch: Watch = []
+    for fd, events, _ in entries:
+        watch.append((_file(task, fd), events & 0xFFFF | POLLERR | POLLHUP))
+
+    def answer(found: list[int]) -> int:
+        records = []
+        for (fd, events, _), (file, _), revents in zip(entries, watch, found, strict=True):
+            records.append(POLLFD.pack(fd, events, POLLNVAL if file is None and fd >= 0 else revents))
+        if records:
+            task.copy_out(fds, b"".join(records))
+        return sum(1 for record in records if record[6:] != b"\0\0")
+
+    if any(file is None and fd >= 0 for (fd, _, _), (file, _) in zip(entries, watch, strict=True)):
+        deadline = 0  # a closed descriptor is an event
+    if restart == ERESTART_RESTARTBLOCK:
+        task.signal.restart_block = lambda: _wait(task, watch, answer, deadline, restart)
+    return _wait(task, watch, answer, deadline, restart)
+
+
+def _select(
+    task: "Task", count: int, sets: tuple[int, int, int], deadline: int | None
+) -> "int | Coroutine[None, None, Any]":
+    if count < 0:
+        raise Errno(errno.EINVAL)
+    count = min(count, max(task.files.limit, 1024))
+    size = (count + 63) // 64 * 8
+    wanted = [int.from_bytes(task.copy_in(at, size), "little") if at and size else 0 for at in sets]
+    fds = [fd for fd in range(count) if (wanted[0] | wanted[1] | wanted[2]) >> fd & 1]
+    events = (SELECT_READ, SELECT_WRITE, SELECT_EXCEPT)
+    watch: Watch = []
+    for fd in fds:
+        mask = sum(mask for bits, mask in zip(wanted, (1, 2, 4), strict=True) if bits >> fd & 1)
+        file = _file(task, fd)
+        if file is None:
+            raise Errno(errno.EBADF)
+        watch.append((file, _SELECT_EVENTS[mask]))
+
+    def answer(found: list[int]) -> int:
+        ready = [0, 0, 0]
+        for fd, revents in zip(fds, found, strict=True):
+            for index in range(3):
+                if revents & events[index] and wanted[index] >> fd & 1:
+                    ready[index] |= 1 << fd
+        for at, bits in zip(sets, ready, strict=True):
+            if at and size:
+                task.copy_out(at, bits.to_bytes(size, "little"))
+        return sum(bits.bit_count() for bits in ready)
+
+    return _wait(task, watch, answer, deadline, ERESTARTNOHAND)
+
+
+# The events of each combination of select's three sets (1 read, 2 write, 4 except).
+_SELECT_EVENTS = [
+    (SELECT_READ if n & 1 else 0) | (SELECT_WRITE if n & 2 else 0) | (SELECT_EXCEPT if n & 4 else 0)
+    for n in range(8)
+]
+
+
+# Waiting
+
+
+def _scan(task: "Task", watch: "Watch") -> list[int]:
+    found = []
+    for file, events in watch:
+        if file is None:
+            found.append(0)
+            continue
+        if type(file) is SignalFile:
+            file.adopt(task)
+        found.append(file.poll() & events)
+    return found
+
+
+def _wait(
+    task: "Task", watch: "Watch", answer: "Callable[[list[int]], int]", deadline: int | None, restart: int
+) -> "int | Coroutine[None, None, Any]":
+    found = _scan(task, watch)
+    if deadline == 0 or any(found):
+        return answer(found)
+    return _suspended(task, watch, answer, deadline, restart)
+
+
+async def _suspended(
+    task: "Task", watch: "Watch", answer: "Callable[[list[int]], int]", deadline: int | None, restart: int
+) -> int:
+    waiters = []
+    for file, events in watch:
+        if file is not None:
+            waiter = Waiter(task, events)
+            file.queue.add(waiter)
+            waiters.append((file.queue, waiter))
+    try:
+        while True:
+            outcome = await suspend(task, deadline)
+            found = _scan(task, watch)
+            if outcome == TIMED_OUT_OUTCOME or any(found):
+                return answer(found)
+            if outcome == INTERRUPTED:
+                raise Errno(restart)
+    finally:
+        for queue, waiter in waiters:
+            queue.remove(waiter)
+
+
+def _file(task: "Task", fd: int) -> "File | None":
+    try:
+        file: File = task.files.get(fd)
+    except Errno:
+        return None
+    return None if file.flags & O_PATH else file
+
+
+# Time-outs and masks
+
+
+def _read_timespec(task: "Task", at: int) -> int | None:
+    if not at:
+        return None
+    seconds, nanoseconds = TIMESPEC.unpack(task.copy_in(at, TIMESPEC.size))
+    if seconds < 0 or not 0 <= nanoseconds < NSEC:
+        raise Errno(errno.EINVAL)
+    duration: int = seconds * NSEC + nanoseconds
+    return duration
+
+
+def _timed(
+    task: "Task", duration: int | None, at: int, form: "Struct", call: "Callable[[int | None], Any]"
+) -> "int | Coroutine[None, None, Any]":
+    """Make `call` with its deadline; afterwards tell the time left at `at`."""
+    deadline = None
+    if duration is not None and duration < _FAR:
+        deadline = _core.monotonic() + duration if duration else 0
+    answer = call(deadline)
+    if isinstance(answer, int):
+        _tell_left(task, deadline, at, form)
+        return answer
+    return _finish(task, deadline, at, form, answer)
+
+
+async def _finish(
+    task: "Task", deadline: int | None, at: int, form: "Struct", call: "Coroutine[None, None, Any]"
+) -> int:
+    try:
+        answer: int = await call
+    finally:
+        _tell_left(task, deadline, at, form)
+    return answer
+
+
+def _tell_left(task: "Task", deadline: int | None, at: int, form: "Struct") -> None:
+    # Linux writes what is left, and does not mind when it can't (select(2), NOTES).
+    if deadline is None or not at:
+        return
+    left = max(deadline - _core.monotonic(), 0) if deadline else 0
+    seconds, nanoseconds = divmod(left, NSEC)
+    try:
+        task.copy_out(
+            at, form.pack(seconds, nanoseconds // (NSEC // USEC) if form is TIMEVAL else nanoseconds)
+        )
+    except Errno:
+        return

@@ -1,0 +1,299 @@
+"""prctl(2), arch_prctl(2), membarrier(2)."""
+
+import errno
+
+from sentry.abi.capability import (
+    CAP_LAST_CAP,
+    CAP_SETPCAP,
+    SECBIT_KEEP_CAPS,
+    SECBIT_KEEP_CAPS_LOCKED,
+    SECBIT_NO_CAP_AMBIENT_RAISE,
+    SECURE_ALL_BITS,
+    SECURE_ALL_LOCKS,
+)
+from sentry.abi.prctl import (
+    ARCH_GET_CPUID,
+    ARCH_GET_FS,
+    ARCH_GET_GS,
+    ARCH_SET_CPUID,
+    ARCH_SET_FS,
+    ARCH_SET_GS,
+    COMM_LEN,
+    PR_CAP_AMBIENT,
+    PR_CAP_AMBIENT_CLEAR_ALL,
+    PR_CAP_AMBIENT_IS_SET,
+    PR_CAP_AMBIENT_LOWER,
+    PR_CAP_AMBIENT_RAISE,
+    PR_CAPBSET_DROP,
+    PR_CAPBSET_READ,
+    PR_GET_CHILD_SUBREAPER,
+    PR_GET_DUMPABLE,
+    PR_GET_KEEPCAPS,
+    PR_GET_NAME,
+    PR_GET_NO_NEW_PRIVS,
+    PR_GET_PDEATHSIG,
+    PR_GET_SECCOMP,
+    PR_GET_SECUREBITS,
+    PR_GET_THP_DISABLE,
+    PR_GET_TID_ADDRESS,
+    PR_GET_TIMERSLACK,
+    PR_GET_TIMING,
+    PR_GET_TSC,
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_DUMPABLE,
+    PR_SET_KEEPCAPS,
+    PR_SET_NAME,
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_PDEATHSIG,
+    PR_SET_SECUREBITS,
+    PR_SET_THP_DISABLE,
+    PR_SET_TIMERSLACK,
+    PR_SET_TIMING,
+    PR_SET_TSC,
+    PR_SET_VMA,
+    PR_TIMING_STATISTICAL,
+    PR_TSC_ENABLE,
+)
+from sentry.abi.signal import NSIG
+from sentry.errors import Errno
+from sentry.syscalls.args import Int, Ptr, Size, UInt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentry.kernel.task import Task
+
+    Operation = Callable[[Task, int, int, int, int], int]
+
+_ADDRESS_END = 0x7FFFFFFFF000
+_DEFAULT_SLACK = 50_000  # ns
+
+
+def prctl(task: "Task", operation: Int, a: Size, b: Size, c: Size, d: Size) -> int:
+    handler = _OPERATIONS.get(operation)
+    if handler is None:
+        raise Errno(errno.EINVAL)
+    return handler(task, a, b, c, d)
+
+
+def _invalid_unless(condition: bool) -> None:
+    if not condition:
+        raise Errno(errno.EINVAL)
+
+
+def _set_death_signal(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(a <= NSIG)
+    task.parent_death_signal = a
+    return 0
+
+
+def _get_death_signal(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    task.write_u32(a, task.parent_death_signal)
+    return 0
+
+
+def _set_dumpable(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(a in (0, 1))
+    task.group.dumpable = a
+    return 0
+
+
+def _set_name(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    try:
+        task.comm = task.copy_in_str(a, COMM_LEN)
+    except Errno as error:
+        if error.code != errno.ENAMETOOLONG:
+            raise
+        task.comm = task.copy_in(a, COMM_LEN - 1)
+    return 0
+
+
+def _get_name(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    task.copy_out(a, task.comm.ljust(COMM_LEN, b"\0"))
+    return 0
+
+
+def _set_keep_caps(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(a in (0, 1))
+    if task.creds.securebits & SECBIT_KEEP_CAPS_LOCKED:
+        raise Errno(errno.EPERM)
+    new = task.creds.copy()
+    new.securebits = new.securebits & ~SECBIT_KEEP_CAPS | (SECBIT_KEEP_CAPS if a else 0)
+    task.creds = new
+    return 0
+
+
+def _set_securebits(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    old = task.creds.securebits
+    locked = (old & SECURE_ALL_LOCKS) >> 1
+    if a & ~(SECURE_ALL_BITS | SECURE_ALL_LOCKS) or (old ^ a) & locked or old & SECURE_ALL_LOCKS & ~a:
+        raise Errno(errno.EPERM)
+    if not task.creds.has_cap(CAP_SETPCAP):
+        raise Errno(errno.EPERM)
+    new = task.creds.copy()
+    new.securebits = a
+    task.creds = new
+    return 0
+
+
+def _read_bounding(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(a <= CAP_LAST_CAP)
+    return task.creds.bounding >> a & 1
+
+
+def _drop_bounding(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    if not task.creds.has_cap(CAP_SETPCAP):
+        raise Errno(errno.EPERM)
+    _invalid_unless(a <= CAP_LAST_CAP)
+    new = task.creds.copy()
+    new.bounding &= ~(1 << a)
+    task.creds = new
+    return 0
+
+
+def _ambient(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    creds = task.creds
+    if a == PR_CAP_AMBIENT_CLEAR_ALL:
+        _invalid_unless(not (b | c | d))
+        new = creds.copy()
+        new.ambient = 0
+        task.creds = new
+        return 0
+    _invalid_unless(not (c | d) and b <= CAP_LAST_CAP)
+    bit = 1 << b
+    if a == PR_CAP_AMBIENT_IS_SET:
+        return int(bool(creds.ambient & bit))
+    _invalid_unless(a in (PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_LOWER))
+    new = creds.copy()
+    if a == PR_CAP_AMBIENT_LOWER:
+        new.ambient &= ~bit
+    else:
+        if not creds.permitted & creds.inheritable & bit or creds.securebits & SECBIT_NO_CAP_AMBIENT_RAISE:
+            raise Errno(errno.EPERM)
+        new.ambient |= bit
+    task.creds = new
+    return 0
+
+
+def _set_subreaper(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    task.group.is_subreaper = bool(a)
+    return 0
+
+
+def _get_subreaper(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    task.write_u32(a, int(task.group.is_subreaper))
+    return 0
+
+
+def _set_no_new_privs(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(a == 1 and not (b | c | d))
+    new = task.creds.copy()
+    new.no_new_privs = True
+    task.creds = new
+    return 0
+
+
+def _get_no_new_privs(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(not (a | b | c | d))
+    return int(task.creds.no_new_privs)
+
+
+def _set_timer_slack(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    task.timer_slack = a if 0 < a < 1 << 63 else _DEFAULT_SLACK
+    return 0
+
+
+def _get_tid_address(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    task.write_u64(a, task.clear_child_tid)
+    return 0
+
+
+def _set_thp_disable(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(not (b | c | d))
+    task.group.thp_disabled = bool(a)
+    return 0
+
+
+def _get_thp_disable(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(not (a | b | c | d))
+    return int(task.group.thp_disabled)
+
+
+def _set_timing(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(a == PR_TIMING_STATISTICAL)
+    return 0
+
+
+def _set_tsc(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(a == PR_TSC_ENABLE)
+    return 0
+
+
+def _get_tsc(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    task.write_u32(a, PR_TSC_ENABLE)
+    return 0
+
+
+def _no_anon_names(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    raise Errno(errno.EINVAL)  # as a kernel built without CONFIG_ANON_VMA_NAME
+
+
+_OPERATIONS: "dict[int, Operation]" = {
+    PR_SET_PDEATHSIG: _set_death_signal,
+    PR_GET_PDEATHSIG: _get_death_signal,
+    PR_GET_DUMPABLE: lambda task, a, b, c, d: task.group.dumpable,
+    PR_SET_DUMPABLE: _set_dumpable,
+    PR_GET_KEEPCAPS: lambda task, a, b, c, d: int(bool(task.creds.securebits & SECBIT_KEEP_CAPS)),
+    PR_SET_KEEPCAPS: _set_keep_caps,
+    PR_GET_TIMING: lambda task, a, b, c, d: PR_TIMING_STATISTICAL,
+    PR_SET_TIMING: _set_timing,
+    PR_SET_NAME: _set_name,
+    PR_GET_NAME: _get_name,
+    PR_GET_SECCOMP: lambda task, a, b, c, d: 0,
+    PR_CAPBSET_READ: _read_bounding,
+    PR_CAPBSET_DROP: _drop_bounding,
+    PR_GET_TSC: _get_tsc,
+    PR_SET_TSC: _set_tsc,
+    PR_GET_SECUREBITS: lambda task, a, b, c, d: task.creds.securebits,
+    PR_SET_SECUREBITS: _set_securebits,
+    PR_SET_TIMERSLACK: _set_timer_slack,
+    PR_GET_TIMERSLACK: lambda task, a, b, c, d: task.timer_slack,
+    PR_SET_CHILD_SUBREAPER: _set_subreaper,
+    PR_GET_CHILD_SUBREAPER: _get_subreaper,
+    PR_SET_NO_NEW_PRIVS: _set_no_new_privs,
+    PR_GET_NO_NEW_PRIVS: _get_no_new_privs,
+    PR_GET_TID_ADDRESS: _get_tid_address,
+    PR_SET_THP_DISABLE: _set_thp_disable,
+    PR_GET_THP_DISABLE: _get_thp_disable,
+    PR_CAP_AMBIENT: _ambient,
+    PR_SET_VMA: _no_anon_names,
+}
+
+
+def arch_prctl(task: "Task", operation: Int, address: Ptr) -> int:
+    ctx = task.ctx
+    if operation in (ARCH_SET_FS, ARCH_SET_GS):
+        if address >= _ADDRESS_END:
+            raise Errno(errno.EPERM)
+        if operation == ARCH_SET_FS:
+            ctx.fs_base = address
+        else:
+            ctx.gs_base = address
+    elif operation == ARCH_GET_FS:
+        task.write_u64(address, ctx.fs_base)
+    elif operation == ARCH_GET_GS:
+        task.write_u64(address, ctx.gs_base)
+    elif operation == ARCH_GET_CPUID:
+        return 1
+    elif operation == ARCH_SET_CPUID:
+        raise Errno(errno.ENODEV)
+    else:
+        raise Errno(errno.EINVAL)
+    return 0
+
+
+def membarrier(task: "Task", command: Int, flags: UInt, cpu: Int) -> int:
+    if command or flags:
+        raise Errno(errno.EINVAL)
+    return 0  # MEMBARRIER_CMD_QUERY: no command is supported

@@ -1,0 +1,185 @@
+"""Making and ending tasks, and their ids."""
+
+import errno
+
+from sentry.abi.clone import (
+    CLONE3_FLAGS,
+    CLONE_ARGS,
+    CLONE_ARGS_SIZE_VER0,
+    CLONE_FILES,
+    CLONE_FS,
+    CLONE_INTO_CGROUP,
+    CLONE_PARENT,
+    CLONE_PARENT_SETTID,
+    CLONE_PIDFD,
+    CLONE_SIGHAND,
+    CLONE_SYSVSEM,
+    CLONE_THREAD,
+    CLONE_VFORK,
+    CLONE_VM,
+    CSIGNAL,
+    NAMESPACES,
+)
+from sentry.abi.fcntl import O_NONBLOCK
+from sentry.abi.futex import ROBUST_LIST_HEAD_SIZE
+from sentry.abi.signal import NSIG, SIGCHLD
+from sentry.errors import Errno
+from sentry.kernel import exit as exits
+from sentry.kernel.clone import CloneArgs
+from sentry.kernel.clone import clone as make_task
+from sentry.kernel.pidfd import PidFile
+from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from sentry.kernel.task import Task
+
+    Answer = int | Coroutine[None, None, int]
+
+_PAGE_SIZE = 4096
+_ADDRESS_END = 0x7FFFFFFFF000
+
+
+def clone(task: "Task", flags: Size, stack: Ptr, parent_tid: Ptr, child_tid: Ptr, tls: Ptr) -> "Answer":
+    flags &= 0xFFFFFFFF
+    args = CloneArgs(flags, flags & CSIGNAL)
+    args.stack = stack
+    args.parent_tid = args.pidfd = parent_tid
+    args.child_tid = child_tid
+    args.tls = tls
+    if flags & CLONE_PIDFD and flags & CLONE_PARENT_SETTID:
+        raise Errno(errno.EINVAL)
+    return make_task(task, args)
+
+
+def clone3(task: "Task", address: Ptr, size: Size) -> "Answer":
+    if size < CLONE_ARGS_SIZE_VER0:
+        raise Errno(errno.EINVAL)
+    if size > _PAGE_SIZE:
+        raise Errno(errno.E2BIG)
+    data = task.copy_in(address, size)
+    if any(data[CLONE_ARGS.size :]):
+        raise Errno(errno.E2BIG)
+    fields = CLONE_ARGS.unpack(data[: CLONE_ARGS.size].ljust(CLONE_ARGS.size, b"\0"))
+    flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, _ = (
+        fields
+    )
+    if (
+        flags & ~CLONE3_FLAGS
+        or exit_signal > NSIG
+        or set_tid_size > 32
+        or (set_tid == 0) != (set_tid_size == 0)
+    ):
+        raise Errno(errno.EINVAL)
+    if flags & (CLONE_THREAD | CLONE_PARENT) and exit_signal:
+        raise Errno(errno.EINVAL)
+    if (stack == 0) != (stack_size == 0) or stack + stack_size >= _ADDRESS_END:
+        raise Errno(errno.EINVAL)
+    if flags & CLONE_INTO_CGROUP:
+        raise Errno(errno.EOPNOTSUPP)
+    args = CloneArgs(flags, exit_signal)
+    args.stack = stack + stack_size
+    args.pidfd = pidfd
+    args.child_tid = child_tid
+    args.parent_tid = parent_tid
+    args.tls = tls
+    if set_tid_size:
+        if set_tid_size > 1:
+            raise Errno(errno.EINVAL)  # there is one PID namespace
+        if not task.creds.is_admin():
+            raise Errno(errno.EPERM)
+        args.set_tid = task.read_u32(set_tid)
+        if args.set_tid == 0:
+            raise Errno(errno.EINVAL)
+    return make_task(task, args)
+
+
+def fork(task: "Task") -> "Answer":
+    return make_task(task, CloneArgs(0, SIGCHLD))
+
+
+def vfork(task: "Task") -> "Answer":
+    return make_task(task, CloneArgs(CLONE_VM | CLONE_VFORK, SIGCHLD))
+
+
+def exit(task: "Task", code: Int) -> None:
+    exits.exit_thread(task, code)
+
+
+def exit_group(task: "Task", code: Int) -> None:
+    exits.exit_group(task, code)
+
+
+def getpid(task: "Task") -> int:
+    return task.group.tgid
+
+
+def gettid(task: "Task") -> int:
+    return task.tid
+
+
+def getppid(task: "Task") -> int:
+    parent = task.group.parent
+    return parent.tgid if parent is not None else 0
+
+
+def set_tid_address(task: "Task", address: Ptr) -> int:
+    task.clear_child_tid = address
+    return task.tid
+
+
+def set_robust_list(task: "Task", head: Ptr, size: Size) -> int:
+    if size != ROBUST_LIST_HEAD_SIZE:
+        raise Errno(errno.EINVAL)
+    task.robust_list = head
+    return 0
+
+
+def get_robust_list(task: "Task", pid: Int, head: Ptr, size: Ptr) -> int:
+    other = task.kernel.tasks.get(pid) if pid else task
+    if other is None:
+        raise Errno(errno.ESRCH)
+    if other.group is not task.group and not task.creds.may_signal(other.creds):
+        raise Errno(errno.EPERM)
+    task.write_u64(size, ROBUST_LIST_HEAD_SIZE)
+    task.write_u64(head, other.robust_list)
+    return 0
+
+
+def unshare(task: "Task", flags: Size) -> int:
+    if flags & ~(
+        NAMESPACES | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM
+    ):
+        raise Errno(errno.EINVAL)
+    if flags & NAMESPACES:
+        raise Errno(errno.EPERM)
+    if flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) and len(task.group.tasks) > 1:
+        raise Errno(errno.EINVAL)
+    if flags & CLONE_FS:
+        task.fs = task.fs.copy()
+    if flags & CLONE_FILES:
+        task.files = task.files.copy()
+    return 0
+
+
+def setns(task: "Task", fd: Fd, kind: Int) -> int:
+    task.files.get(fd)
+    raise Errno(errno.EINVAL)  # no descriptor refers to a namespace
+
+
+def pidfd_open(task: "Task", pid: Int, flags: UInt) -> int:
+    if pid <= 0 or flags & ~O_NONBLOCK:
+        raise Errno(errno.EINVAL)
+    group = task.kernel.groups.get(pid)
+    if group is None:
+        raise Errno(errno.EINVAL if pid in task.kernel.tasks else errno.ESRCH)
+    return task.files.install(PidFile(group, flags), cloexec=True)
+
+
+def personality(task: "Task", persona: UInt) -> int:
+    old = task.personality
+    if persona != 0xFFFFFFFF:
+        task.personality = persona
+    return old

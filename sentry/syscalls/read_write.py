@@ -1,0 +1,102 @@
+"""read, write, their positioned and vectored forms, lseek."""
+
+from errno import EFAULT, EINVAL, EOPNOTSUPP, ESPIPE
+
+from sentry.abi.fcntl import MAX_RW_COUNT, O_APPEND
+from sentry.errors import Errno
+from sentry.syscalls.args import Fd, File, Int, Long, Ptr, Size
+from sentry.vfs.transfer import read_into, write_from
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from sentry.kernel.task import Task
+
+    Count = int | Coroutine[Any, Any, int]
+
+_USER_END = 0x7FFFFFFFF000  # TASK_SIZE_MAX: no buffer reaches beyond
+RWF_NOWAIT = 0x08
+RWF_APPEND = 0x10
+_RWF_SYNC = 0x01 | 0x02 | 0x04  # HIPRI, DSYNC, SYNC: nothing to do for what is in memory
+
+
+def _buffer(address: int, count: int) -> "list[tuple[int, int]]":
+    if address + count > _USER_END:
+        raise Errno(EFAULT)
+    return [(address, min(count, MAX_RW_COUNT))]
+
+
+def _positioned(task: "Task", fd: int, pos: int) -> File:
+    if pos < 0:
+        raise Errno(EINVAL)
+    file = task.files.get(fd)
+    if not file.seekable:
+        raise Errno(ESPIPE)
+    found: File = file
+    return found
+
+
+def read(task: "Task", file: File, buf: Ptr, count: Size) -> "Count":
+    return read_into(task, file, _buffer(buf, count), None)
+
+
+def write(task: "Task", file: File, buf: Ptr, count: Size) -> "Count":
+    return write_from(task, file, _buffer(buf, count), None)
+
+
+def pread64(task: "Task", fd: Fd, buf: Ptr, count: Size, pos: Long) -> "Count":
+    return read_into(task, _positioned(task, fd, pos), _buffer(buf, count), pos)
+
+
+def pwrite64(task: "Task", fd: Fd, buf: Ptr, count: Size, pos: Long) -> "Count":
+    return write_from(task, _positioned(task, fd, pos), _buffer(buf, count), pos)
+
+
+def readv(task: "Task", file: File, iov: Ptr, count: Size) -> "Count":
+    return read_into(task, file, task.read_iovec(iov, _vectors(count)), None)
+
+
+def writev(task: "Task", file: File, iov: Ptr, count: Size) -> "Count":
+    return write_from(task, file, task.read_iovec(iov, _vectors(count)), None)
+
+
+def preadv(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long) -> "Count":
+    file = _positioned(task, fd, pos)
+    return read_into(task, file, task.read_iovec(iov, _vectors(count)), pos)
+
+
+def pwritev(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long) -> "Count":
+    file = _positioned(task, fd, pos)
+    return write_from(task, file, task.read_iovec(iov, _vectors(count)), pos)
+
+
+def preadv2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
+    if flags & ~(RWF_NOWAIT | _RWF_SYNC):
+        raise Errno(EOPNOTSUPP)
+    at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
+    return read_into(task, file, task.read_iovec(iov, _vectors(count)), at, not flags & RWF_NOWAIT)
+
+
+def pwritev2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
+    if flags & ~(RWF_NOWAIT | RWF_APPEND | _RWF_SYNC):
+        raise Errno(EOPNOTSUPP)
+    at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
+    vectors = task.read_iovec(iov, _vectors(count))
+    if not flags & RWF_APPEND or file.flags & O_APPEND or not file.whole:
+        return write_from(task, file, vectors, at, not flags & RWF_NOWAIT)
+    file.flags |= O_APPEND  # for this call alone; a regular file never waits
+    try:
+        return write_from(task, file, vectors, at)
+    finally:
+        file.flags &= ~O_APPEND
+
+
+def _vectors(count: int) -> int:
+    # The kernel takes the count as an unsigned long: what doesn't fit is too much.
+    return count if count <= 0x7FFFFFFF else 0x7FFFFFFF
+
+
+def lseek(task: "Task", file: File, offset: Long, whence: Int) -> int:
+    return file.seek(task, offset, whence)

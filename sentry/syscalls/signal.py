@@ -1,0 +1,240 @@
+"""Signals: actions, masks, sending, waiting."""
+
+import errno
+
+from sentry._core import NO_RESULT
+from sentry.abi.capability import CAP_KILL
+from sentry.abi.restart import ERESTARTNOHAND
+from sentry.abi.signal import (
+    NSIG,
+    SA_KNOWN,
+    SI_TKILL,
+    SI_USER,
+    SIG_BLOCK,
+    SIG_SETMASK,
+    SIG_UNBLOCK,
+    SIGACTION,
+    SIGCONT,
+    SIGINFO_SIZE,
+    SIGSET_SIZE,
+    STACK_T,
+    UNBLOCKABLE,
+)
+from sentry.errors import Errno
+from sentry.kernel import altstack, pidfd, sigframe, siginfo, signals
+from sentry.kernel.signals import Action
+from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
+from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
+from sentry.syscalls.timespec import read_timespec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.kernel.thread_group import ThreadGroup
+
+
+def _check_set_size(size: int) -> None:
+    if size != SIGSET_SIZE:
+        raise Errno(errno.EINVAL)
+
+
+def rt_sigaction(task: "Task", signo: Int, new: Ptr, old: Ptr, size: Size) -> int:
+    _check_set_size(size)
+    if not 1 <= signo <= NSIG:
+        raise Errno(errno.EINVAL)
+    known = task.group.sighand.actions[signo]
+    if new:
+        handler, flags, restorer, mask = SIGACTION.unpack(task.copy_in(new, SIGACTION.size))
+        if UNBLOCKABLE >> signo - 1 & 1:
+            raise Errno(errno.EINVAL)
+        # Flags that we don't know read back as 0: that is how programs probe for them.
+        known = signals.set_action(task.group, signo, Action(handler, flags & SA_KNOWN, restorer, mask))
+    if old:
+        task.copy_out(old, SIGACTION.pack(known.handler, known.flags, known.restorer, known.mask))
+    return 0
+
+
+def rt_sigprocmask(task: "Task", how: Int, new: Ptr, old: Ptr, size: Size) -> int:
+    _check_set_size(size)
+    before = task.sigmask
+    if new:
+        mask = task.read_u64(new)
+        if how == SIG_BLOCK:
+            mask |= before
+        elif how == SIG_UNBLOCK:
+            mask = before & ~mask
+        elif how != SIG_SETMASK:
+            raise Errno(errno.EINVAL)
+        signals.set_mask(task, mask)
+    if old:
+        task.write_u64(old, before)
+    return 0
+
+
+def rt_sigpending(task: "Task", address: Ptr, size: Size) -> int:
+    if size > SIGSET_SIZE:
+        raise Errno(errno.EINVAL)
+    pending = signals.pending(task) & task.sigmask
+    task.copy_out(address, pending.to_bytes(SIGSET_SIZE, "little")[:size])
+    return 0
+
+
+async def rt_sigsuspend(task: "Task", address: Ptr, size: Size) -> int:
+    _check_set_size(size)
+    mask = task.read_u64(address)
+    task.signal.saved_mask = task.sigmask
+    signals.set_mask(task, mask)
+    while await suspend(task) != INTERRUPTED:
+        pass
+    raise Errno(ERESTARTNOHAND)
+
+
+async def pause(task: "Task") -> int:
+    while await suspend(task) != INTERRUPTED:
+        pass
+    raise Errno(ERESTARTNOHAND)
+
+
+async def rt_sigtimedwait(task: "Task", address: Ptr, info: Ptr, timeout: Ptr, size: Size) -> int:
+    _check_set_size(size)
+    wanted = task.read_u64(address) & ~UNBLOCKABLE
+    duration = read_timespec(task, timeout) if timeout else None
+    found = signals.dequeue(task, wanted)
+    if found is None and duration != 0:
+        deadline = None if duration is None else task.kernel.clock.monotonic() + duration
+        outcome = 0
+        task.signal.wanted = wanted
+        try:
+            while found is None and outcome not in (TIMED_OUT_OUTCOME, INTERRUPTED):
+                outcome = await suspend(task, deadline)
+                found = signals.dequeue(task, wanted)
+        finally:
+            task.signal.wanted = 0
+        if found is None and outcome == INTERRUPTED:
+            raise Errno(errno.EINTR)
+    if found is None:
+        raise Errno(errno.EAGAIN)
+    if info:
+        task.copy_out(info, found.pack())
+    return found.signo
+
+
+def rt_sigreturn(task: "Task") -> object:
+    sigframe.pop(task)
+    return NO_RESULT
+
+
+def sigaltstack(task: "Task", new: Ptr, old: Ptr) -> int:
+    state, sp = task.signal, task.ctx.rsp
+    before = STACK_T.pack(state.altstack_sp, altstack.flags_at(state, sp), state.altstack_size)
+    if new:
+        address, flags, size = STACK_T.unpack(task.copy_in(new, STACK_T.size))
+        altstack.set(task, address, flags, size, sp)
+    if old:
+        task.copy_out(old, before)
+    return 0
+
+
+# Sending
+
+
+def _may_signal(task: "Task", group: "ThreadGroup", signo: int) -> bool:
+    if task.group is group or task.creds.may_signal(group.leader.creds) or task.creds.has_cap(CAP_KILL):
+        return True
+    return signo == SIGCONT and group.session is task.group.session
+
+
+def kill(task: "Task", pid: Int, signo: Int) -> int:
+    signals.check_signal(signo)
+    kernel = task.kernel
+    if pid > 0:
+        other = kernel.tasks.get(pid)
+        targets = [other.group] if other is not None else []
+    elif pid == -1:
+        targets = [group for group in kernel.groups.values() if group not in (kernel.init, task.group)]
+    else:
+        process_group = kernel.process_groups.get(-pid) if pid else task.group.process_group
+        targets = process_group.members.copy() if process_group is not None else []
+    if not targets:
+        raise Errno(errno.ESRCH)
+    allowed = [group for group in targets if _may_signal(task, group, signo)]
+    if not allowed:
+        raise Errno(errno.EPERM)
+    if signo:
+        for group in allowed:
+            signals.send_group(group, signo, siginfo.from_task(signo, task))
+    return 0
+
+
+def _thread(task: "Task", tgid: int | None, tid: int, signo: int) -> "Task":
+    if tid <= 0 or (tgid is not None and tgid <= 0):
+        raise Errno(errno.EINVAL)
+    signals.check_signal(signo)
+    target = task.kernel.tasks.get(tid)
+    if target is None or (tgid is not None and target.group.tgid != tgid):
+        raise Errno(errno.ESRCH)
+    if not _may_signal(task, target.group, signo):
+        raise Errno(errno.EPERM)
+    return target
+
+
+def _send_thread(task: "Task", target: "Task", signo: int) -> int:
+    if signo and target.state != "dead":
+        signals.send_task(target, signo, siginfo.from_task(signo, task, SI_TKILL))
+    return 0
+
+
+def tkill(task: "Task", tid: Int, signo: Int) -> int:
+    return _send_thread(task, _thread(task, None, tid, signo), signo)
+
+
+def tgkill(task: "Task", tgid: Int, tid: Int, signo: Int) -> int:
+    return _send_thread(task, _thread(task, tgid, tid, signo), signo)
+
+
+def _read_info(task: "Task", pid: int, signo: int, address: int) -> siginfo.SigInfo:
+    signals.check_signal(signo)
+    info = siginfo.from_user(signo, task.copy_in(address, SIGINFO_SIZE))
+    # Nobody may pretend that the kernel or kill(2) sent a signal to someone else.
+    if (info.code >= 0 or info.code == SI_TKILL) and pid != task.group.tgid:
+        raise Errno(errno.EPERM)
+    return info
+
+
+def rt_sigqueueinfo(task: "Task", pid: Int, signo: Int, address: Ptr) -> int:
+    info = _read_info(task, pid, signo, address)
+    target = task.kernel.tasks.get(pid) if pid > 0 else None
+    if target is None:
+        raise Errno(errno.ESRCH)
+    if not _may_signal(task, target.group, signo):
+        raise Errno(errno.EPERM)
+    if signo:
+        signals.send_group(target.group, signo, info)
+    return 0
+
+
+def rt_tgsigqueueinfo(task: "Task", tgid: Int, tid: Int, signo: Int, address: Ptr) -> int:
+    info = _read_info(task, tgid, signo, address)
+    target = _thread(task, tgid, tid, signo)
+    if signo and target.state != "dead":
+        signals.send_task(target, signo, info)
+    return 0
+
+
+def pidfd_send_signal(task: "Task", fd: Fd, signo: Int, address: Ptr, flags: UInt) -> int:
+    if flags:
+        raise Errno(errno.EINVAL)
+    group = pidfd.group_of(task, fd)
+    signals.check_signal(signo)
+    info = siginfo.from_task(signo, task, SI_USER)
+    if address:
+        info = _read_info(task, group.tgid, signo, address)
+        if int.from_bytes(task.copy_in(address, 4), "little") != signo:
+            raise Errno(errno.EINVAL)
+    if group.tgid not in task.kernel.groups or task.kernel.groups[group.tgid] is not group:
+        raise Errno(errno.ESRCH)
+    if not _may_signal(task, group, signo):
+        raise Errno(errno.EPERM)
+    if signo:
+        signals.send_group(group, signo, info)
+    return 0

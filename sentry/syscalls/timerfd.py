@@ -1,0 +1,74 @@
+"""timerfd_create, timerfd_settime, timerfd_gettime."""
+
+import errno
+
+from sentry.abi.fcntl import O_CLOEXEC, O_NONBLOCK
+from sentry.abi.poll import TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET
+from sentry.abi.time import (
+    CLOCK_BOOTTIME,
+    CLOCK_BOOTTIME_ALARM,
+    CLOCK_MONOTONIC,
+    CLOCK_REALTIME,
+    CLOCK_REALTIME_ALARM,
+    ITIMERSPEC,
+    NSEC,
+)
+from sentry.errors import Errno
+from sentry.syscalls.args import File, Int, Ptr
+from sentry.vfs.timerfd import TimerFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+
+_CLOCKS = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME)
+_ALARM_CLOCKS = (CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM)
+
+
+def timerfd_create(task: "Task", clock: Int, flags: Int) -> int:
+    if flags & ~(O_CLOEXEC | O_NONBLOCK):
+        raise Errno(errno.EINVAL)
+    if clock in _ALARM_CLOCKS:  # they need CAP_WAKE_ALARM, which would be about the host's sleep
+        raise Errno(errno.EPERM)
+    if clock not in _CLOCKS:
+        raise Errno(errno.EINVAL)
+    file = TimerFile(clock, flags & O_NONBLOCK, task.kernel.timers)
+    return task.files.install(file, bool(flags & O_CLOEXEC))
+
+
+def timerfd_settime(task: "Task", file: File, flags: Int, new: Ptr, old: Ptr) -> int:
+    if flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET):
+        raise Errno(errno.EINVAL)
+    seconds, nanoseconds, value_seconds, value_nanoseconds = ITIMERSPEC.unpack(
+        task.copy_in(new, ITIMERSPEC.size)
+    )
+    for part in (nanoseconds, value_nanoseconds):
+        if not 0 <= part < NSEC:
+            raise Errno(errno.EINVAL)
+    if seconds < 0 or value_seconds < 0:
+        raise Errno(errno.EINVAL)
+    timer = _timer(file)
+    before = timer.settime(
+        value_seconds * NSEC + value_nanoseconds,
+        seconds * NSEC + nanoseconds,
+        bool(flags & TFD_TIMER_ABSTIME),
+    )
+    if old:
+        task.copy_out(old, _pack(before))
+    return 0
+
+
+def timerfd_gettime(task: "Task", file: File, current: Ptr) -> int:
+    task.copy_out(current, _pack(_timer(file).gettime()))
+    return 0
+
+
+def _timer(file: File) -> TimerFile:
+    if not isinstance(file, TimerFile):
+        raise Errno(errno.EINVAL)
+    return file
+
+
+def _pack(times: tuple[int, int]) -> bytes:
+    left, interval = times
+    return ITIMERSPEC.pack(*divmod(interval, NSEC), *divmod(left, NSEC))

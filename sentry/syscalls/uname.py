@@ -1,0 +1,71 @@
+"""What the system is: uname(2), sysinfo(2), host and domain name, getcpu(2)."""
+
+import errno
+import os
+from struct import Struct
+
+from sentry.abi.capability import CAP_SYS_ADMIN
+from sentry.abi.time import CLOCK_BOOTTIME, NSEC
+from sentry.errors import Errno
+from sentry.kernel import clock, version
+from sentry.syscalls.args import Int, Ptr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+
+_UTS_LENGTH = 64
+_UTSNAME = Struct("65s65s65s65s65s65s")
+# uptime, loads[3], total, free, shared, buffer, total swap, free swap, processes, total high, free high, unit
+_SYSINFO = Struct("<q9QH6xQQI4x")
+
+
+def uname(task: "Task", address: Ptr) -> int:
+    kernel = task.kernel
+    names = (
+        version.SYSNAME,
+        kernel.hostname,
+        version.RELEASE,
+        version.VERSION,
+        version.MACHINE,
+        kernel.domainname,
+    )
+    task.copy_out(address, _UTSNAME.pack(*names))
+    return 0
+
+
+def _read_name(task: "Task", address: int, length: int) -> bytes:
+    if not task.creds.has_cap(CAP_SYS_ADMIN):
+        raise Errno(errno.EPERM)
+    if not 0 <= length <= _UTS_LENGTH:
+        raise Errno(errno.EINVAL)
+    return task.copy_in(address, length) if length else b""
+
+
+def sethostname(task: "Task", address: Ptr, length: Int) -> int:
+    task.kernel.hostname = _read_name(task, address, length)
+    return 0
+
+
+def setdomainname(task: "Task", address: Ptr, length: Int) -> int:
+    task.kernel.domainname = _read_name(task, address, length)
+    return 0
+
+
+def sysinfo(task: "Task", address: Ptr) -> int:
+    page = os.sysconf("SC_PAGE_SIZE")
+    total, free = os.sysconf("SC_PHYS_PAGES") * page, os.sysconf("SC_AVPHYS_PAGES") * page
+    uptime = clock.read(task, CLOCK_BOOTTIME) // NSEC
+    processes = min(len(task.kernel.tasks), 0xFFFF)
+    task.copy_out(address, _SYSINFO.pack(uptime, 0, 0, 0, total, free, 0, 0, 0, 0, processes, 0, 0, 1))
+    return 0
+
+
+def getcpu(task: "Task", cpu: Ptr, node: Ptr, cache: Ptr) -> int:
+    # The vDSO tells the truth without us; whoever makes the call learns of a CPU that it may run on.
+    if cpu:
+        mask = task.sched.affinity or task.kernel.cpus
+        task.write_u32(cpu, (mask & -mask).bit_length() - 1)
+    if node:
+        task.write_u32(node, 0)
+    return 0

@@ -1,0 +1,80 @@
+"""Waiting for children."""
+
+import errno
+
+from sentry.abi.signal import SIGINFO_SIZE
+from sentry.abi.wait import (
+    P_ALL,
+    P_PGID,
+    P_PID,
+    P_PIDFD,
+    WALL,
+    WCLONE,
+    WCONTINUED,
+    WEXITED,
+    WNOHANG,
+    WNOTHREAD,
+    WNOWAIT,
+    WSTOPPED,
+    WUNTRACED,
+)
+from sentry.errors import Errno
+from sentry.kernel import pidfd, reap
+from sentry.syscalls.args import Int, Ptr, UInt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+
+_INT_MIN = -(2**31)
+_NO_CHILD_INFO = bytes(SIGINFO_SIZE)
+# struct siginfo as waitid writes it: signo, errno, code, pid, uid, status; the rest is left as it was.
+_WAITID_WRITTEN = 28
+
+
+async def wait4(task: "Task", pid: Int, status: Ptr, options: UInt, rusage: Ptr) -> int:
+    if options & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WCLONE | WALL):
+        raise Errno(errno.EINVAL)
+    if pid == _INT_MIN:
+        raise Errno(errno.ESRCH)
+    if pid == -1:
+        which = (P_ALL, 0)
+    elif pid > 0:
+        which = (P_PID, pid)
+    else:
+        which = (P_PGID, -pid or task.group.pgid)
+    found = await reap.wait(task, *which, options | WEXITED)
+    if found is None:
+        return 0
+    if status:
+        task.write_u32(status, found.status)
+    if rusage:
+        task.copy_out(rusage, found.rusage)
+    return found.info.pid
+
+
+async def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options: UInt, rusage: Ptr) -> int:
+    if options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL):
+        raise Errno(errno.EINVAL)
+    if not options & (WEXITED | WSTOPPED | WCONTINUED):
+        raise Errno(errno.EINVAL)
+    if id_type == P_PIDFD:
+        if identity < 0:
+            raise Errno(errno.EINVAL)
+        id_type, identity = P_PID, pidfd.group_of(task, identity).tgid
+    elif id_type == P_PGID:
+        if identity < 0:
+            raise Errno(errno.EINVAL)
+        identity = identity or task.group.pgid
+    elif id_type == P_PID:
+        if identity <= 0:
+            raise Errno(errno.EINVAL)
+    elif id_type != P_ALL:
+        raise Errno(errno.EINVAL)
+    found = await reap.wait(task, id_type, identity, options)
+    if found is not None and rusage:
+        task.copy_out(rusage, found.rusage)
+    if infop:
+        info = found.info.pack() if found is not None else _NO_CHILD_INFO
+        task.copy_out(infop, info[:_WAITID_WRITTEN])
+    return 0

@@ -1,0 +1,116 @@
+"""Changing a file's attributes: who may, and what Linux changes along (chmod(2), chown(2), utimensat(2), truncate(2))."""
+
+from __future__ import annotations
+
+from errno import EACCES, EFBIG, EINVAL, EISDIR, EPERM, EROFS
+
+from sentry.abi.capability import CAP_CHOWN, CAP_FSETID
+from sentry.abi.signal import SIGXFSZ
+from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
+from sentry.errors import Errno
+from sentry.vfs.inode import now
+from sentry.vfs.permissions import check, check_owner, is_owner, permitted
+from sentry.vfs.regular import drop_privileges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.vfs.inode import Inode
+    from sentry.vfs.path import Path
+
+UTIME_NOW = (1 << 30) - 1
+UTIME_OMIT = (1 << 30) - 2
+
+
+def _changeable(path: Path) -> Inode:
+    if path.mount.readonly:
+        raise Errno(EROFS)
+    inode = path.inode
+    if inode.volatile:
+        inode.getattr()
+    return inode
+
+
+def chmod(task: Task, path: Path, mode: int) -> None:
+    """EROFS, EPERM."""
+    inode = _changeable(path)
+    creds = task.creds
+    check_owner(creds, inode)
+    if mode & S_ISGID and not creds.in_group(inode.gid) and not creds.has_cap(CAP_FSETID):
+        mode &= ~S_ISGID
+    inode.setattr(mode=mode & 0o7777)
+
+
+def chown(task: Task, path: Path, uid: int, gid: int) -> None:
+    """Ids as unsigned 32-bit numbers, 0xffffffff (-1) to leave one; EROFS, EPERM."""
+    inode = _changeable(path)
+    creds = task.creds
+    new_uid = None if uid == 0xFFFFFFFF else uid
+    new_gid = None if gid == 0xFFFFFFFF else gid
+    if not creds.has_cap(CAP_CHOWN):
+        mine = creds.fsuid == inode.uid
+        if new_uid is not None and not (mine and new_uid == inode.uid):
+            raise Errno(EPERM)
+        if new_gid is not None and not (mine and (new_gid == inode.gid or creds.in_group(new_gid))):
+            raise Errno(EPERM)
+    mode = inode.mode
+    if not inode.is_dir():
+        mode &= ~S_ISUID
+        if mode & S_IXGRP:
+            mode &= ~S_ISGID
+    inode.setattr(uid=new_uid, gid=new_gid, mode=mode & 0o7777 if mode != inode.mode else None)
+
+
+def set_times(task: Task, path: Path, times: tuple[tuple[int, int], tuple[int, int]] | None) -> None:
+    """utimensat(2): None for now, else access and modification time as (seconds, nanoseconds or UTIME_*)."""
+    if times is not None:
+        for _, nanoseconds in times:
+            if not 0 <= nanoseconds < 1_000_000_000 and nanoseconds not in (UTIME_NOW, UTIME_OMIT):
+                raise Errno(EINVAL)
+        if times[0][1] == times[1][1] == UTIME_OMIT:
+            return
+    inode = _changeable(path)
+    if times is None or times[0][1] == times[1][1] == UTIME_NOW:
+        if not is_owner(task.creds, inode) and not permitted(task.creds, inode, ACCESS_WRITE):
+            raise Errno(EACCES)
+    else:
+        check_owner(task.creds, inode)
+    moment = now()
+    if times is None:
+        inode.setattr(atime=moment, mtime=moment)
+    else:
+        inode.setattr(atime=_time(times[0], moment), mtime=_time(times[1], moment))
+
+
+def _time(time: tuple[int, int], moment: int) -> int | None:
+    seconds, nanoseconds = time
+    if nanoseconds == UTIME_OMIT:
+        return None
+    if nanoseconds == UTIME_NOW:
+        return moment
+    # Kept as 64-bit nanoseconds: times beyond the years 1678 to 2262 are cut, as file systems do with their range.
+    return max(-(1 << 63), min(seconds * 1_000_000_000 + nanoseconds, (1 << 63) - 1))
+
+
+def truncate(task: Task, path: Path, length: int) -> None:
+    """truncate(2) by name: EINVAL, EISDIR, EACCES, EROFS, EFBIG."""
+    inode = path.inode
+    if inode.is_dir():
+        raise Errno(EISDIR)
+    if length < 0 or inode.mode & S_IFMT != S_IFREG:
+        raise Errno(EINVAL)
+    if path.mount.readonly:
+        raise Errno(EROFS)
+    check(task.creds, inode, ACCESS_WRITE)
+    check_size(task, length)
+    drop_privileges(task, inode)
+    inode.setattr(size=length)
+
+
+def check_size(task: Task, length: int) -> None:
+    """EFBIG, with SIGXFSZ, for a size beyond RLIMIT_FSIZE."""
+    if length > task.group.fsize_limit:
+        from sentry.kernel.signals import send_task  # imported long before; at module level it would be a cycle
+
+        send_task(task, SIGXFSZ, None)
+        raise Errno(EFBIG)

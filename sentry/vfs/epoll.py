@@ -1,0 +1,240 @@
+"""epoll(7): watched files, and the list of those that became ready.
+
+What must hold: an interest whose file is ready (and that is armed) is in the ready list, once.  A file's
+queue puts it there through `notify`; `collect` takes it out, asks the file, and puts level-triggered ones
+that are still ready back at the end, so that everyone gets a turn.  An interest knows its file weakly: when
+the last descriptor of the file is closed, the interest is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+from _collections import deque
+from _weakref import ref
+
+from sentry._core import KIND_FULL, KIND_NULL, KIND_ZERO, WaitQueue
+from sentry.abi.fcntl import O_RDWR
+from sentry.abi.poll import (
+    EPOLL_CTL_ADD,
+    EPOLL_CTL_DEL,
+    EPOLL_CTL_MOD,
+    EPOLLET,
+    EPOLLEXCLUSIVE,
+    EPOLLONESHOT,
+    EPOLLWAKEUP,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLRDNORM,
+    READABLE,
+)
+from sentry.abi.stat import S_IFDIR, S_IFMT, S_IFREG
+from sentry.errors import Errno
+from sentry.vfs.anon import anon_path
+from sentry.vfs.file import File
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAX_LEVELS = 5  # epolls that watch epolls that ... (epoll_ctl(2), ELOOP)
+MAX_WATCHES = 1 << 16  # of one epoll; ENOSPC beyond (/proc/sys/fs/epoll/max_user_watches)
+_ALWAYS = POLLERR | POLLHUP
+_PRIVATE = EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE
+_EXCLUSIVE_ALLOWED = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
+
+
+def _no_file() -> None:
+    return None
+
+
+class Interest:
+    """One watched file: a member of that file's wait queue."""
+
+    __slots__ = ("data", "events", "file", "in_list", "key", "mask", "queue", "ready")
+
+    def __init__(self, ready: ReadyList, key: tuple[int, int], file: File, events: int, data: int) -> None:
+        self.ready = ready
+        self.key = key
+        self.queue: WaitQueue = file.queue
+        self.in_list = False
+        self.file: Callable[[], File | None] = ref(file, lambda _: ready.forget(self))
+        self.set(events, data)
+
+    def set(self, events: int, data: int) -> None:
+        self.events = events
+        self.mask = (events & ~_PRIVATE) | _ALWAYS
+        self.data = data
+
+    def notify(self, events: int) -> bool:
+        """The file's state has changed."""
+        if not events & self.mask or self.in_list:
+            return False
+        self.ready.add(self)
+        return True
+
+    def poll(self) -> int:
+        """The events to report now."""
+        file = self.file()
+        return file.poll() & self.mask if file is not None and self.mask else 0
+
+
+class ReadyList:
+    """The interests of one epoll instance.  Not the file: what is watched must not keep that alive."""
+
+    __slots__ = ("interests", "queue", "ready")
+
+    def __init__(self) -> None:
+        self.interests: dict[tuple[int, int], Interest] = {}
+        self.ready: deque[Interest] = deque()
+        self.queue = WaitQueue()
+
+    def add(self, interest: Interest) -> None:
+        """Note that `interest` may be ready and tell who waits, but never twice: whoever waits found the list
+        empty."""
+        interest.in_list = True
+        self.ready.append(interest)
+        self.queue.wake(READABLE)
+
+    def forget(self, interest: Interest) -> None:
+        if self.interests.get(interest.key) is interest:
+            del self.interests[interest.key]
+        interest.mask = 0  # if it is in the ready list, it will be dropped there
+        interest.queue.remove(interest)
+        interest.file = _no_file  # breaks the circle through the weak reference's callback
+
+    def close(self) -> None:
+        for interest in list(self.interests.values()):
+            self.forget(interest)
+        self.ready.clear()
+
+    def collect(self, limit: int) -> list[tuple[int, int]]:
+        """Up to `limit` (events, data) of ready interests, oldest first."""
+        found: list[tuple[int, int]] = []
+        again: list[Interest] = []
+        ready = self.ready
+        for _ in range(len(ready)):
+            if len(found) == limit:
+                break
+            interest = ready.popleft()
+            interest.in_list = False
+            events = interest.poll()
+            if not events:
+                continue
+            found.append((events, interest.data))
+            if interest.events & EPOLLONESHOT:
+                interest.mask = 0
+            elif not interest.events & EPOLLET:
+                interest.in_list = True
+                again.append(interest)
+        ready.extend(again)
+        return found
+
+    def has_ready(self) -> bool:
+        """Whether `collect` would find something; drops what is no longer ready."""
+        ready = self.ready
+        while ready:
+            if ready[0].poll():
+                return True
+            ready.popleft().in_list = False
+        return False
+
+
+class EpollFile(File):
+    """An open epoll instance."""
+
+    __slots__ = ("ready",)
+
+    def __init__(self) -> None:
+        super().__init__(O_RDWR, anon_path(b"[eventpoll]"))
+        self.ready = ReadyList()
+        self.queue = self.ready.queue
+
+    def poll(self) -> int:
+        return POLLIN | POLLRDNORM if self.ready.has_ready() else 0
+
+    def release(self) -> None:
+        ready = getattr(self, "ready", None)
+        if ready is not None:
+            ready.close()
+
+    def control(self, operation: int, fd: int, file: File, events: int, data: int) -> None:
+        """epoll_ctl(2).  Raises Errno: EEXIST, ENOENT, EINVAL, ELOOP, EPERM, ENOSPC."""
+        if not can_poll(file):
+            raise Errno(errno.EPERM)
+        if file is self:
+            raise Errno(errno.EINVAL)
+        key = (fd, id(file))
+        interest = self.ready.interests.get(key)
+        if operation == EPOLL_CTL_ADD:
+            self._add(key, file, events, data, interest is not None)
+        elif interest is None and operation in (EPOLL_CTL_DEL, EPOLL_CTL_MOD):
+            raise Errno(errno.ENOENT)
+        elif operation == EPOLL_CTL_DEL and interest is not None:
+            self.ready.forget(interest)
+        elif operation == EPOLL_CTL_MOD and interest is not None:
+            if (events | interest.events) & EPOLLEXCLUSIVE:
+                raise Errno(errno.EINVAL)
+            interest.set(events, data)
+            self._check(interest)
+        else:
+            raise Errno(errno.EINVAL)
+
+    def _add(self, key: tuple[int, int], file: File, events: int, data: int, known: bool) -> None:
+        if events & EPOLLEXCLUSIVE and (events & ~_EXCLUSIVE_ALLOWED or isinstance(file, EpollFile)):
+            raise Errno(errno.EINVAL)
+        if isinstance(file, EpollFile):
+            _check_nesting(self.ready, file.ready)
+        if known:
+            raise Errno(errno.EEXIST)
+        if len(self.ready.interests) >= MAX_WATCHES:
+            raise Errno(errno.ENOSPC)
+        interest = Interest(self.ready, key, file, events, data)
+        self.ready.interests[key] = interest
+        interest.queue.add(interest)
+        self._check(interest)
+
+    def _check(self, interest: Interest) -> None:
+        if not interest.in_list and interest.poll():
+            self.ready.add(interest)
+
+
+def _check_nesting(watcher: ReadyList, watched: ReadyList) -> None:
+    """Raise Errno(ELOOP) if `watcher` watching `watched` closes a circle or stacks more than MAX_LEVELS."""
+    if _levels(watcher, _watchers) + _levels(watched, _watched, watcher) > MAX_LEVELS:
+        raise Errno(errno.ELOOP)
+
+
+def _levels(
+    start: ReadyList,
+    neighbours: Callable[[ReadyList], Iterator[ReadyList]],
+    forbidden: ReadyList | None = None,
+) -> int:
+    """The length of the longest chain from `start`; level by level, so that diamonds cost no more than their
+    edges."""
+    levels = 0
+    level = {start}
+    while level:
+        levels += 1
+        if levels > MAX_LEVELS or forbidden in level:
+            raise Errno(errno.ELOOP)
+        level = {other for here in level for other in neighbours(here)}
+    return levels
+
+
+def _watchers(ready: ReadyList) -> Iterator[ReadyList]:
+    return (member.ready for member in ready.queue if isinstance(member, Interest))
+
+
+def _watched(ready: ReadyList) -> Iterator[ReadyList]:
+    files = (interest.file() for interest in ready.interests.values())
+    return (file.ready for file in files if isinstance(file, EpollFile))
+
+
+def can_poll(file: File) -> bool:
+    """Whether the file has a state to wait for; regular files, directories, /dev/null and /dev/zero don't."""
+    inode = file.inode
+    if file.kind in (KIND_NULL, KIND_ZERO, KIND_FULL):
+        return False
+    return inode is None or inode.mode & S_IFMT not in (S_IFREG, S_IFDIR)

@@ -1,0 +1,47 @@
+"""Opening FIFOs (fifo(7)), and pipes again through /proc/self/fd."""
+
+from __future__ import annotations
+
+import errno
+
+from sentry.abi.fcntl import O_NONBLOCK
+from sentry.errors import Errno
+from sentry.kernel.wait import WOULD_BLOCK, block
+from sentry.vfs.pipe import PipeEnd, pipe_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from sentry.kernel.task import Task
+    from sentry.vfs.inode import Inode
+    from sentry.vfs.path import Path
+
+
+def open_fifo(task: Task, inode: Inode, path: Path, flags: int) -> PipeEnd | Coroutine[None, None, Any]:
+    """Open an end of the FIFO; a coroutine of the file when the other end must be waited for.
+
+    Raises Errno: ENXIO (O_WRONLY | O_NONBLOCK and nobody reads).
+    """
+    pipe = pipe_of(inode)
+    end = PipeEnd(flags, path, pipe)
+    if end.readable and end.writable:
+        return end
+    if end.readable:
+        if pipe.buffer.writers or flags & O_NONBLOCK:
+            return end
+        opens = pipe.writer_opens
+        return _wait(task, end, lambda: pipe.writer_opens != opens)
+    if pipe.buffer.readers:
+        return end
+    if flags & O_NONBLOCK:
+        raise Errno(errno.ENXIO)
+    opens = pipe.reader_opens
+    return _wait(task, end, lambda: pipe.reader_opens != opens)
+
+
+async def _wait(task: Task, end: PipeEnd, opened: Callable[[], bool]) -> PipeEnd:
+    # The other end counts even when it was closed again before this task could run.
+    await block(task, lambda: end if opened() else WOULD_BLOCK, end.queue)
+    return end

@@ -1,0 +1,196 @@
+"""An open file description: what a descriptor refers to (open(2))."""
+
+from __future__ import annotations
+
+from errno import EBADF, EINVAL, EISDIR, ENODEV, ENOTDIR, ENOTTY, EOPNOTSUPP, ESPIPE
+
+from sentry import _core
+from sentry.abi.fcntl import (
+    MAX_FILE_SIZE,
+    O_ACCMODE,
+    O_FORGOTTEN,
+    O_PATH,
+    O_RDONLY,
+    O_WRONLY,
+    POLLIN,
+    POLLOUT,
+    POLLRDNORM,
+    POLLWRNORM,
+    SEEK_CUR,
+    SEEK_SET,
+)
+from sentry.abi.stat import DT_DIR
+from sentry.errors import Errno
+from sentry.vfs.inode import now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any, Protocol
+
+    from sentry.kernel.task import Task
+    from sentry.kernel.wait import _Marker
+    from sentry.vfs.inode import Inode
+    from sentry.vfs.path import Path
+
+    class MapSource(Protocol):
+        """What mmap(2) maps: a host descriptor valid during the call, and how to tell it from others."""
+
+        fd: int
+        key: Any  # hashable: the identity that shared futexes on it have
+        name: bytes  # as in /proc/self/maps
+        inode: Inode | None
+
+
+class File(_core.FileBase):
+    """The base of all open files; the defaults are those of one that can't do the thing.
+
+    `whole`: a read goes on until it has all it asked for or the file ends (regular files), so that the read
+    handlers may do it in pieces.  `seekable`: `pos` is the file offset.
+    """
+
+    __slots__ = ("__weakref__", "owner", "path")
+
+    whole = False
+    seekable = False
+
+    def __init__(self, flags: int, path: Path | None = None, inode: Inode | None = None) -> None:
+        """`flags` as given to open(2); `inode` only where it isn't the path's."""
+        super().__init__()
+        self.flags = flags & ~O_FORGOTTEN
+        self.path = path
+        self.owner = 0  # F_SETOWN
+        if inode is not None:
+            self.inode = inode
+        elif path is not None:
+            self.inode = path.inode
+        access = flags & O_ACCMODE
+        opened = not flags & O_PATH
+        self.readable = opened and access != O_WRONLY
+        self.writable = opened and access != O_RDONLY
+
+    # Transfer.  WOULD_BLOCK: nothing now, try again when `queue` is woken.
+
+    def read(self, task: Task, count: int, pos: int | None) -> bytes | _Marker:
+        """At most count bytes from `pos` (None: from the file offset, which moves); b"" at the end."""
+        raise Errno(EINVAL)
+
+    def write(self, task: Task, data: bytes, pos: int | None) -> int | _Marker:
+        """The count of bytes written at `pos` (None: the file offset, which moves)."""
+        raise Errno(EINVAL)
+
+    def poll(self) -> int:
+        """The poll(2) events that hold now."""
+        return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM
+
+    def ioctl(self, task: Task, request: int, arg: int) -> int | Coroutine[None, None, int]:
+        raise Errno(ENOTTY)
+
+    def seek(self, task: Task, offset: int, whence: int) -> int:
+        """The new file offset (lseek(2)); ESPIPE, EINVAL."""
+        raise Errno(ESPIPE)
+
+    # The file behind
+
+    def fsync(self) -> None:
+        raise Errno(EINVAL)
+
+    def truncate(self, length: int) -> None:
+        raise Errno(EINVAL)
+
+    def fallocate(self, mode: int, offset: int, length: int) -> None:
+        raise Errno(ENODEV if not self.seekable else EOPNOTSUPP)
+
+    def mmap(self, task: Task, prot: int, flags: int, offset: int, length: int) -> MapSource:
+        """What to map; EACCES is the caller's to check, ENODEV where it makes no sense."""
+        raise Errno(ENODEV)
+
+    def readdir(self) -> list[tuple[bytes, int, int]]:
+        """(name, ino, DT_ type) of all entries, "." and ".." first; `pos` indexes them."""
+        raise Errno(ENOTDIR)
+
+    def stat_inode(self) -> Inode:
+        """The inode with its fields up to date (fstat(2))."""
+        inode: Inode | None = self.inode
+        if inode is None:
+            raise Errno(EBADF)
+        if inode.volatile:
+            inode.getattr()
+        return inode
+
+    # The end
+
+    def flush(self, task: Task) -> None:
+        """Called at each close(2) of a descriptor of this description."""
+
+    def release(self) -> None:
+        """Called once, when the last reference is gone."""
+
+    def __del__(self) -> None:
+        self.release()
+
+
+class PathFile(File):
+    """What open(2) with O_PATH gives: a place in the tree and nothing else."""
+
+    __slots__ = ()
+
+    def poll(self) -> int:
+        raise Errno(EBADF)
+
+    def ioctl(self, task: Task, request: int, arg: int) -> int:
+        raise Errno(EBADF)
+
+    def seek(self, task: Task, offset: int, whence: int) -> int:
+        raise Errno(EBADF)
+
+    def fsync(self) -> None:
+        raise Errno(EBADF)
+
+    def truncate(self, length: int) -> None:
+        raise Errno(EBADF)
+
+    def fallocate(self, mode: int, offset: int, length: int) -> None:
+        raise Errno(EBADF)
+
+    def mmap(self, task: Task, prot: int, flags: int, offset: int, length: int) -> MapSource:
+        raise Errno(EBADF)
+
+
+class DirectoryFile(File):
+    """An open directory.  The listing is taken at its start and lasts until rewinddir(3)."""
+
+    __slots__ = ("_listing",)
+
+    seekable = True
+
+    def __init__(self, flags: int, path: Path) -> None:
+        super().__init__(flags, path)
+        self._listing: list[tuple[bytes, int, int]] | None = None
+
+    def read(self, task: Task, count: int, pos: int | None) -> bytes:
+        raise Errno(EISDIR)
+
+    def readdir(self) -> list[tuple[bytes, int, int]]:
+        if self._listing is None or self.pos == 0:
+            path = self.path
+            assert path is not None
+            here, above = path.inode, path.parent().inode
+            listing = [(b".", here.ino, DT_DIR), (b"..", above.ino, DT_DIR)]
+            listing += here.entries()
+            self._listing = listing
+            here.atime = now()
+        return self._listing
+
+    def seek(self, task: Task, offset: int, whence: int) -> int:
+        if whence == SEEK_CUR:
+            offset += self.pos
+        elif whence != SEEK_SET:
+            raise Errno(EINVAL)
+        if not 0 <= offset <= MAX_FILE_SIZE:
+            raise Errno(EINVAL)
+        self.pos = offset
+        return offset
+
+    def fsync(self) -> None:
+        pass

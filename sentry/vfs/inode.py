@@ -1,0 +1,168 @@
+"""An inode: one file of one file system.
+
+The fields of `InodeBase` are what stat(2) tells.  The methods are what a file system implements; each raises
+Errno, checks no permissions (vfs.permissions and vfs.namespace do) and moves no dentries.  The defaults here
+are those of a file that is no directory and can't be changed.
+"""
+
+from __future__ import annotations
+
+from errno import EINVAL, ENODATA, ENOTDIR, EOPNOTSUPP, EPERM
+from time import clock_gettime_ns
+
+from sentry import _core
+from sentry.abi.stat import S_IFDIR, S_IFMT
+from sentry.errors import Errno
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
+    from sentry.kernel.task import Task
+    from sentry.vfs.file import File
+    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.path import Path
+
+
+_CLOCK_REALTIME_COARSE = 5  # as the C answers and Linux: the time of the last tick
+
+
+def now() -> int:
+    """What file timestamps are made of: nanoseconds since the epoch."""
+    return clock_gettime_ns(_CLOCK_REALTIME_COARSE)
+
+
+class Inode(_core.InodeBase):
+    """The base of every file; subclasses say what it can do."""
+
+    __slots__ = ("__weakref__", "fs")
+
+    def __init__(self, fs: FileSystem, mode: int, uid: int = 0, gid: int = 0, ino: int = 0) -> None:
+        """A file of `fs` with all times now; `mode` includes the type; ino 0: the file system's next number."""
+        super().__init__()
+        self.fs = fs
+        self.dev = fs.dev
+        self.ino = ino or fs.next_ino()
+        self.mode = mode
+        self.uid = uid
+        self.gid = gid
+        self.nlink = 2 if mode & S_IFMT == S_IFDIR else 1
+        self.blksize = 4096
+        self.fd = -1
+        self.atime = self.mtime = self.ctime = self.btime = now()
+
+    # Attributes
+
+    def getattr(self) -> None:
+        """Bring the fields up to date; called before they are read when `volatile` is set."""
+
+    def setattr(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        atime: int | None = None,
+        mtime: int | None = None,
+    ) -> None:
+        """Change attributes (mode: the 12 permission bits; times in ns) and set ctime.  EPERM where fixed."""
+        raise Errno(EPERM)
+
+    def set_fields(
+        self, mode: int | None, uid: int | None, gid: int | None, atime: int | None, mtime: int | None
+    ) -> None:
+        """What `setattr` does where the fields themselves are the truth."""
+        if mode is not None:
+            self.mode = self.mode & S_IFMT | mode & 0o7777
+        if uid is not None:
+            self.uid = uid
+        if gid is not None:
+            self.gid = gid
+        if atime is not None:
+            self.atime = atime
+        if mtime is not None:
+            self.mtime = mtime
+        self.ctime = now()
+
+    def getxattr(self, name: bytes) -> bytes:
+        """The value of an extended attribute (xattr(7)); ENODATA, EOPNOTSUPP."""
+        raise Errno(EOPNOTSUPP)
+
+    def setxattr(self, name: bytes, value: bytes, flags: int) -> None:
+        """flags: XATTR_CREATE 1 (EEXIST), XATTR_REPLACE 2 (ENODATA)."""
+        raise Errno(EOPNOTSUPP)
+
+    def listxattr(self) -> list[bytes]:
+        return []
+
+    def removexattr(self, name: bytes) -> None:
+        raise Errno(ENODATA)
+
+    # A directory's names
+
+    def lookup(self, name: bytes) -> Inode:
+        """The file called `name` in this directory; ENOENT."""
+        raise Errno(ENOTDIR)
+
+    def entries(self) -> list[tuple[bytes, int, int]]:
+        """(name, inode number, DT_ type) of each file in this directory, without "." and ".."."""
+        raise Errno(ENOTDIR)
+
+    def create(self, name: bytes, mode: int, creds: Creds) -> Inode:
+        """A new regular file; the umask has been applied.  EEXIST is the caller's to check, as for all below."""
+        raise Errno(self._refusal())
+
+    def tmpfile(self, mode: int, creds: Creds) -> Inode:
+        """A new regular file without a name (O_TMPFILE)."""
+        raise Errno(EOPNOTSUPP if self.is_dir() else ENOTDIR)
+
+    def mkdir(self, name: bytes, mode: int, creds: Creds) -> Inode:
+        raise Errno(self._refusal())
+
+    def mknod(self, name: bytes, mode: int, rdev: int, creds: Creds) -> Inode:
+        """A FIFO, socket or device node; `mode` includes the type."""
+        raise Errno(self._refusal())
+
+    def symlink(self, name: bytes, target: bytes, creds: Creds) -> Inode:
+        raise Errno(self._refusal())
+
+    def link(self, name: bytes, inode: Inode) -> None:
+        """One more name for `inode`, which is of this file system."""
+        raise Errno(self._refusal())
+
+    def unlink(self, name: bytes) -> None:
+        raise Errno(self._refusal())
+
+    def rmdir(self, name: bytes) -> None:
+        """ENOTEMPTY."""
+        raise Errno(self._refusal())
+
+    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int) -> None:
+        """Move a name to `newdir`, replacing what is there; flags: RENAME_* (rename(2))."""
+        raise Errno(self._refusal())
+
+    def forget(self, name: bytes) -> bool:
+        """The dentry cache drops `name`: give up what can be made again.  False: it can't, keep the dentry."""
+        return True
+
+    # What is behind a name
+
+    def readlink(self) -> bytes:
+        """The target of a symbolic link; EINVAL for other files."""
+        raise Errno(EINVAL)
+
+    def follow(self, task: Task) -> Path | bytes:
+        """Where a walk goes on: a target to resolve, or at once a place (proc's magic links)."""
+        return self.readlink()
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        """A new open file description; permissions are checked, O_CREAT and O_TRUNC are done by the caller."""
+        from sentry.vfs.special import open_special  # imported before the sandbox is sealed; a cycle otherwise
+
+        return open_special(task, self, path, flags)
+
+    def is_dir(self) -> bool:
+        return self.mode & S_IFMT == S_IFDIR
+
+    def _refusal(self) -> int:
+        return EPERM if self.is_dir() else ENOTDIR

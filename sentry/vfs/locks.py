@@ -1,0 +1,365 @@
+"""Advisory locks on files: POSIX and open-file-description byte ranges (fcntl(2)), and flock(2).
+
+What must hold, for each inode and each owner: the ranges in the list don't overlap, adjacent ranges of one
+type are one range, and two owners hold overlapping ranges only when both are read locks.  A lock exists only
+while its inode has at least one, so `_inodes` is as large as what is locked.
+
+Owners: a POSIX lock belongs to a descriptor table (what threads share), an OFD lock and a flock to an open
+file description.  An owner is known by its id(), because a lock must not keep its owner alive: whoever drops
+the last use of a table calls `drop_process`, and an open file's end is noticed here.  flock and fcntl locks do
+not see each other.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import struct
+from _weakref import ref
+
+from sentry._core import WaitQueue
+from sentry.errors import Errno
+from sentry.kernel.wait import WOULD_BLOCK, block
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from sentry._core import FdTable
+    from sentry.kernel.task import Task
+    from sentry.kernel.wait import _Marker
+    from sentry.vfs.file import File
+    from sentry.vfs.inode import Inode
+
+F_OFD_GETLK = 36
+F_OFD_SETLK = 37
+F_OFD_SETLKW = 38
+_FLOCK = struct.Struct("<hh4xqqi4x")  # struct flock, x86-64
+_UNLOCKED = struct.pack("<h", fcntl.F_UNLCK)  # its l_type when nothing is in the way
+_MAX = (1 << 63) - 1  # OFFSET_MAX; the end of a range that reaches to the end of the file
+MAX_RANGES = 16384  # on one inode; ENOLCK beyond (Linux is bounded by memory alone)
+_MAX_CHAIN = 64  # owners followed when looking for a deadlock
+
+SEEK_SET, SEEK_CUR, SEEK_END = 0, 1, 2
+
+
+class Range:
+    """A locked byte range [start, end], both inclusive."""
+
+    __slots__ = ("end", "kind", "owner", "pid", "start")
+
+    def __init__(self, owner: int, pid: int, kind: int, start: int, end: int) -> None:
+        self.owner = owner
+        self.pid = pid  # F_GETLK's l_pid; -1 for an open file description
+        self.kind = kind  # F_RDLCK or F_WRLCK
+        self.start = start
+        self.end = end
+
+    def conflicts(self, owner: int, kind: int, start: int, end: int) -> bool:
+        return (
+            self.owner != owner
+            and self.start <= end
+            and start <= self.end
+            and (self.kind == fcntl.F_WRLCK or kind == fcntl.F_WRLCK)
+        )
+
+    def pack(self) -> bytes:
+        """struct flock, as F_GETLK tells about a lock in the way."""
+        length = 0 if self.end == _MAX else self.end - self.start + 1
+        return _FLOCK.pack(self.kind, SEEK_SET, self.start, length, self.pid)
+
+
+class RangeLocks:
+    """The byte-range locks of one inode, by start."""
+
+    __slots__ = ("queue", "ranges")
+
+    def __init__(self) -> None:
+        self.ranges: list[Range] = []
+        self.queue = WaitQueue()
+
+    def conflict(self, owner: int, kind: int, start: int, end: int) -> Range | None:
+        """The first range that stands in the way of a lock, or None."""
+        for held in self.ranges:
+            if held.start > end:
+                break
+            if held.conflicts(owner, kind, start, end):
+                return held
+        return None
+
+    def set(self, owner: int, pid: int, kind: int, start: int, end: int) -> None:
+        """Replace what `owner` holds in [start, end] by `kind` (F_UNLCK: nothing); no conflict is checked.
+
+        Raises Errno(ENOLCK) when there are too many ranges.
+        """
+        keep: list[Range] = []
+        new = Range(owner, pid, kind, start, end)
+        for held in self.ranges:
+            if held.owner != owner or held.end < start - 1 or held.start > end + 1:
+                keep.append(held)
+            elif held.kind == kind:  # overlapping or adjacent: one range
+                new.start = min(new.start, held.start)
+                new.end = max(new.end, held.end)
+            else:  # what sticks out on either side stays
+                if held.start < start:
+                    keep.append(Range(owner, held.pid, held.kind, held.start, min(held.end, start - 1)))
+                if held.end > end:
+                    keep.append(Range(owner, held.pid, held.kind, max(held.start, end + 1), held.end))
+        if kind != fcntl.F_UNLCK:
+            keep.append(new)
+        if len(keep) > MAX_RANGES and len(keep) > len(self.ranges):
+            raise Errno(errno.ENOLCK)
+        keep.sort(key=lambda held: held.start)
+        self.ranges = keep
+        self.queue.wake(0xFFFFFFFF)
+
+    def drop(self, owner: int) -> None:
+        """Release everything `owner` holds."""
+        keep = [held for held in self.ranges if held.owner != owner]
+        if len(keep) != len(self.ranges):
+            self.ranges = keep
+            self.queue.wake(0xFFFFFFFF)
+
+
+class FlockState:
+    """The flock(2) locks of one inode: one exclusive holder, or any number of shared ones."""
+
+    __slots__ = ("holders", "queue")
+
+    def __init__(self) -> None:
+        self.holders: dict[int, int] = {}  # id of the open file description -> LOCK_SH or LOCK_EX
+        self.queue = WaitQueue()
+
+    def take(self, owner: int, kind: int) -> bool:
+        """Give `owner` the lock; a conversion drops what it held first, as Linux does.  False: must wait."""
+        if self.holders.get(owner) == kind:
+            return True
+        self.drop(owner)
+        if kind == fcntl.LOCK_EX and self.holders:
+            return False
+        if fcntl.LOCK_EX in self.holders.values():
+            return False
+        self.holders[owner] = kind
+        return True
+
+    def drop(self, owner: int) -> None:
+        if self.holders.pop(owner, None) is not None:
+            self.queue.wake(0xFFFFFFFF)
+
+
+# By inode.  An entry goes away with its last lock and waiter; the inode is kept alive by the open file.
+_ranges: dict[Inode, RangeLocks] = {}
+_flocks: dict[Inode, FlockState] = {}
+_owners: dict[int, ref[File]] = {}  # open files that have or had locks of their own
+# Who waits for whom among POSIX owners (descriptor tables), for EDEADLK.
+_waits: dict[int, int] = {}
+
+
+def _tidy(inode: Inode) -> None:
+    locks = _ranges.get(inode)
+    if locks is not None and not locks.ranges and not len(locks.queue):
+        del _ranges[inode]
+    flocks = _flocks.get(inode)
+    if flocks is not None and not flocks.holders and not len(flocks.queue):
+        del _flocks[inode]
+
+
+def fcntl_lock(task: Task, file: File, cmd: int, arg: int) -> int | Coroutine[None, None, Any]:
+    """F_GETLK, F_SETLK, F_SETLKW and their F_OFD_ forms (fcntl(2), "Advisory record locking").
+
+    Args:
+        arg: address of a struct flock.
+
+    Raises Errno: EFAULT, EINVAL (type, whence, range), EOVERFLOW, EBADF (not open for that), EAGAIN, EDEADLK,
+    ENOLCK.
+    """
+    request = task.copy_in(arg, _FLOCK.size)
+    kind, whence, start, length, pid = _FLOCK.unpack(request)
+    start, end = _range(file, whence, start, length)
+    ofd = cmd in (F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW)
+    if ofd and pid != 0:
+        raise Errno(errno.EINVAL)
+    owner = id(file) if ofd else id(task.files)
+    if cmd in (fcntl.F_GETLK, F_OFD_GETLK):
+        if kind not in (fcntl.F_RDLCK, fcntl.F_WRLCK):
+            raise Errno(errno.EINVAL)
+        locks = _ranges.get(file.inode)
+        other = locks.conflict(owner, kind, start, end) if locks is not None else None
+        if other is None:
+            task.copy_out(arg, _UNLOCKED + request[2:])
+        else:
+            task.copy_out(arg, other.pack())
+        return 0
+    if kind not in (fcntl.F_RDLCK, fcntl.F_WRLCK, fcntl.F_UNLCK):
+        raise Errno(errno.EINVAL)
+    if (kind == fcntl.F_RDLCK and not file.readable) or (kind == fcntl.F_WRLCK and not file.writable):
+        raise Errno(errno.EBADF)
+    holder = -1 if ofd else task.group.tgid
+    if kind == fcntl.F_UNLCK:
+        locks = _ranges.get(file.inode)
+        if locks is not None:
+            locks.set(owner, holder, kind, start, end)
+            _tidy(file.inode)
+        return 0
+    if ofd:
+        _follow(file)
+    locks = _ranges.setdefault(file.inode, RangeLocks())
+    wait = cmd in (fcntl.F_SETLKW, F_OFD_SETLKW)
+    other = locks.conflict(owner, kind, start, end)
+    if other is None:
+        locks.set(owner, holder, kind, start, end)
+        return 0
+    if not wait:
+        raise Errno(errno.EAGAIN)
+    return _wait_for_range(task, file.inode, Range(owner, holder, kind, start, end))
+
+
+def _range(file: File, whence: int, start: int, length: int) -> tuple[int, int]:
+    """The inclusive byte range that l_whence, l_start and l_len describe."""
+    if whence == SEEK_CUR:
+        base = file.pos
+    elif whence == SEEK_END:
+        base = file.inode.size
+    elif whence == SEEK_SET:
+        base = 0
+    else:
+        raise Errno(errno.EINVAL)
+    start += base
+    if start > _MAX:
+        raise Errno(errno.EOVERFLOW)
+    if start < 0:
+        raise Errno(errno.EINVAL)
+    if length == 0:
+        return start, _MAX
+    if length > 0:
+        if start + length - 1 > _MAX:
+            raise Errno(errno.EOVERFLOW)
+        return start, start + length - 1
+    if start + length < 0:
+        raise Errno(errno.EINVAL)
+    return start + length, start - 1
+
+
+async def _wait_for_range(task: Task, inode: Inode, want: Range) -> int:
+    locks = _ranges.setdefault(inode, RangeLocks())
+
+    def attempt() -> int | _Marker:
+        other = locks.conflict(want.owner, want.kind, want.start, want.end)
+        if other is None:
+            locks.set(want.owner, want.pid, want.kind, want.start, want.end)
+            return 0
+        if want.pid != -1:  # OFD locks have no deadlock detection
+            if _deadlock(want.owner, other.owner):
+                raise Errno(errno.EDEADLK)
+            _waits[want.owner] = other.owner
+        return WOULD_BLOCK
+
+    try:
+        await block(task, attempt, locks.queue)
+    finally:
+        _waits.pop(want.owner, None)
+        _tidy(inode)
+    return 0
+
+
+def _deadlock(owner: int, holder: int) -> bool:
+    """Whether waiting for `holder` would close a circle of POSIX owners."""
+    for _ in range(_MAX_CHAIN):
+        if holder == owner:
+            return True
+        if holder not in _waits:
+            return False
+        holder = _waits[holder]
+    return False
+
+
+def flock(task: Task, file: File, operation: int) -> int | Coroutine[None, None, Any]:
+    """flock(2).  Raises Errno: EINVAL, EWOULDBLOCK."""
+    kind = operation & ~fcntl.LOCK_NB
+    inode = file.inode
+    if kind == fcntl.LOCK_UN:
+        flocks = _flocks.get(inode)
+        if flocks is not None:
+            flocks.drop(id(file))
+            _tidy(inode)
+        return 0
+    if kind not in (fcntl.LOCK_SH, fcntl.LOCK_EX):
+        raise Errno(errno.EINVAL)
+    _follow(file)
+    flocks = _flocks.setdefault(inode, FlockState())
+    if flocks.take(id(file), kind):
+        return 0
+    if operation & fcntl.LOCK_NB:
+        _tidy(inode)
+        raise Errno(errno.EWOULDBLOCK)
+    return _wait_for_flock(task, file, kind)
+
+
+async def _wait_for_flock(task: Task, file: File, kind: int) -> int:
+    flocks = _flocks.setdefault(file.inode, FlockState())
+    try:
+        await block(task, lambda: 0 if flocks.take(id(file), kind) else WOULD_BLOCK, flocks.queue)
+    finally:
+        _tidy(file.inode)
+    return 0
+
+
+def close_posix(task: Task, inode: Inode) -> None:
+    """Drop the process's POSIX locks on `inode`: any close of any descriptor for it does that (fcntl(2))."""
+    if _ranges:
+        _drop(id(task.files), inode)
+
+
+def drop_process(files: FdTable) -> None:
+    """Drop all POSIX locks of a descriptor table that nobody uses any more (exit)."""
+    for inode in list(_ranges):
+        _drop(id(files), inode)
+
+
+def _drop(owner: int, inode: Inode) -> None:
+    locks = _ranges.get(inode)
+    if locks is not None:
+        locks.drop(owner)
+        _tidy(inode)
+
+
+def _follow(file: File) -> None:
+    """See to it that the file's flock and OFD locks go with it."""
+    owner, inode = id(file), file.inode
+    if owner not in _owners:
+        _owners[owner] = ref(file, lambda _: _owner_gone(owner, inode))
+
+
+def _owner_gone(owner: int, inode: Inode) -> None:
+    del _owners[owner]
+    _drop(owner, inode)
+    flocks = _flocks.get(inode)
+    if flocks is not None:
+        flocks.drop(owner)
+        _tidy(inode)
+
+
+def held() -> list[tuple[str, str, str, int, int, int, int, int]]:
+    """Every lock for /proc/locks: (class, mode, access, pid, dev, ino, start, end)."""
+    rows = []
+    for inode, locks in _ranges.items():
+        for r in locks.ranges:
+            access = "WRITE" if r.kind == fcntl.F_WRLCK else "READ"
+            rows.append(
+                (
+                    "OFDLCK" if r.pid == -1 else "POSIX",
+                    "ADVISORY",
+                    access,
+                    r.pid,
+                    inode.dev,
+                    inode.ino,
+                    r.start,
+                    r.end,
+                )
+            )
+    for inode, flocks in _flocks.items():
+        for kind in flocks.holders.values():
+            access = "WRITE" if kind == fcntl.LOCK_EX else "READ"
+            rows.append(("FLOCK", "ADVISORY", access, 0, inode.dev, inode.ino, 0, _MAX))
+    return rows

@@ -1,0 +1,257 @@
+"""From a path name to a place in the tree (path_resolution(7)), and opening what is there."""
+
+from __future__ import annotations
+
+from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, EXDEV
+
+from sentry.abi.fcntl import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    NAME_MAX,
+    O_ACCMODE,
+    O_CREAT,
+    O_DIRECTORY,
+    O_NOATIME,
+    O_PATH,
+    O_RDONLY,
+    O_TRUNC,
+    O_WRONLY,
+    RESOLVE_BENEATH,
+    RESOLVE_IN_ROOT,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    RESOLVE_NO_XDEV,
+    SYMLINKS_MAX,
+)
+from sentry.abi.stat import (
+    ACCESS_EXEC,
+    ACCESS_READ,
+    ACCESS_WRITE,
+    S_IFBLK,
+    S_IFCHR,
+    S_IFDIR,
+    S_IFLNK,
+    S_IFMT,
+    S_IFREG,
+)
+from sentry.errors import Errno
+from sentry.vfs.file import PathFile
+from sentry.vfs.mount import MS_NODEV
+from sentry.vfs.path import Dentry, Path
+from sentry.vfs.permissions import check, check_owner, permitted
+from sentry.vfs.regular import drop_privileges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.vfs.file import File
+    from sentry.vfs.mount import Mount
+
+
+def start(task: Task, dirfd: int) -> Path:
+    """Where relative names start: AT_FDCWD or an open directory; EBADF, ENOTDIR."""
+    if dirfd == AT_FDCWD:
+        return task.fs.cwd
+    path: Path | None = task.files.get(dirfd).path
+    if path is None:
+        raise Errno(ENOTDIR)
+    return path
+
+
+def walk(task: Task, dirfd: int, name: bytes, follow: bool = True, resolve: int = 0) -> Path:
+    """The file called `name`.
+
+    Args:
+        dirfd: where relative names start, AT_FDCWD or a descriptor.
+        follow: whether a symbolic link at the end is followed (elsewhere it always is).
+        resolve: RESOLVE_* of openat2(2).
+
+    Raises Errno: ENOENT, ENOTDIR, ELOOP, EACCES (search permission), ENAMETOOLONG, EBADF, EXDEV.
+    """
+    fs = task.fs
+    if name[:1] == b"/" and not resolve:
+        at = fs.root
+    else:
+        at = fs.cwd if dirfd == AT_FDCWD else start(task, dirfd)
+        if not name:
+            raise Errno(ENOENT)
+    mount, dentry = step(task, at, name, follow, False, resolve)
+    return Path(mount, dentry)
+
+
+def walk_parent(task: Task, dirfd: int, name: bytes) -> tuple[Path, bytes]:
+    """The directory that `name` is in, and the last component: b"" for the root, or maybe b"." or b"..".
+
+    Trailing slashes are dropped; whether they are right is for the caller to say.
+    """
+    if not name:
+        raise Errno(ENOENT)
+    stripped = name.rstrip(b"/")
+    directory, slash, last = stripped.rpartition(b"/")
+    if directory:
+        parent = walk(task, dirfd, directory + b"/.")  # with search permission
+    else:
+        parent = task.fs.root if slash or not stripped else start(task, dirfd)
+        if not parent.inode.is_dir():
+            raise Errno(ENOTDIR)
+        check(task.creds, parent.inode, ACCESS_EXEC)
+    return parent, last
+
+
+def walk_at(task: Task, dirfd: int, name: bytes, flags: int, follow: bool) -> Path:
+    """As `walk`, for the *at calls: with AT_EMPTY_PATH in `flags` an empty name is the descriptor's own file."""
+    if not name and flags & AT_EMPTY_PATH:
+        return start(task, dirfd)
+    return walk(task, dirfd, name, follow)
+
+
+def child_of(parent: Path, name: bytes) -> Dentry:
+    """The dentry of one name in a directory, which the walk to it has found searchable; `inode` None: absent."""
+    assert parent.dentry.children is not None
+    if not parent.dentry.volatile:
+        child = parent.dentry.children.get(name)
+        if child is not None:
+            return child
+    return _look_up(parent.dentry, name)
+
+
+def step(task: Task, at: Path, name: bytes, follow: bool, missing: bool, resolve: int) -> tuple[Mount, Dentry]:
+    """Walk from `at` (an absolute name: from the root).  With `missing`, the last name may be absent: its
+    dentry then has no inode.  The other arguments are those of `walk`.
+    """
+    mount, dentry = at.mount, at.dentry
+    top = task.fs.root if not resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) else at
+    if name[:1] == b"/":
+        if resolve & RESOLVE_BENEATH:
+            raise Errno(EXDEV)
+        mount, dentry = top.mount, top.dentry
+    parts = name.split(b"/")
+    index, count, links = 0, len(parts), 0
+    while index < count:
+        part = parts[index]
+        index += 1
+        children = dentry.children
+        if children is None:
+            raise Errno(ENOTDIR)
+        if not part:
+            continue
+        inode = dentry.inode
+        if inode.mode & 0o111 != 0o111:  # type: ignore[union-attr]  # a negative dentry has no children
+            check(task.creds, inode, ACCESS_EXEC)  # type: ignore[arg-type]
+        if part == b".":
+            continue
+        if part == b"..":
+            if dentry is top.dentry and mount is top.mount:
+                if resolve & RESOLVE_BENEATH:
+                    raise Errno(EXDEV)
+                continue
+            above = Path(mount, dentry).parent()
+            above = task.fs.namespace.top(above)
+            if resolve & RESOLVE_NO_XDEV and above.mount is not mount:
+                raise Errno(EXDEV)
+            mount, dentry = above.mount, above.dentry
+            continue
+        child = children.get(part)
+        if child is None or dentry.volatile:
+            child = _look_up(dentry, part)
+        inode = child.inode
+        if inode is None:
+            if missing and index == count:
+                return mount, child
+            raise Errno(ENOENT)
+        if inode.mode & S_IFMT == S_IFLNK and (follow or index < count):
+            links += 1
+            if links > SYMLINKS_MAX or resolve & RESOLVE_NO_SYMLINKS:
+                raise Errno(ELOOP)
+            target = inode.follow(task)
+            if isinstance(target, Path):
+                if resolve & RESOLVE_NO_MAGICLINKS:
+                    raise Errno(ELOOP)
+                if resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) or (
+                    resolve & RESOLVE_NO_XDEV and target.mount is not mount
+                ):
+                    raise Errno(EXDEV)
+                mount, dentry = target.mount, target.dentry
+                continue
+            if not target:
+                raise Errno(ENOENT)
+            if target[:1] == b"/":
+                if resolve & RESOLVE_BENEATH or (resolve & RESOLVE_NO_XDEV and top.mount is not mount):
+                    raise Errno(EXDEV)
+                mount, dentry = top.mount, top.dentry
+            parts = target.split(b"/") + parts[index:]
+            index, count = 0, len(parts)
+            continue
+        dentry = child
+        while dentry.mounted:
+            upper = mount.mounts.get(dentry)
+            if upper is None:
+                break
+            if resolve & RESOLVE_NO_XDEV:
+                raise Errno(EXDEV)
+            mount, dentry = upper, upper.root
+    return mount, dentry
+
+
+def _look_up(dentry: Dentry, name: bytes) -> Dentry:
+    """Ask the file system; cache the answer."""
+    if len(name) > NAME_MAX:
+        raise Errno(ENAMETOOLONG)
+    inode = None
+    try:
+        inode = dentry.inode.lookup(name)  # type: ignore[union-attr]  # it has children
+    except Errno as error:
+        if error.code != ENOENT:
+            raise
+    if dentry.volatile:
+        known = dentry.children.get(name)  # type: ignore[union-attr]
+        if known is not None:
+            if known.inode is inode or known.mounted:
+                return known
+            known.detach(absent=False)
+        if inode is None:
+            return Dentry(name, dentry, None)
+    return dentry.attach(name, inode)
+
+
+def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File:
+    """A new open file description of an existing file.
+
+    FIFOs may answer with a coroutine that waits for the other end; open(2)'s handlers expect that.
+
+    Args:
+        flags: of open(2), known ones only.
+        created: the file is new: its permission bits do not apply to this open.
+
+    Raises Errno: EACCES, ELOOP, EISDIR, ENOTDIR, EROFS, EPERM, and what the file itself raises.
+    """
+    inode = path.inode
+    kind = inode.mode & S_IFMT
+    if flags & O_DIRECTORY and kind != S_IFDIR:
+        raise Errno(ELOOP if kind == S_IFLNK and not flags & O_PATH else ENOTDIR)
+    if flags & O_PATH:
+        return PathFile(flags, path)
+    if kind == S_IFLNK:
+        raise Errno(ELOOP)
+    access = flags & O_ACCMODE
+    if access == O_RDONLY:
+        wanted = ACCESS_READ
+    else:
+        wanted = ACCESS_WRITE if access == O_WRONLY else ACCESS_READ | ACCESS_WRITE
+    if flags & O_TRUNC:
+        wanted |= ACCESS_WRITE
+    if kind == S_IFDIR:
+        if wanted & ACCESS_WRITE or flags & O_CREAT:
+            raise Errno(EISDIR)
+    elif kind in (S_IFCHR, S_IFBLK) and path.mount.flags & MS_NODEV:
+        raise Errno(EACCES)
+    elif wanted & ACCESS_WRITE and kind == S_IFREG and path.mount.readonly:
+        raise Errno(EROFS)
+    if not created and not permitted(task.creds, inode, wanted):
+        raise Errno(EACCES)
+    if flags & O_NOATIME:
+        check_owner(task.creds, inode)
+    if flags & O_TRUNC and kind == S_IFREG and not created:
+        drop_privileges(task, inode)
+        inode.setattr(size=0)
+    return inode.open(task, path, flags)

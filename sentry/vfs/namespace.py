@@ -1,0 +1,255 @@
+"""Changes to the tree: make, link, rename and remove names.
+
+Each function takes a directory that a walk has found searchable and the last component of the name, checks
+what Linux checks in Linux's order, lets the directory's inode do it, and keeps the dentries true.
+"""
+
+from __future__ import annotations
+
+from errno import (
+    EBUSY,
+    EEXIST,
+    EINVAL,
+    EISDIR,
+    EMLINK,
+    ENOENT,
+    ENOTDIR,
+    ENOTEMPTY,
+    EPERM,
+    EROFS,
+    EXDEV,
+)
+
+from sentry.abi.capability import CAP_FOWNER, CAP_MKNOD
+from sentry.abi.fcntl import RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT
+from sentry.abi.stat import (
+    ACCESS_READ,
+    ACCESS_WRITE,
+    S_IFBLK,
+    S_IFCHR,
+    S_IFDIR,
+    S_IFIFO,
+    S_IFMT,
+    S_IFREG,
+    S_IFSOCK,
+    S_ISGID,
+    S_ISUID,
+    S_IXGRP,
+)
+from sentry.errors import Errno
+from sentry.vfs.namei import child_of
+from sentry.vfs.path import Dentry, Path
+from sentry.vfs.permissions import check, check_create, check_delete, permitted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.vfs.inode import Inode
+
+LINK_MAX = 65000
+_DOTS = (b"", b".", b"..")
+
+
+def _new(task: Task, parent: Path, name: bytes, slash: bool = False) -> Inode:
+    """The directory's inode once it is sure that `name` may be made in it; the order of the checks is Linux's.
+
+    `slash`: the name ended in one, which only a directory's may.
+    """
+    if name in _DOTS or child_of(parent, name).inode is not None:
+        raise Errno(EEXIST)
+    if slash:
+        raise Errno(ENOENT)
+    if parent.mount.readonly:
+        raise Errno(EROFS)
+    inode = parent.inode
+    if parent.dentry.deleted or inode.nlink == 0:
+        raise Errno(ENOENT)
+    check_create(task.creds, inode)
+    return inode
+
+
+def mkdir(task: Task, parent: Path, name: bytes, mode: int) -> None:
+    """mkdir(2): EEXIST, EROFS, EACCES, ENOSPC, EMLINK; the umask is applied here."""
+    directory = _new(task, parent, name)
+    if directory.nlink >= LINK_MAX:
+        raise Errno(EMLINK)
+    inode = directory.mkdir(name, mode & 0o1777 & ~task.fs.umask, task.creds)
+    parent.dentry.attach(name, inode)
+
+
+def mknod(task: Task, parent: Path, name: bytes, mode: int, rdev: int, slash: bool = False) -> None:
+    """mknod(2), for every type but directories: EPERM for device nodes without CAP_MKNOD."""
+    directory = _new(task, parent, name, slash)
+    kind = mode & S_IFMT or S_IFREG
+    if kind in (S_IFCHR, S_IFBLK) and not task.creds.has_cap(CAP_MKNOD):
+        raise Errno(EPERM)
+    permissions = mode & 0o7777 & ~task.fs.umask
+    if kind == S_IFREG:
+        inode = directory.create(name, permissions, task.creds)
+    elif kind in (S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
+        inode = directory.mknod(name, kind | permissions, rdev, task.creds)
+    else:
+        raise Errno(EPERM if kind == S_IFDIR else EINVAL)
+    parent.dentry.attach(name, inode)
+
+
+def bind_socket(task: Task, parent: Path, name: bytes, mode: int) -> Path:
+    """The socket file that bind(2) makes for a UNIX socket (unix(7)); EEXIST is EADDRINUSE to the caller."""
+    mknod(task, parent, name, S_IFSOCK | mode & 0o777, 0)
+    return Path(parent.mount, child_of(parent, name))
+
+
+def symlink(task: Task, parent: Path, name: bytes, target: bytes, slash: bool = False) -> None:
+    """symlink(2)."""
+    directory = _new(task, parent, name, slash)
+    parent.dentry.attach(name, directory.symlink(name, target, task.creds))
+
+
+def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) -> None:
+    """link(2): EXDEV, EPERM (directories, protected hard links of proc(5)), EMLINK, ENOENT (no name left)."""
+    inode = old.inode
+    directory = _new(task, parent, name, slash)
+    if old.mount is not parent.mount:
+        raise Errno(EXDEV)
+    if not _may_link(task, inode) or inode.is_dir():
+        raise Errno(EPERM)
+    # A file that never had a name (O_TMPFILE) may get one; one that lost its last may not (linkat(2)).
+    if inode.nlink == 0 and not old.dentry.name.startswith(b"#"):
+        raise Errno(ENOENT)
+    if inode.nlink >= LINK_MAX:
+        raise Errno(EMLINK)
+    directory.link(name, inode)
+    parent.dentry.attach(name, inode)
+
+
+def _may_link(task: Task, inode: Inode) -> bool:
+    """/proc/sys/fs/protected_hardlinks = 1: who doesn't own a file may link it only if it is harmless."""
+    creds = task.creds
+    if creds.fsuid == inode.uid or creds.has_cap(CAP_FOWNER):
+        return True
+    mode = inode.mode
+    if mode & S_IFMT != S_IFREG or mode & S_ISUID or mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:
+        return False
+    return permitted(creds, inode, ACCESS_READ | ACCESS_WRITE)
+
+
+def _victim(task: Task, parent: Path, name: bytes) -> tuple[Dentry, Inode]:
+    """What `name` is, once it is sure that it may be taken away."""
+    if parent.mount.readonly:
+        raise Errno(EROFS)
+    dentry = child_of(parent, name)
+    inode = dentry.inode
+    if inode is None:
+        raise Errno(ENOENT)
+    check_delete(task.creds, parent.inode, inode)
+    return dentry, inode
+
+
+def unlink(task: Task, parent: Path, name: bytes, slash: bool = False) -> None:
+    """unlink(2); `slash`: the name ended in one, so it must not be a directory's, nor can it be another's."""
+    if name in _DOTS:
+        raise Errno(EISDIR)
+    if slash:
+        found = child_of(parent, name).inode
+        raise Errno(ENOENT if found is None else EISDIR if found.is_dir() else ENOTDIR)
+    dentry, inode = _victim(task, parent, name)
+    if inode.is_dir():
+        raise Errno(EISDIR)
+    if dentry.mounted:
+        raise Errno(EBUSY)
+    parent.inode.unlink(name)
+    dentry.detach()
+
+
+def rmdir(task: Task, parent: Path, name: bytes) -> None:
+    """rmdir(2): EINVAL for ".", ENOTEMPTY for "..", EBUSY for the root and for what is mounted on."""
+    if name in _DOTS:
+        raise Errno(EBUSY if not name else EINVAL if name == b"." else ENOTEMPTY)
+    dentry, inode = _victim(task, parent, name)
+    if not inode.is_dir():
+        raise Errno(ENOTDIR)
+    if dentry.mounted:
+        raise Errno(EBUSY)
+    parent.inode.rmdir(name)
+    dentry.detach()
+
+
+def rename(
+    task: Task, olddir: Path, old: bytes, newdir: Path, new: bytes, flags: int, slashes: tuple[bool, bool]
+) -> None:
+    """renameat2(2).
+
+    Args:
+        flags: RENAME_*; invalid combinations are the caller's to refuse.
+        slashes: whether the two names ended in a slash, which only directories' may.
+    """
+    if olddir.mount is not newdir.mount:
+        raise Errno(EXDEV)
+    if old in _DOTS or new in _DOTS:
+        raise Errno(EEXIST if new in _DOTS and flags & RENAME_NOREPLACE and old not in _DOTS else EBUSY)
+    if olddir.mount.readonly:
+        raise Errno(EROFS)
+    source, target = child_of(olddir, old), child_of(newdir, new)
+    moved, replaced = source.inode, target.inode
+    if moved is None:
+        raise Errno(ENOENT)
+    if flags & RENAME_NOREPLACE and replaced is not None:
+        raise Errno(EEXIST)
+    exchange = bool(flags & RENAME_EXCHANGE)
+    if exchange:
+        if replaced is None:
+            raise Errno(ENOENT)
+        if slashes[1] and not replaced.is_dir():
+            raise Errno(ENOTDIR)
+    if not moved.is_dir() and (slashes[0] or (slashes[1] and not exchange)):
+        raise Errno(ENOTDIR)
+    if newdir.dentry.is_below(source):
+        raise Errno(EINVAL)
+    if olddir.dentry.is_below(target) and target.inode is not None:
+        raise Errno(EINVAL if exchange else ENOTEMPTY)
+    if moved is replaced:
+        return  # two names of one file: nothing happens
+    _check_rename(task, olddir.inode, moved, newdir, replaced, exchange)
+    if source.mounted or target.mounted:
+        raise Errno(EBUSY)
+    if flags & RENAME_WHITEOUT and not task.creds.has_cap(CAP_MKNOD):
+        raise Errno(EPERM)
+    olddir.inode.rename(old, newdir.inode, new, flags & ~RENAME_NOREPLACE)
+    _move(source, target, olddir.dentry, newdir.dentry, exchange)
+    if flags & RENAME_WHITEOUT and not olddir.dentry.volatile:
+        olddir.dentry.attach(old, olddir.inode.lookup(old))
+
+
+def _check_rename(
+    task: Task, olddir: Inode, moved: Inode, newdir: Path, replaced: Inode | None, exchange: bool
+) -> None:
+    creds = task.creds
+    check_delete(creds, olddir, moved)
+    if replaced is None:
+        if newdir.dentry.deleted or newdir.inode.nlink == 0:
+            raise Errno(ENOENT)
+        check_create(creds, newdir.inode)
+    else:
+        check_delete(creds, newdir.inode, replaced)
+        if not exchange and moved.is_dir() != replaced.is_dir():
+            raise Errno(ENOTDIR if moved.is_dir() else EISDIR)
+    # ".." of a directory that changes its parent is written to.
+    if olddir is not newdir.inode:
+        for inode in (moved, replaced) if exchange else (moved,):
+            if inode is not None and inode.is_dir():
+                check(creds, inode, ACCESS_WRITE)
+
+
+def _move(source: Dentry, target: Dentry, olddir: Dentry, newdir: Dentry, exchange: bool) -> None:
+    """Make the dentries say what the inodes say after a rename."""
+    old, new = source.name, target.name
+    assert olddir.children is not None and newdir.children is not None
+    target.detach(absent=False)
+    source.detach(absent=not exchange)
+    newdir.children[new] = source
+    source.name, source.parent, source.deleted = new, newdir, False
+    if exchange:
+        olddir.children[old] = target
+        target.name, target.parent, target.deleted = old, olddir, False
+
+

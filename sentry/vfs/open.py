@@ -1,0 +1,84 @@
+"""open(2), openat2(2): find or create the file, then open it."""
+
+from __future__ import annotations
+
+from errno import EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, EROFS
+
+from sentry.abi.fcntl import (
+    O_ACCMODE,
+    O_CREAT,
+    O_DIRECTORY,
+    O_EXCL,
+    O_NOFOLLOW,
+    O_PATH,
+    O_RDONLY,
+    O_TMPFILE,
+    O_TRUNC,
+)
+from sentry.errors import Errno
+from sentry.vfs.namei import open_path, start, step, walk
+from sentry.vfs.path import Dentry, Path
+from sentry.vfs.permissions import check_create
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.vfs.file import File
+
+_TMPFILE_BIT = O_TMPFILE & ~O_DIRECTORY
+
+
+def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve: int = 0) -> File:
+    """The file called `name`, opened; or a coroutine of it where opening waits (FIFOs).
+
+    Args:
+        flags: known O_* bits only.
+        mode: the permission bits of a new file, the umask not yet applied.
+        resolve: RESOLVE_* of openat2(2).
+
+    Raises Errno: what walks, creation and `open_path` raise.
+    """
+    if flags & O_PATH:
+        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW
+        return open_path(task, walk(task, dirfd, name, not flags & O_NOFOLLOW, resolve), flags)
+    if flags & _TMPFILE_BIT:
+        return _open_tmpfile(task, walk(task, dirfd, name, True, resolve), flags, mode)
+    if not flags & O_CREAT:
+        return open_path(task, walk(task, dirfd, name, not flags & O_NOFOLLOW, resolve), flags)
+    if flags & O_DIRECTORY:
+        raise Errno(EINVAL)
+    at = task.fs.root if name[:1] == b"/" and not resolve else start(task, dirfd)
+    if not name:
+        raise Errno(ENOENT)
+    if name[-1:] == b"/":
+        raise Errno(EISDIR)
+    mount, dentry = step(task, at, name, not flags & (O_NOFOLLOW | O_EXCL), True, resolve)
+    if dentry.inode is not None:
+        if flags & O_EXCL:
+            raise Errno(EEXIST)
+        return open_path(task, Path(mount, dentry), flags)
+    parent = dentry.parent
+    assert parent is not None and parent.inode is not None
+    if mount.readonly:
+        raise Errno(EROFS)
+    if parent.deleted or parent.inode.nlink == 0:
+        raise Errno(ENOENT)
+    check_create(task.creds, parent.inode)
+    inode = parent.inode.create(dentry.name, mode & 0o7777 & ~task.fs.umask, task.creds)
+    return open_path(task, Path(mount, parent.attach(dentry.name, inode)), flags & ~O_TRUNC, created=True)
+
+
+def _open_tmpfile(task: Task, directory: Path, flags: int, mode: int) -> File:
+    if flags & O_ACCMODE == O_RDONLY:
+        raise Errno(EINVAL)
+    inode = directory.inode
+    if not inode.is_dir():
+        raise Errno(ENOTDIR)
+    if directory.mount.readonly:
+        raise Errno(EROFS)
+    check_create(task.creds, inode)
+    new = inode.tmpfile(mode & 0o7777 & ~task.fs.umask, task.creds)
+    new.nlink = 0
+    dentry = Dentry(b"#%d" % new.ino, directory.dentry, new)
+    dentry.deleted = True
+    return open_path(task, Path(directory.mount, dentry), flags & ~(O_TMPFILE | O_TRUNC), created=True)

@@ -1,0 +1,63 @@
+"""Who may do what with a file (path_resolution(7), capabilities(7))."""
+
+from __future__ import annotations
+
+from errno import EACCES, EPERM
+
+from sentry.abi.capability import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+from sentry.abi.stat import ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, S_IFDIR, S_IFMT, S_ISVTX
+from sentry.errors import Errno
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
+    from sentry.vfs.inode import Inode
+
+
+def permitted(creds: Creds, inode: Inode, wanted: int) -> bool:
+    """Whether the ACCESS_* bits `wanted` are granted; acts for the file-system ids."""
+    mode = inode.mode
+    if creds.fsuid == inode.uid:
+        granted = mode >> 6
+    elif creds.in_group(inode.gid):
+        granted = mode >> 3
+    else:
+        granted = mode
+    if wanted & ~granted & 7 == 0:
+        return True
+    directory = mode & S_IFMT == S_IFDIR
+    if creds.has_cap(CAP_DAC_OVERRIDE) and (directory or not wanted & ACCESS_EXEC or mode & 0o111):
+        return True
+    if creds.has_cap(CAP_DAC_READ_SEARCH):
+        readable = ACCESS_READ | ACCESS_EXEC if directory else ACCESS_READ
+        return wanted & ~readable == 0
+    return False
+
+
+def check(creds: Creds, inode: Inode, wanted: int) -> None:
+    """EACCES unless `permitted`."""
+    if not permitted(creds, inode, wanted):
+        raise Errno(EACCES)
+
+
+def is_owner(creds: Creds, inode: Inode) -> bool:
+    """Whether the task acts as the file's owner (inode_owner_or_capable of the capability manual: CAP_FOWNER)."""
+    return creds.fsuid == inode.uid or creds.has_cap(CAP_FOWNER)
+
+
+def check_owner(creds: Creds, inode: Inode) -> None:
+    """EPERM unless `is_owner`."""
+    if not is_owner(creds, inode):
+        raise Errno(EPERM)
+
+
+def check_create(creds: Creds, directory: Inode) -> None:
+    """EACCES unless names may be added to `directory`."""
+    check(creds, directory, ACCESS_WRITE | ACCESS_EXEC)
+
+
+def check_delete(creds: Creds, directory: Inode, victim: Inode) -> None:
+    """EACCES or, in a sticky directory (chmod(2)), EPERM unless the name of `victim` may be taken away."""
+    check(creds, directory, ACCESS_WRITE | ACCESS_EXEC)
+    if directory.mode & S_ISVTX and creds.fsuid not in (victim.uid, directory.uid) and not creds.has_cap(CAP_FOWNER):
+        raise Errno(EPERM)

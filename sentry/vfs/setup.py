@@ -1,0 +1,161 @@
+"""The file systems that a sandbox starts with."""
+
+from __future__ import annotations
+
+import os
+from errno import EACCES, EISDIR, ENODEV, ENOENT, ENOTDIR, EPERM, EROFS
+from resource import RLIMIT_NOFILE, getrlimit
+
+from sentry import _core
+from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.stat import S_IFDIR, S_IFMT
+from sentry.errors import Errno, StartError
+from sentry.fs import dev, devpts, proc, sysfs, tmpfs
+from sentry.fs.hostfs import HostFs
+from sentry.fs.overlay import OverlayFs
+from sentry.kernel.creds import Creds
+from sentry.kernel.fs_context import FsContext
+from sentry.vfs import fifo as _fifo  # noqa: F401  # for vfs.special, which can't import it itself
+from sentry.vfs import special as _special  # noqa: F401  # for vfs.inode, likewise
+from sentry.vfs.host_call import host
+from sentry.vfs.mount import (
+    MS_NOATIME,
+    MS_NODEV,
+    MS_NODIRATIME,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+    MS_RELATIME,
+    MountNamespace,
+)
+from sentry.vfs.namei import child_of, walk
+from sentry.vfs.path import Path
+from sentry.vfs.regular import descriptors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sentry.config import Config, Mount
+    from sentry.kernel.kernel import Kernel
+    from sentry.vfs.mount import FileSystem
+
+_FLAGS = {
+    "ro": MS_RDONLY,
+    "nosuid": MS_NOSUID,
+    "nodev": MS_NODEV,
+    "noexec": MS_NOEXEC,
+    "noatime": MS_NOATIME,
+    "nodiratime": MS_NODIRATIME,
+    "relatime": MS_RELATIME,
+}
+_makers = {
+    "tmpfs": tmpfs.mount,
+    "proc": proc.mount,
+    "sysfs": sysfs.mount,
+    "devtmpfs": dev.mount,
+    "devpts": devpts.mount,
+}
+_UNSERVED = ("mqueue", "cgroup", "cgroup2")  # bundles ask for them by default; their directories stay empty
+
+
+class _Walker:
+    """As much of a task as a walk needs."""
+
+    def __init__(self, namespace: MountNamespace) -> None:
+        root = Path(namespace.root, namespace.root.root)
+        self.fs = FsContext(namespace, root, root, 0)
+        self.creds = Creds()
+
+
+def build_root(kernel: Kernel, config: Config) -> MountNamespace:
+    """The mounts that `config` describes, in its order; called before the sandbox is sealed.
+
+    Raises StartError: a mount can't be made.
+    """
+    # Half for files' contents; the rest is the platform's, the kernel's own and open host files'.
+    descriptors.limit = max(64, getrlimit(RLIMIT_NOFILE)[0] // 2)
+    try:
+        root: FileSystem = OverlayFs(config.root_fd)
+        if config.overlay != "memory":
+            root = HostFs(config.root_fd, config.root_readonly)
+    except Errno as error:
+        raise StartError(f"root file system: {os.strerror(error.code)}") from None
+    namespace = MountNamespace(root, (MS_RDONLY if config.root_readonly else 0) | MS_RELATIME, b"none")
+    walker = _Walker(namespace)
+    for mount in config.mounts:
+        if mount.type in _UNSERVED:
+            continue
+        try:
+            _mount(kernel, namespace, walker, mount)
+        except Errno as error:
+            where = mount.dest.decode(errors="backslashreplace")
+            raise StartError(f"mount {mount.type} on {where}: {os.strerror(error.code)}") from None
+    return namespace
+
+
+def _mount(kernel: Kernel, namespace: MountNamespace, walker: Any, mount: Mount) -> None:
+    flags = MS_RDONLY if mount.readonly else 0
+    for option in mount.options:
+        flags |= _FLAGS.get(option, 0)
+    if not flags & MS_NOATIME:
+        flags |= MS_RELATIME
+    fs: FileSystem
+    if mount.type == "bind":
+        fs = HostFs(_reopened(mount.source_fd, bool(flags & MS_RDONLY)), bool(flags & MS_RDONLY))
+        source = b"none"
+    else:
+        # What programs expect in /dev are our devices, whatever file system the bundle wants to hold them.
+        kind = "devtmpfs" if mount.dest.rstrip(b"/") == b"/dev" and mount.type == "tmpfs" else mount.type
+        made = make_file_system(kernel, kind, mount.options)
+        if made is None:
+            raise Errno(ENODEV)
+        fs = made
+        source = mount.type.encode()
+    assert fs.root.inode is not None
+    namespace.mount(fs, _mount_point(walker, mount.dest, fs.root.inode.is_dir()), flags, source)
+
+
+def make_file_system(kernel: Kernel, kind: str, options: list[str]) -> FileSystem | None:
+    """A new file system by its name in /proc/filesystems; None when there is no such."""
+    make = _makers.get(kind)
+    return make(kernel, options) if make is not None else None
+
+
+def _mount_point(walker: Any, dest: bytes, directory: bool) -> Path:
+    """The place `dest`, made where it is missing."""
+    here: Path = walker.fs.root
+    names = [name for name in dest.split(b"/") if name and name != b"."]
+    for index, name in enumerate(names):
+        prefix = b"/" + b"/".join(names[: index + 1])
+        try:
+            here = walk(walker, AT_FDCWD, prefix)
+        except Errno as error:
+            if error.code != ENOENT:
+                raise
+            last = index == len(names) - 1
+            if child_of(here, name).inode is not None:
+                raise  # a link to nowhere
+            if last and not directory:
+                inode = here.inode.create(name, 0o644, walker.creds)
+            else:
+                inode = here.inode.mkdir(name, 0o755, walker.creds)
+            here = Path(here.mount, here.dentry.attach(name, inode))
+    if here.inode.is_dir() != directory:
+        raise Errno(ENOTDIR if directory else EISDIR)
+    return here
+
+
+def _reopened(fd: int, readonly: bool) -> int:
+    """A descriptor to serve a bind mount from: a file's must be open for what the guest may do with it."""
+    if _core.host_stat(fd, b"")[0] & S_IFMT == S_IFDIR:
+        return fd
+    name = f"/proc/self/fd/{fd}"
+    flags = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    if not readonly:
+        try:
+            return host(os.open, name, flags | os.O_RDWR)
+        except Errno as error:
+            if error.code not in (EACCES, EPERM, EROFS):
+                raise
+    return host(os.open, name, flags | os.O_RDONLY)

@@ -1,0 +1,169 @@
+"""Between open files and guest memory: the loop under every read and write.
+
+Partial transfers win over errors: what was moved is the answer, and the error comes back with the next call.
+"""
+
+from __future__ import annotations
+
+from errno import EAGAIN, EBADF, EFAULT
+
+from sentry.abi.fcntl import O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
+from sentry.errors import Errno
+from sentry.kernel.wait import WOULD_BLOCK, block
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from sentry.kernel.task import Task
+    from sentry.vfs.file import File
+
+    Iovec = list[tuple[int, int]]
+
+PIECE = 1 << 20  # moved at once: what a huge count costs us in memory
+
+
+def read_into(
+    task: Task, file: File, iov: Iovec, pos: int | None, wait: bool = True
+) -> int | Coroutine[Any, Any, int]:
+    """Read into guest memory; the count, or a coroutine of it when the file must be waited for.
+
+    Args:
+        iov: (address, length) pairs, their sum within MAX_RW_COUNT.
+        pos: where in the file; None: at its offset, which moves.
+        wait: False: EAGAIN instead of waiting, as O_NONBLOCK.
+    """
+    if not file.readable:
+        raise Errno(EBADF)
+    total = length_of(iov)
+    done = 0
+    while True:
+        want = min(total - done, PIECE)
+        try:
+            data = file.read(task, want, None if pos is None else pos + done)
+        except Errno:
+            if done:
+                return done
+            raise
+        if data is WOULD_BLOCK:
+            if done or not total:
+                return done
+            if not wait or file.flags & O_NONBLOCK:
+                raise Errno(EAGAIN)
+            return _read_later(task, file, iov, want)
+        assert isinstance(data, bytes)
+        if not data:
+            return done
+        copied = _deliver(task, iov, done, data)
+        if copied < len(data) and pos is None and file.seekable:
+            file.pos -= len(data) - copied
+        done += copied
+        if not copied and not done:
+            raise Errno(EFAULT)
+        if copied < want or not file.whole or done == total:
+            return done
+
+
+async def _read_later(task: Task, file: File, iov: Iovec, want: int) -> int:
+    data: Any = await block(task, lambda: file.read(task, want, None), file.queue, POLLIN | POLLHUP | POLLERR)
+    copied = _deliver(task, iov, 0, data)
+    if not copied and data:
+        raise Errno(EFAULT)
+    return copied
+
+
+def write_from(
+    task: Task, file: File, iov: Iovec, pos: int | None, wait: bool = True
+) -> int | Coroutine[Any, Any, int]:
+    """Write from guest memory; arguments and result as `read_into`."""
+    if not file.writable:
+        raise Errno(EBADF)
+    total = length_of(iov)
+    done = 0
+    while True:
+        want = min(total - done, PIECE)
+        data = b""
+        try:
+            if want:
+                data = _collect(task, iov, done, want)
+            written = file.write(task, data, None if pos is None else pos + done)
+        except Errno:
+            if done:
+                return done
+            raise
+        if written is WOULD_BLOCK:
+            if not wait or file.flags & O_NONBLOCK:
+                if done or not total:
+                    return done
+                raise Errno(EAGAIN)
+            return _write_later(task, file, iov, done, total)
+        assert isinstance(written, int)
+        done += written
+        if (
+            done >= total
+            or (written < len(data) and (file.whole or file.flags & O_NONBLOCK))
+            or len(data) < want
+        ):
+            return done
+
+
+async def _write_later(task: Task, file: File, iov: Iovec, done: int, total: int) -> int:
+    try:
+        while done < total:
+            data = _collect(task, iov, done, min(total - done, PIECE))
+            done += await _write_piece(task, file, data)
+    except Errno:
+        if not done:
+            raise
+    return done
+
+
+async def _write_piece(task: Task, file: File, data: bytes) -> int:
+    written: Any = await block(
+        task, lambda: file.write(task, data, None), file.queue, POLLOUT | POLLHUP | POLLERR
+    )
+    count: int = written
+    return count
+
+
+def length_of(iov: Iovec) -> int:
+    return iov[0][1] if len(iov) == 1 else sum(length for _, length in iov)
+
+
+def _part(iov: Iovec, skip: int, count: int) -> Iovec:
+    """The piece of the vector behind `skip` bytes, `count` bytes long."""
+    if len(iov) == 1:
+        address = iov[0][0]
+        return [(address + skip, count)]
+    part: Iovec = []
+    for address, length in iov:
+        if skip >= length:
+            skip -= length
+            continue
+        taken = min(length - skip, count)
+        part.append((address + skip, taken))
+        count -= taken
+        skip = 0
+        if not count:
+            break
+    return part
+
+
+def _deliver(task: Task, iov: Iovec, skip: int, data: bytes) -> int:
+    """Copy out; how much of it could be (0: EFAULT at once)."""
+    if not data:
+        return 0
+    try:
+        if len(iov) == 1:
+            return task.copy_out_some(iov[0][0] + skip, data)
+        return task.scatter(_part(iov, skip, len(data)), data)
+    except Errno:
+        return 0
+
+
+def _collect(task: Task, iov: Iovec, skip: int, count: int) -> bytes:
+    """Copy in; short where memory ends, EFAULT when there is none."""
+    if len(iov) == 1:
+        return task.copy_in_some(iov[0][0] + skip, count)
+    return task.gather(_part(iov, skip, count))

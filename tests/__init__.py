@@ -1,0 +1,1 @@
+"""The tests. A package, so that its helpers have one name from everywhere: tests.sandbox."""

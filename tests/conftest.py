@@ -1,0 +1,55 @@
+"""What all tests share: a place to work in, and an account of what was left out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says what could not run here (for want of root, mostly), one line each."""
+    left_out = config.stash[LEFT_OUT]
+    if left_out:
+        terminalreporter.section(f"left out here: {len(left_out)}")
+        for line in left_out:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def left_out(request: pytest.FixtureRequest) -> list[str]:
+    """Lines appended here are printed at the end of the run."""
+    return request.config.stash[LEFT_OUT]
+
+
+def directory_for_all(parent: str | None = None) -> Iterator[Path]:
+    """A new directory that every user may enter and write to, removed afterwards.
+
+    pytest's own tmp_path lies below a directory closed to other users.
+    """
+    path = Path(tempfile.mkdtemp(prefix="runsc-test-", dir=parent))
+    path.chmod(0o777)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def work_directory() -> Iterator[Path]:
+    """An empty world-writable directory, on a tmpfs where there is one."""
+    yield from directory_for_all("/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+
+
+@pytest.fixture(scope="session")
+def build_directory() -> Iterator[Path]:
+    """Where compiled test programs are kept for the session."""
+    yield from directory_for_all()

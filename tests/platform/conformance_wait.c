@@ -1,0 +1,215 @@
+/* Waiting, interrupting, kicking. */
+#include "conformance.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+GUEST(looping, "1: inc %rbx\n jmp 1b\n");
+GUEST(calling, "1: syscall\n jmp 1b\n");
+GUEST(working, "1: mov $100000000, %ecx\n 2: dec %ecx\n jnz 2b\n syscall\n jmp 1b\n");
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void interrupt_stops_a_spinning_guest(void)
+{
+	struct pf_context *ctx = LOAD(looping);
+	uint64_t last = 0;
+	ctx->regs.rbx = 0;
+	for (int i = 0; i < 50; i++) {
+		CHECK_EQ(ops->resume(ctx), 0);
+		usleep(200);
+		CHECK_EQ(ops->interrupt(ctx), 0);
+		struct pf_event event = next_event();
+		CHECK_EQ(event.kind, PF_INTERRUPTED);
+		CHECK(ctx->regs.rip >= CODE && ctx->regs.rip < CODE + 8);
+		CHECK(ctx->regs.rbx >= last);
+		last = ctx->regs.rbx;
+	}
+	CHECK(last > 1000);
+}
+
+/* An interrupt that comes late, when another event is under way, may show up as a spurious PF_INTERRUPTED; the calls
+ * in between, which the context makes for the sentry, must not notice. */
+static void interrupts_cross_other_events(void)
+{
+	struct pf_context *ctx = LOAD(calling);
+	int calls = 0, interrupted = 0;
+	for (int i = 0; i < 3000; i++) {
+		ctx->regs.rax = 39;
+		CHECK_EQ(ops->resume(ctx), 0);
+		CHECK_EQ(ops->interrupt(ctx), 0);
+		struct pf_event event = next_event();
+		if (event.kind == PF_SYSCALL) {
+			CHECK_EQ(ctx->regs.orig_rax, 39);
+			calls++;
+		} else {
+			CHECK_EQ(event.kind, PF_INTERRUPTED);
+			interrupted++;
+		}
+		map_anonymous(ctx, 0x600000, PAGE, PROT_READ | PROT_WRITE);
+		poke(ctx, 0x600000, (uint32_t)i);
+		CHECK_EQ(ops->interrupt(ctx), 0); /* of a stopped one: nothing */
+		CHECK_EQ(ops->unmap(ctx, 0x600000, PAGE), 0);
+	}
+	CHECK_EQ(calls + interrupted, 3000);
+}
+
+static atomic_bool stop_kicking;
+static atomic_int kicks;
+
+static void *kicker(void *arg)
+{
+	while (!atomic_load(&stop_kicking)) {
+		usleep((useconds_t)(*(int *)arg));
+		atomic_fetch_add(&kicks, 1);
+		ops->kick();
+	}
+	return NULL;
+}
+
+static void a_kick_ends_a_wait(void)
+{
+	struct pf_context *ctx = LOAD(looping);
+	struct pf_event event;
+	pthread_t thread;
+	int pause = 30000;
+	ops->kick(); /* before */
+	CHECK_EQ(ops->wait(&event, true), 0);
+	CHECK_EQ(event.kind, PF_NONE);
+	CHECK(pthread_create(&thread, NULL, kicker, &pause) == 0);
+	double start = now();
+	CHECK_EQ(ops->wait(&event, true), 0); /* nothing runs at all: only the kick can end it */
+	CHECK_EQ(event.kind, PF_NONE);
+	CHECK(now() - start < 5);
+	CHECK_EQ(ops->resume(ctx), 0);
+	CHECK_EQ(ops->wait(&event, true), 0);
+	CHECK_EQ(event.kind, PF_NONE);
+	atomic_store(&stop_kicking, true);
+	pthread_join(thread, NULL);
+}
+
+/* A kick for each wait, as close to it as can be: a lost one would leave us waiting for ever. */
+static void no_kick_is_lost(void)
+{
+	struct pf_context *ctx = LOAD(looping);
+	struct pf_event event;
+	pthread_t thread;
+	int pause = 0;
+	CHECK_EQ(ops->resume(ctx), 0);
+	CHECK(pthread_create(&thread, NULL, kicker, &pause) == 0);
+	alarm(60);
+	for (int i = 0; i < 20000; i++) {
+		int before = atomic_load(&kicks);
+		CHECK_EQ(ops->wait(&event, true), 0);
+		CHECK_EQ(event.kind, PF_NONE);
+		while (atomic_load(&kicks) == before) /* one more is on its way, somewhere around the next wait */
+			;
+	}
+	atomic_store(&stop_kicking, true);
+	pthread_join(thread, NULL);
+}
+
+static void kick_from_handler(int signo)
+{
+	(void)signo;
+	for (volatile int i = 0; i < 300; i++) /* be on top of `wait` for a while */
+		;
+	ops->kick();
+}
+
+static void a_kick_from_a_signal_handler_is_not_lost(void)
+{
+	struct pf_context *ctx = LOAD(looping);
+	struct pf_event event;
+	struct sigaction action = {.sa_handler = kick_from_handler, .sa_flags = SA_RESTART};
+	struct itimerval every = {{0, 97}, {0, 97}}, never = {0};
+	CHECK_EQ(ops->resume(ctx), 0);
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &every, NULL) == 0);
+	for (int i = 0; i < 5000; i++) {
+		CHECK_EQ(ops->wait(&event, true), 0);
+		CHECK_EQ(event.kind, PF_NONE);
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+static void events_come_before_kicks(void)
+{
+	struct pf_context *ctx = LOAD(calling);
+	struct pf_event event;
+	ctx->regs.rax = 1;
+	CHECK_EQ(ops->resume(ctx), 0);
+	usleep(20000);
+	ops->kick();
+	CHECK_EQ(ops->wait(&event, true), 0);
+	CHECK_EQ(event.kind, PF_SYSCALL);
+	CHECK_EQ(ops->wait(&event, true), 0);
+	CHECK_EQ(event.kind, PF_NONE);
+}
+
+static void wait_without_block_never_waits(void)
+{
+	struct pf_context *ctx = LOAD(looping);
+	struct pf_event event;
+	CHECK_EQ(ops->resume(ctx), 0);
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(ops->wait(&event, false), 0);
+		CHECK_EQ(event.kind, PF_NONE);
+	}
+}
+
+/* CPU-bound threads use all CPUs: two take about as long as one. */
+static double work(struct pf_context **threads, int count, int calls)
+{
+	double start = now();
+	for (int i = 0; i < count; i++) {
+		threads[i]->regs.rax = 39;
+		CHECK_EQ(ops->resume(threads[i]), 0);
+	}
+	for (int left = count * calls; left; left--) {
+		struct pf_event event = next_event();
+		CHECK_EQ(event.kind, PF_SYSCALL);
+		event.ctx->regs.rax = 39;
+		if (left > count)
+			CHECK_EQ(ops->resume(event.ctx), 0);
+	}
+	return now() - start;
+}
+
+static void two_busy_threads_use_two_cpus(void)
+{
+	struct pf_context *threads[2] = {LOAD(working), NULL};
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	CHECK_EQ(ops->thread_new(threads[0], &threads[1]), 0);
+	double best = 100;
+	for (int i = 0; i < 5 && best > 1.5; i++) { /* the machine may have other things to do */
+		double one = work(threads, 1, 4), two = work(threads, 2, 4);
+		best = two / one < best ? two / one : best;
+	}
+	fprintf(stderr, "two threads take %.2f times as long as one\n", best);
+	CHECK(best < 1.5);
+}
+
+const struct test wait_tests[] = {
+	{"interrupt_stops_a_spinning_guest", interrupt_stops_a_spinning_guest},
+	{"interrupts_cross_other_events", interrupts_cross_other_events},
+	{"a_kick_ends_a_wait", a_kick_ends_a_wait},
+	{"no_kick_is_lost", no_kick_is_lost},
+	{"a_kick_from_a_signal_handler_is_not_lost", a_kick_from_a_signal_handler_is_not_lost},
+	{"events_come_before_kicks", events_come_before_kicks},
+	{"wait_without_block_never_waits", wait_without_block_never_waits},
+	{"two_busy_threads_use_two_cpus", two_busy_threads_use_two_cpus},
+	{0},
+};

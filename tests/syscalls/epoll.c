@@ -1,0 +1,223 @@
+/* epoll(7): interest lists, level and edge triggering, lifetimes. */
+#include "harness.h"
+#include "fixtures.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+static struct epoll_event events[16];
+
+static void add(int epoll, int fd, uint32_t interest)
+{
+	struct epoll_event event = { .events = interest, .data.u64 = 0x123400000000ull + fd };
+
+	CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+CASE(epoll_reports_ready_descriptors_with_their_data, "epoll_wait(2)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	add(epoll, ends[0], EPOLLIN);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 0);
+	tell(ends[1]);
+	CHECK_EQ(epoll_wait(epoll, events, 16, -1), 1);
+	CHECK_EQ(events[0].events, EPOLLIN);
+	CHECK_EQ(events[0].data.u64, 0x123400000000ull + ends[0]);
+}
+
+CASE(level_triggered_interest_is_reported_until_drained, "epoll(7)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	add(epoll, ends[0], EPOLLIN);
+	tell(ends[1]);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+	await(ends[0]);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 0);
+}
+
+CASE(edge_triggered_interest_is_reported_once_per_change, "epoll(7)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	add(epoll, ends[0], EPOLLIN | EPOLLET);
+	tell(ends[1]);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 0);
+	tell(ends[1]);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+}
+
+CASE(EPOLLONESHOT_is_disabled_after_one_report_and_rearmed, "epoll_ctl(2)")
+{
+	struct epoll_event again = { .events = EPOLLIN | EPOLLONESHOT };
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	add(epoll, ends[0], EPOLLIN | EPOLLONESHOT);
+	tell(ends[1]);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 0);
+	CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_MOD, ends[0], &again));
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+}
+
+CASE(EPOLLHUP_and_EPOLLERR_are_reported_unasked, "epoll_ctl(2)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), first[2], second[2];
+
+	CHECK_OK(pipe(first));
+	CHECK_OK(pipe(second));
+	add(epoll, first[0], 0);
+	CHECK_OK(close(first[1]));
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+	CHECK_EQ(events[0].events, EPOLLHUP);
+	CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_DEL, first[0], NULL));
+	add(epoll, second[1], 0);
+	CHECK_OK(close(second[0]));
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+	CHECK_EQ(events[0].events, EPOLLERR);
+}
+
+CASE(adding_a_descriptor_that_is_already_ready_reports_it, "epoll_ctl(2)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	tell(ends[1]);
+	add(epoll, ends[0], EPOLLIN | EPOLLET);
+	add(epoll, ends[1], EPOLLOUT);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 2);
+}
+
+CASE(closing_the_descriptor_removes_it, "epoll(7)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	add(epoll, ends[0], EPOLLIN);
+	tell(ends[1]);
+	CHECK_OK(close(ends[0]));
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 0);
+}
+
+CASE(a_duplicate_keeps_a_closed_descriptor_in_the_interest_list, "epoll(7)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	add(epoll, ends[0], EPOLLIN);
+	CHECK_OK(dup(ends[0]));
+	tell(ends[1]);
+	CHECK_OK(close(ends[0]));
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+}
+
+CASE(maxevents_limits_and_rotates_what_is_reported, "epoll_wait(2)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), first, second;
+
+	first = CHECK_OK(eventfd(1, 0));
+	second = CHECK_OK(eventfd(1, 0));
+	add(epoll, first, EPOLLIN);
+	add(epoll, second, EPOLLIN);
+	CHECK_EQ(epoll_wait(epoll, events, 1, 0), 1);
+	CHECK_EQ(epoll_wait(epoll, events + 1, 1, 0), 1);
+	CHECK(events[0].data.u64 != events[1].data.u64);
+}
+
+CASE(blocked_epoll_wait_is_woken_by_another_process, "epoll_wait(2)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+	pid_t child;
+
+	CHECK_OK(pipe(ends));
+	add(epoll, ends[0], EPOLLIN);
+	child = fork_child();
+	if (child == 0) {
+		for (int i = 0; i < 50; i++)
+			sched_yield();
+		tell(ends[1]);
+		_exit(0);
+	}
+	CHECK_EQ(epoll_wait(epoll, events, 16, -1), 1);
+	CHECK_EXITS(child, 0);
+}
+
+CASE(an_epoll_instance_can_be_watched_by_another, "epoll(7)")
+{
+	int inner = CHECK_OK(epoll_create1(0)), outer = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	add(inner, ends[0], EPOLLIN);
+	add(outer, inner, EPOLLIN);
+	CHECK_EQ(epoll_wait(outer, events, 16, 0), 0);
+	tell(ends[1]);
+	CHECK_EQ(epoll_wait(outer, events, 16, -1), 1);
+	CHECK_ERR(epoll_ctl(inner, EPOLL_CTL_ADD, outer, events), ELOOP);
+}
+
+CASE(epoll_wait_times_out_not_before_its_time, "epoll_wait(2)")
+{
+	struct timespec timeout = { 0, 2000000 };
+	int epoll = CHECK_OK(epoll_create1(0));
+	long long before = nanoseconds(CLOCK_MONOTONIC);
+
+	CHECK_EQ(epoll_wait(epoll, events, 16, 2), 0);
+	CHECK(nanoseconds(CLOCK_MONOTONIC) - before >= 2000000);
+	before = nanoseconds(CLOCK_MONOTONIC);
+	CHECK_EQ(syscall(SYS_epoll_pwait2, epoll, events, 16, &timeout, NULL, 0), 0);
+	CHECK(nanoseconds(CLOCK_MONOTONIC) - before >= 2000000);
+}
+
+CASE(epoll_ctl_errors, "epoll_ctl(2)")
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_MOD, ends[0], &event), ENOENT);
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_DEL, ends[0], &event), ENOENT);
+	CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event));
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event), EEXIST);
+	CHECK_ERR(epoll_ctl(epoll, 9, ends[0], &event), EINVAL);
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_ADD, epoll, &event), EINVAL);
+	CHECK_ERR(epoll_ctl(ends[0], EPOLL_CTL_ADD, ends[1], &event), EINVAL);
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_ADD, 999, &event), EBADF);
+	CHECK_ERR(epoll_ctl(999, EPOLL_CTL_ADD, ends[1], &event), EBADF);
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_ADD, make_file("file", ""), &event), EPERM);
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[1], unmapped()), EFAULT);
+}
+
+CASE(epoll_create_and_wait_errors, "epoll_wait(2)")
+{
+	int epoll = CHECK_OK(syscall(SYS_epoll_create, 1)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	CHECK_ERR(syscall(SYS_epoll_create, 0), EINVAL);
+	CHECK_ERR(epoll_create1(1), EINVAL);
+	CHECK_ERR(epoll_wait(epoll, events, 0, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_epoll_wait, epoll, events, -1, 0), EINVAL);
+	CHECK_ERR(epoll_wait(ends[0], events, 1, 0), EINVAL);
+	CHECK_ERR(epoll_wait(999, events, 1, 0), EBADF);
+	add(epoll, ends[1], EPOLLOUT);
+	CHECK_ERR(epoll_wait(epoll, unmapped(), 1, -1), EFAULT);
+	CHECK_EQ(fcntl(CHECK_OK(epoll_create1(EPOLL_CLOEXEC)), F_GETFD), FD_CLOEXEC);
+}
+
+CASE(EPOLLRDHUP_reports_a_peer_that_shut_down_writing, "epoll_ctl(2)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), pair[2];
+
+	CHECK_OK(syscall(SYS_socketpair, 1 /* AF_UNIX */, 1 /* SOCK_STREAM */, 0, pair));
+	add(epoll, pair[0], EPOLLIN | EPOLLRDHUP);
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 0);
+	CHECK_OK(syscall(SYS_shutdown, pair[1], 1 /* SHUT_WR */));
+	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
+	CHECK_EQ(events[0].events, EPOLLIN | EPOLLRDHUP);
+}

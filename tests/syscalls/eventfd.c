@@ -1,0 +1,105 @@
+/* eventfd(2). */
+#include "harness.h"
+#include "fixtures.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+static uint64_t value;
+
+CASE(read_returns_the_counter_and_resets_it, "eventfd(2)")
+{
+	int fd = CHECK_OK(eventfd(5, EFD_NONBLOCK));
+
+	value = 3;
+	CHECK_EQ(write(fd, &value, 8), 8);
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, 8);
+	CHECK_ERR(read(fd, &value, 8), EAGAIN);
+}
+
+CASE(semaphore_read_returns_1_and_decrements, "eventfd(2)")
+{
+	int fd = CHECK_OK(eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK));
+
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, 1);
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, 1);
+	CHECK_ERR(read(fd, &value, 8), EAGAIN);
+}
+
+CASE(transfers_of_less_than_8_bytes_give_EINVAL, "eventfd(2)")
+{
+	int fd = CHECK_OK(eventfd(1, EFD_NONBLOCK));
+
+	CHECK_ERR(read(fd, &value, 7), EINVAL);
+	CHECK_ERR(write(fd, &value, 7), EINVAL);
+	CHECK_EQ(read(fd, &value, 8), 8);
+}
+
+CASE(writing_the_largest_value_gives_EINVAL, "eventfd(2)")
+{
+	int fd = CHECK_OK(eventfd(0, EFD_NONBLOCK));
+
+	value = UINT64_MAX;
+	CHECK_ERR(write(fd, &value, 8), EINVAL);
+	value = UINT64_MAX - 1;
+	CHECK_EQ(write(fd, &value, 8), 8);
+	value = 1;
+	CHECK_ERR(write(fd, &value, 8), EAGAIN);
+	value = 0;
+	CHECK_EQ(write(fd, &value, 8), 8);
+}
+
+CASE(blocked_read_is_woken_by_a_write, "eventfd(2)")
+{
+	int fd = CHECK_OK(eventfd(0, 0));
+	pid_t child = fork_child();
+
+	if (child == 0) {
+		value = 77;
+		_exit(write(fd, &value, 8) != 8);
+	}
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, 77);
+	CHECK_EXITS(child, 0);
+}
+
+CASE(blocked_write_is_woken_by_a_read, "eventfd(2)")
+{
+	int fd = CHECK_OK(eventfd(0, 0));
+	pid_t child;
+
+	value = UINT64_MAX - 1;
+	CHECK_EQ(write(fd, &value, 8), 8);
+	child = fork_child();
+	if (child == 0) {
+		value = 2;
+		_exit(write(fd, &value, 8) != 8);
+	}
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, UINT64_MAX - 1);
+	CHECK_EXITS(child, 0);
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, 2);
+}
+
+CASE(readiness_follows_the_counter, "eventfd(2)")
+{
+	struct pollfd entry = { .fd = CHECK_OK(eventfd(0, 0)), .events = POLLIN | POLLOUT };
+
+	CHECK_EQ(poll(&entry, 1, 0), 1);
+	CHECK_EQ(entry.revents, POLLOUT);
+	value = UINT64_MAX - 1;
+	CHECK_EQ(write(entry.fd, &value, 8), 8);
+	CHECK_EQ(poll(&entry, 1, 0), 1);
+	CHECK_EQ(entry.revents, POLLIN);
+}
+
+CASE(flags_are_checked, "eventfd(2)")
+{
+	CHECK_ERR(syscall(SYS_eventfd2, 0, 0x40), EINVAL);
+	CHECK_EQ(fcntl(CHECK_OK(eventfd(0, EFD_CLOEXEC)), F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(fcntl(CHECK_OK(syscall(SYS_eventfd, 0)), F_GETFD), 0);
+}

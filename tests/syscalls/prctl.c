@@ -1,0 +1,81 @@
+/* prctl(2). What belongs to credentials is in credentials.c, subreapers in identity.c. */
+#include "harness.h"
+#include "fixtures.h"
+
+#include <sys/prctl.h>
+
+CASE(PR_SET_NAME_keeps_15_bytes, "PR_SET_NAME(2const)")
+{
+	char name[16];
+
+	CHECK_OK(prctl(PR_SET_NAME, "a-name-longer-than-fifteen"));
+	CHECK_OK(prctl(PR_GET_NAME, name));
+	CHECK_STREQ(name, "a-name-longer-t");
+	CHECK_ERR(prctl(PR_SET_NAME, unmapped()), EFAULT);
+}
+
+CASE(PR_SET_PDEATHSIG_signals_the_child_of_a_dead_parent, "PR_SET_PDEATHSIG(2const)")
+{
+	int ready[2], over[2], signal_number = -1;
+	char byte;
+	pid_t middle;
+
+	CHECK_OK(pipe(ready));
+	CHECK_OK(pipe(over));
+	middle = fork_child();
+	if (middle == 0) {
+		if (fork() == 0) {
+			signal(SIGTERM, SIG_DFL);
+			prctl(PR_SET_PDEATHSIG, SIGTERM);
+			prctl(PR_GET_PDEATHSIG, &signal_number);
+			tell(ready[1]);
+			for (;;)
+				pause();
+		}
+		await(ready[0]);
+		_exit(0);
+	}
+	CHECK_OK(close(over[1]));
+	CHECK_EXITS(middle, 0);
+	CHECK_EQ(read(over[0], &byte, 1), 0);
+}
+
+CASE(PR_GET_PDEATHSIG_returns_what_was_set_and_fork_clears_it, "PR_SET_PDEATHSIG(2const)")
+{
+	int number = -1;
+	pid_t child;
+
+	CHECK_OK(prctl(PR_SET_PDEATHSIG, SIGUSR1));
+	CHECK_OK(prctl(PR_GET_PDEATHSIG, &number));
+	CHECK_EQ(number, SIGUSR1);
+	child = fork_child();
+	if (child == 0) {
+		prctl(PR_GET_PDEATHSIG, &number);
+		_exit(number);
+	}
+	CHECK_EXITS(child, 0);
+	CHECK_ERR(prctl(PR_SET_PDEATHSIG, 65), EINVAL);
+}
+
+CASE(PR_SET_DUMPABLE_is_read_back, "PR_SET_DUMPABLE(2const)")
+{
+	CHECK_OK(prctl(PR_SET_DUMPABLE, 0));
+	CHECK_EQ(prctl(PR_GET_DUMPABLE), 0);
+	CHECK_OK(prctl(PR_SET_DUMPABLE, 1));
+	CHECK_EQ(prctl(PR_GET_DUMPABLE), 1);
+	CHECK_ERR(prctl(PR_SET_DUMPABLE, 3), EINVAL);
+}
+
+CASE(PR_SET_CHILD_SUBREAPER_is_read_back, "PR_SET_CHILD_SUBREAPER(2const)")
+{
+	int value = -1;
+
+	CHECK_OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	CHECK_OK(prctl(PR_GET_CHILD_SUBREAPER, &value));
+	CHECK_EQ(value, 1);
+}
+
+CASE(unknown_operation_gives_EINVAL, "prctl(2)")
+{
+	CHECK_ERR(prctl(123456, 0, 0, 0, 0), EINVAL);
+}

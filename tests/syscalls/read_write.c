@@ -1,0 +1,242 @@
+/* read, write, pread, pwrite, lseek and their vector forms on files and /dev nodes. Pipes: pipes.c. */
+#include "harness.h"
+#include "fixtures.h"
+
+#include <limits.h>
+#include <sys/uio.h>
+
+static char buffer[3 * 65536];
+
+CASE(read_at_end_of_file_returns_0, "read(2)")
+{
+	int fd = make_file("file", "abc");
+
+	CHECK_EQ(read(fd, buffer, 10), 3);
+	CHECK_EQ(read(fd, buffer, 10), 0);
+	CHECK_EQ(lseek(fd, 1000, SEEK_SET), 1000);
+	CHECK_EQ(read(fd, buffer, 10), 0);
+}
+
+CASE(read_of_0_bytes_returns_0, "read(2)")
+{
+	CHECK_EQ(read(make_file("file", "abc"), buffer, 0), 0);
+}
+
+CASE(read_and_write_of_a_bad_descriptor_give_EBADF, "read(2)")
+{
+	CHECK_ERR(read(-1, buffer, 1), EBADF);
+	CHECK_ERR(read(999, buffer, 1), EBADF);
+	CHECK_ERR(write(-1, buffer, 1), EBADF);
+	CHECK_ERR(write(999, buffer, 0), EBADF);
+	CHECK_ERR(read(INT_MAX, buffer, 1), EBADF);
+}
+
+CASE(read_needs_a_descriptor_open_for_reading, "read(2)")
+{
+	int fd = CHECK_OK(open("file", O_WRONLY | O_CREAT, 0600));
+
+	CHECK_ERR(read(fd, buffer, 1), EBADF);
+	CHECK_ERR(pread(fd, buffer, 1, 0), EBADF);
+}
+
+CASE(write_needs_a_descriptor_open_for_writing, "write(2)")
+{
+	int fd;
+
+	put_file("file", "abc");
+	fd = CHECK_OK(open("file", O_RDONLY));
+	CHECK_ERR(write(fd, buffer, 1), EBADF);
+	CHECK_ERR(pwrite(fd, buffer, 1, 0), EBADF);
+}
+
+CASE(read_of_a_directory_gives_EISDIR, "read(2)")
+{
+	CHECK_ERR(read(CHECK_OK(open(".", O_RDONLY)), buffer, 1), EISDIR);
+}
+
+CASE(write_moves_the_offset_and_extends_the_file, "write(2)")
+{
+	struct stat status;
+	int fd = make_file("file", "");
+
+	CHECK_EQ(write(fd, "hello", 5), 5);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 5);
+	CHECK_OK(fstat(fd, &status));
+	CHECK_EQ(status.st_size, 5);
+}
+
+CASE(O_APPEND_writes_at_the_end_whatever_the_offset, "open(2)")
+{
+	int fd;
+
+	put_file("file", "abc");
+	fd = CHECK_OK(open("file", O_RDWR | O_APPEND));
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	CHECK_EQ(write(fd, "def", 3), 3);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 6);
+	CHECK_STREQ(text_of("file"), "abcdef");
+}
+
+CASE(pwrite_with_O_APPEND_appends_too, "pwrite(2)")
+{
+	int fd;
+
+	put_file("file", "abc");
+	fd = CHECK_OK(open("file", O_RDWR | O_APPEND));
+	CHECK_EQ(pwrite(fd, "X", 1, 0), 1);
+	CHECK_STREQ(text_of("file"), "abcX");
+}
+
+CASE(pread_and_pwrite_leave_the_offset_alone, "pread(2)")
+{
+	int fd = make_file("file", "0123456789");
+
+	CHECK_EQ(lseek(fd, 2, SEEK_SET), 2);
+	CHECK_EQ(pread(fd, buffer, 3, 5), 3);
+	CHECK(memcmp(buffer, "567", 3) == 0);
+	CHECK_EQ(pwrite(fd, "x", 1, 9), 1);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 2);
+	CHECK_STREQ(text_of("file"), "012345678x");
+}
+
+CASE(pread_with_a_negative_offset_gives_EINVAL, "pread(2)")
+{
+	int fd = make_file("file", "abc");
+
+	CHECK_ERR(pread(fd, buffer, 1, -1), EINVAL);
+	CHECK_ERR(pwrite(fd, buffer, 1, -1), EINVAL);
+}
+
+CASE(hole_left_by_a_far_write_reads_as_zeros, "lseek(2)")
+{
+	int fd = make_file("file", "a");
+
+	CHECK_EQ(pwrite(fd, "z", 1, 100000), 1);
+	memset(buffer, 'x', 4096);
+	CHECK_EQ(pread(fd, buffer, 4096, 50000), 4096);
+	for (int i = 0; i < 4096; i++)
+		CHECK_EQ(buffer[i], 0);
+}
+
+CASE(lseek_whence_and_limits, "lseek(2)")
+{
+	int fd = make_file("file", "0123456789");
+
+	CHECK_EQ(lseek(fd, -3, SEEK_END), 7);
+	CHECK_EQ(lseek(fd, 2, SEEK_CUR), 9);
+	CHECK_EQ(lseek(fd, 5, SEEK_END), 15);
+	CHECK_ERR(lseek(fd, -1, SEEK_SET), EINVAL);
+	CHECK_ERR(lseek(fd, -100, SEEK_CUR), EINVAL);
+	CHECK_ERR(lseek(fd, 0, 99), EINVAL);
+	CHECK_ERR(lseek(fd, LLONG_MAX, SEEK_CUR), EINVAL);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 15);
+	CHECK_ERR(lseek(999, 0, SEEK_CUR), EBADF);
+}
+
+CASE(SEEK_DATA_and_SEEK_HOLE_at_the_end_of_data, "lseek(2)")
+{
+	int fd = make_file("file", "0123456789");
+
+	CHECK_EQ(lseek(fd, 0, SEEK_DATA), 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_HOLE), 10);
+	CHECK_ERR(lseek(fd, 10, SEEK_DATA), ENXIO);
+	CHECK_ERR(lseek(fd, 10, SEEK_HOLE), ENXIO);
+}
+
+CASE(readv_fills_buffers_in_order, "readv(2)")
+{
+	char first[3], second[4];
+	struct iovec parts[3] = { { first, 3 }, { NULL, 0 }, { second, 4 } };
+	int fd = make_file("file", "abcdefghij");
+
+	CHECK_EQ(readv(fd, parts, 3), 7);
+	CHECK(memcmp(first, "abc", 3) == 0);
+	CHECK(memcmp(second, "defg", 4) == 0);
+	CHECK_EQ(readv(fd, parts, 3), 3);
+	CHECK_EQ(readv(fd, parts, 3), 0);
+}
+
+CASE(writev_gathers_and_returns_the_sum, "writev(2)")
+{
+	struct iovec parts[3] = { { "ab", 2 }, { "", 0 }, { "cde", 3 } };
+	int fd = make_file("file", "");
+
+	CHECK_EQ(writev(fd, parts, 3), 5);
+	CHECK_STREQ(text_of("file"), "abcde");
+	CHECK_EQ(writev(fd, parts, 0), 0);
+}
+
+CASE(vector_counts_and_sums_are_limited, "readv(2)")
+{
+	struct iovec parts[2] = { { buffer, SSIZE_MAX }, { buffer, SSIZE_MAX } };
+	int fd = make_file("file", "abc");
+
+	CHECK_ERR(syscall(SYS_readv, fd, parts, -1), EINVAL);
+	CHECK_ERR(syscall(SYS_writev, fd, parts, IOV_MAX + 1), EINVAL);
+	parts[1].iov_len = (size_t)-1;
+	CHECK_ERR(syscall(SYS_readv, fd, parts, 2), EINVAL);
+}
+
+CASE(preadv_and_pwritev_use_the_given_offset, "preadv(2)")
+{
+	char first[2], second[2];
+	struct iovec in[2] = { { first, 2 }, { second, 2 } }, out[2] = { { "X", 1 }, { "Y", 1 } };
+	int fd = make_file("file", "0123456789");
+
+	CHECK_EQ(preadv(fd, in, 2, 4), 4);
+	CHECK(memcmp(first, "45", 2) == 0 && memcmp(second, "67", 2) == 0);
+	CHECK_EQ(pwritev(fd, out, 2, 8), 2);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	CHECK_STREQ(text_of("file"), "01234567XY");
+}
+
+CASE(preadv2_with_offset_minus_1_uses_the_file_offset, "preadv2(2)")
+{
+	struct iovec in = { buffer, 2 };
+	int fd = make_file("file", "0123456789");
+
+	CHECK_EQ(lseek(fd, 3, SEEK_SET), 3);
+	CHECK_EQ(preadv2(fd, &in, 1, -1, 0), 2);
+	CHECK_EQ(buffer[0], '3');
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 5);
+	CHECK_ERR(preadv2(fd, &in, 1, 0, 0x40000000), EOPNOTSUPP);
+}
+
+CASE(transfer_of_many_pages_is_complete, "write(2)")
+{
+	static char copy[sizeof(buffer)];
+	int fd = make_file("file", "");
+
+	for (size_t i = 0; i < sizeof(buffer); i++)
+		buffer[i] = (char)(i * 7 + i / 4096);
+	CHECK_EQ(write(fd, buffer, sizeof(buffer)), sizeof(buffer));
+	CHECK_EQ(pread(fd, copy, sizeof(copy), 0), sizeof(copy));
+	CHECK(memcmp(buffer, copy, sizeof(copy)) == 0);
+}
+
+CASE(dev_null_reads_nothing_and_swallows_writes, "null(4)")
+{
+	int fd = CHECK_OK(open("/dev/null", O_RDWR));
+
+	CHECK_EQ(read(fd, buffer, 10), 0);
+	CHECK_EQ(write(fd, buffer, 100000), 100000);
+}
+
+CASE(dev_zero_reads_zeros, "zero(4)")
+{
+	int fd = CHECK_OK(open("/dev/zero", O_RDWR));
+
+	memset(buffer, 1, 5000);
+	CHECK_EQ(read(fd, buffer, 5000), 5000);
+	for (int i = 0; i < 5000; i++)
+		CHECK_EQ(buffer[i], 0);
+	CHECK_EQ(write(fd, buffer, 7), 7);
+}
+
+CASE(dev_full_gives_ENOSPC_on_write, "full(4)")
+{
+	int fd = CHECK_OK(open("/dev/full", O_RDWR));
+
+	CHECK_ERR(write(fd, "x", 1), ENOSPC);
+	CHECK_EQ(read(fd, buffer, 4), 4);
+}
