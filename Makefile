@@ -1,6 +1,7 @@
 # make run | test | lint | types | bench | asan.  The programs land in .venv; nothing outside this folder changes.
 
-PYTHON ?= python3
+# The system's own Python where there is one: every user can run it, which the tests of rootless sandboxes need.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -28,8 +29,10 @@ types: $(TOOLS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# As `python -m bench.run`, but with the installed packages before those of this folder, which aren't built.
 bench: $(STAMP)
-	$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -I -c "import runpy, sys; sys.path.append('.'); runpy.run_module('bench.run', run_name='__main__')" \
+		$(ARGS)
 
 # The C parts with AddressSanitizer and UBSan, in an environment of their own, and the unit tests on them.
 asan: $(TOOLS)

@@ -26,7 +26,7 @@ def extension(name: str, *sources: str, include: tuple[str, ...] = ()) -> Extens
 
 
 class Build(build_ext):
-    """The extensions, then the two programs that are package data."""
+    """The extensions, then what is package data: two programs and the archive of modules."""
 
     def run(self) -> None:
         super().run()
@@ -35,10 +35,13 @@ class Build(build_ext):
         os.makedirs(os.path.dirname(stub), exist_ok=True)
         subprocess.check_call([*STUB, "-o", stub, "platform/ptrace/stub.S"])
 
-        from runsc import seccomp
+        from runsc import archive, seccomp
 
         with open(os.path.join(root, "runsc", os.path.basename(seccomp.PROGRAM)), "wb") as file:
             seccomp.generate(file)
+        if not self.inplace:
+            with open(os.path.join(root, "runsc", os.path.basename(archive.FILE)), "wb") as file:
+                archive.write(file, root, ("runsc", "sentry", "netstack"))
 
 
 setup(

@@ -1,13 +1,13 @@
 /* The floor of the ptrace platform: how long does one trapped system call take, with nothing behind it?
  *
- * BUILD: gcc -O2 -std=gnu11 -Iplatform/include -Iplatform/ptrace bench/ptrace_floor.c \
- *            $(ls platform/ptrace/[!m]*.c platform/ptrace/ma*.c platform/ptrace/me*.c) -o ptrace_floor
- * (all of the back-end but module.c)
+ * BUILD: gcc -O2 -std=gnu11 -Iplatform/include -Iplatform/ptrace -o ptrace_floor bench/ptrace_floor.c \
+ *            $(ls platform/ptrace/[!m]*.c platform/ptrace/m[!o]*.c)      (not module.c: that is Python's)
+ *
  * RUN:   ptrace_floor platform/ptrace/stub.elf
  *
- * Prints nanoseconds: the bare loop (waitpid, GETREGS, SETREGS, PTRACE_SYSEMU on a getppid) with tracer and tracee on
- * one CPU, on two, and left to the scheduler; then the back-end's wait and resume in the same run, and its other
- * operations.  The best of some rounds counts: the machine has other things to do.
+ * Prints nanoseconds: the bare loop (waitpid, GETREGS, SETREGS, PTRACE_SYSEMU on a getppid) with tracer and
+ * tracee on one CPU, on two, and left to the scheduler; then the back-end's wait and resume in the same run,
+ * and its other operations.  The best of some rounds counts: the machine has other things to do.
  */
 #include "ptrace.h"
 
@@ -27,7 +27,8 @@
 #define ROUNDS 7
 #define CALLS 3000
 
-static const unsigned char guest[] = {0xb8, SYS_getppid, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7}; /* 1: getppid; jmp 1b */
+static const unsigned char guest[] = {0xb8, SYS_getppid, 0,    0,   0,
+				      0x0f, 0x05,	 0xeb, 0xf7}; /* 1: getppid; jmp 1b */
 static cpu_set_t everywhere;
 
 static double now(void)

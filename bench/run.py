@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from bench.workloads import ROUNDS, WORKLOADS
+from sentry.platform.base import stub_path
 
 HERE = Path(__file__).resolve().parent
 RUNSC_PY = Path(sys.executable).with_name("runsc-py")
@@ -46,8 +47,18 @@ def columns(work: Path) -> list[Column]:
     return found
 
 
-def compile_c(source: Path, target: Path) -> None:
-    subprocess.run(["gcc", "-O2", "-static", "-pthread", str(source), "-o", str(target)], check=True)
+def compile_c(sources: list[Path], target: Path, *flags: str) -> None:
+    subprocess.run(["gcc", "-O2", "-std=gnu11", "-pthread", *flags, *map(str, sources), "-o", str(target)], check=True)
+
+
+def floor(work: Path) -> str:
+    """What ptrace_floor prints: the bare PTRACE_SYSEMU loop in C, and the back-end's operations beside it."""
+    backend = HERE.parent / "platform" / "ptrace"
+    sources = [HERE / "ptrace_floor.c", *(path for path in backend.glob("*.c") if path.name != "module.c")]
+    program, stub = work / "floor", work / "stub.elf"
+    compile_c(sources, program, f"-I{backend}", f"-I{backend.parent / 'include'}")
+    shutil.copy(stub_path("ptrace"), stub)
+    return subprocess.run([program, stub], capture_output=True, text=True, check=True).stdout
 
 
 def micro(column: Column, program: Path, cwd: Path, rows: list[str]) -> dict[str, float]:
@@ -141,12 +152,11 @@ def main(arguments: list[str]) -> int:
 
 
 def run(work: Path, rows: list[str]) -> None:
-    program, floor = work / "micro", work / "floor"
-    compile_c(HERE / "micro.c", program)
-    compile_c(HERE / "ptrace_floor.c", floor)
+    program = work / "micro"
+    compile_c([HERE / "micro.c"], program, "-static")
     ways = columns(work)
     print(f"{'':<26}" + "".join(f"{way.name:>12} {'':>8}" for way in ways))
-    print("bare PTRACE_SYSEMU loop in C:", subprocess.run([str(floor)], capture_output=True, text=True).stdout.strip())
+    print(floor(work))
     names = [row for row in rows if row not in WORKLOADS]
     if names or not rows:
         results = [micro(way, program, work, names) for way in ways]

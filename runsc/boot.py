@@ -52,11 +52,27 @@ class NewSession(Step):
     __slots__ = ()
 
     def describe(self) -> str:
-        return "new session; killed when the command line dies"
+        return "new session, working directory /; killed when the command line dies"
 
     def run(self) -> None:
         os.setsid()
+        os.chdir("/")  # or the stubs would keep the caller's
         _boot.die_with_parent()
+
+
+class OpenFiles(Step):
+    """The guest's files are host descriptors of the sentry's."""
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        return "limit of open files: as high as it may be"
+
+    def run(self) -> None:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class PrivateMounts(Step):
@@ -249,7 +265,7 @@ def plan(description: Description, prepare: Action, watch: Action) -> list[Step]
         config.root_fd = fd
 
     masked = masks.find(description.root)
-    steps: list[Step] = [NewSession(), PrivateMounts()]
+    steps: list[Step] = [NewSession(), OpenFiles(), PrivateMounts()]
     if masked:
         steps.append(Mask(masked))
     steps.append(Tree(description.root, "/", readonly, keep_root))

@@ -37,6 +37,7 @@ def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
     root = os.path.join(bundle, document["root"]["path"])
     check_exists(root, "config.json: root.path", directory=True)
     description = Description(_process(document["process"]), root)
+    description.bundle = bundle
     config = description.config
     config.root_readonly = bool(document["root"].get("readonly"))
     config.overlay = overlay

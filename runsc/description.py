@@ -21,11 +21,12 @@ FILE_SYSTEMS = {
 class Description:
     """What to run (`config`), on which host directory (`root`), with which host paths bound into it."""
 
-    __slots__ = ("binds", "config", "root")
+    __slots__ = ("binds", "bundle", "config", "root")
 
     def __init__(self, config: Config, root: str) -> None:
         self.config = config
         self.root = root
+        self.bundle = ""  # the directory of its config.json, where it has one
         self.binds: list[tuple[Mount, str]] = []  # a bind mount of the config's, its host path
 
     def bind(self, dest: str, source: str, readonly: bool, where: str) -> None:

@@ -17,9 +17,10 @@ from runsc.spec import example
 SHOW = r"""
 echo "uname -a:      $(uname -a)"
 echo "/proc/version: $(cat /proc/version)"
-echo "processes (from /proc):"
-for pid in /proc/[0-9]*; do
-    echo "  ${pid#/proc/}  $(tr '\0' ' ' < "$pid/cmdline" | cut -c1-60)"
+echo "processes, as its /proc lists them:"
+sleep 5 &
+for process in /proc/[0-9]*; do
+    echo "  ${process#/proc/} $(cat "$process/comm")"
 done
 echo hello > /etc/written-in-memory && echo "written in memory: $(cat /etc/written-in-memory)"
 """

@@ -8,15 +8,18 @@ sandbox process reports why it could not start.
 from __future__ import annotations
 
 import _signal
+import gc
 import os
 
-from runsc import _boot, boot, idmap
+from runsc import _boot, archive, boot, idmap, terminal
 from runsc.errors import FAILED, RuntimeFailure, failed
 from sentry.errors import StartError
 from sentry.platform.base import stub_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runsc.description import Description
     from sentry.kernel.kernel import Kernel
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 FORWARDED = frozenset(
     (
         _signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2, _signal.SIGTERM,
-        _signal.SIGCONT, _signal.SIGWINCH, _signal.SIGALRM,
+        _signal.SIGCONT, _signal.SIGWINCH, _signal.SIGALRM, _signal.SIGTSTP,
     )
 )  # fmt: skip
 REPORT_MAX = 4096  # bytes of a report: one atomic write to a pipe
@@ -89,6 +92,21 @@ class SandboxProcess:
         raise RuntimeFailure(f"the sandbox was killed{why}", 128 + number)
 
 
+def run(description: Description, started: Callable[[int], None] = lambda pid: None) -> int:
+    """Run a sandbox to its end; its exit status.  `started` is told the pid before anything runs.
+
+    Raises RuntimeFailure when it can't be started or was killed.
+    """
+    saved = terminal.save(description.config.stdio)
+    try:
+        sandbox = start(description)
+        started(sandbox.pid)
+        sandbox.go()
+        return sandbox.wait()
+    finally:
+        terminal.restore(saved)
+
+
 def start(description: Description) -> SandboxProcess:
     """Make the sandbox process; it waits for `go`.  Raises RuntimeFailure when the host refuses."""
     # On the host's file system, while there is one; and before any process exists that could be left over.
@@ -110,6 +128,7 @@ def start(description: Description) -> SandboxProcess:
         raise RuntimeFailure(f"new namespaces: {error.strerror}; see runsc-py doctor") from None
     if pid == 0:
         guest.main()
+    archive.close()
     for fd in (stub, control_read, report_write):
         os.close(fd)
     return SandboxProcess(pid, control_write, report_read)
@@ -157,12 +176,16 @@ class _Guest:
             except OSError as error:
                 raise failed(step.describe(), error) from error
         assert self._kernel is not None
+        archive.close()
+        gc.enable()
         return sentry.run(self._kernel)
 
     def _prepare(self) -> None:
         from sentry import boot as sentry
+        from sentry.kernel import control
 
         self._kernel = sentry.prepare(self._config)
+        control.listen(self._kernel, self._config.control_fd)
 
     def _watch(self) -> None:
         from sentry import boot as sentry

@@ -26,7 +26,7 @@ ALLOWED = {
     ),
     "names, only ever below a directory descriptor": (
         "openat2", "newfstatat", "statx", "readlinkat", "getdents64", "mkdirat", "mknodat", "unlinkat",
-        "renameat2", "linkat", "symlinkat", "fchmodat", "fchownat", "utimensat", "faccessat2",
+        "renameat", "renameat2", "linkat", "symlinkat", "fchmodat", "fchownat", "utimensat", "faccessat2",
     ),
     "open descriptors": (
         "close", "fstat", "fstatfs", "fchmod", "fchown", "flock", "dup", "fgetxattr", "flistxattr",
@@ -44,8 +44,8 @@ ALLOWED = {
         "ptrace", "process_vm_readv", "process_vm_writev", "wait4", "waitid", "sendmsg", "recvmsg",
     ),
     "clocks, randomness and what the machine is": (
-        "clock_gettime", "clock_getres", "gettimeofday", "timer_settime", "timer_delete", "getrandom", "sched_getaffinity",
-        "sched_setaffinity", "getcpu", "sysinfo", "getrusage", "times",
+        "clock_gettime", "clock_getres", "gettimeofday", "timer_settime", "timer_delete", "getrandom",
+        "sched_getaffinity", "sched_setaffinity", "getcpu", "sysinfo", "getrusage", "times",
     ),
     "this process itself": (
         "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "rt_sigaction", "rt_sigprocmask",

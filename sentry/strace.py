@@ -53,6 +53,7 @@ class Strace:
             ("access", "mode"): wrap(posix_arg.formatAccessMode),
         }
         self._signal_name: Callable[[int], str] = posix_arg.signalName
+        _quote(b"")  # its codec is imported on first use, which the sealed sandbox can't do
 
     def enter(self, task: Task, nr: int, values: tuple[int, ...]) -> None:
         """Note a call's arguments as they are before it runs."""

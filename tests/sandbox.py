@@ -1,7 +1,7 @@
 """Runs a command natively or in the sandbox, and reads what it prints.
 
-The only place in the tests that knows how the sandbox is started. A hang guard belongs to each run: it is there so
-that a guest that hangs is a failed test and not a stuck test run; it says nothing about speed.
+The only place in the tests that knows how the sandbox is started. A hang guard belongs to each run, so that
+a guest that hangs is a failed test and not a stuck test run; it says nothing about speed.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ class Hung(Exception):
         )
         self.stdout = stdout
         self.stderr = stderr
+
+
+def need_runsc() -> None:
+    """Fails where the command is not installed beside the interpreter that runs the tests."""
+    assert RUNSC.exists(), f"{RUNSC} is missing: run the tests with the interpreter that it is installed for"
 
 
 def sandbox_argv(
@@ -82,6 +87,19 @@ def sandbox_run(
     return run(command, stdin=stdin, timeout=timeout)
 
 
+def bundle_run(
+    bundle: Path,
+    *,
+    platform: str = "ptrace",
+    stdin: bytes = b"",
+    timeout: float = HANG_GUARD,
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs an OCI bundle, its state kept below the bundle's own directory."""
+    command = [str(RUNSC), "--root", str(bundle / "state"), "--platform", platform]
+    command += ["run", "--bundle", str(bundle), f"test-{os.getpid()}"]
+    return run(command, stdin=stdin, timeout=timeout)
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -116,7 +134,8 @@ def run_lines(
     Raises `Hung` when neither output stream has had anything to say for `patience` seconds.
     """
     with started(argv, env=env, cwd=cwd, user=user, stdin=subprocess.DEVNULL) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         output = {process.stdout: bytearray(), process.stderr: bytearray()}
         handed_over = 0
         with selectors.DefaultSelector() as selector:

@@ -83,14 +83,18 @@ struct pf_ops {
 	int abi; /* PF_ABI */
 	const char *name;
 
-	/* Called once, before the sentry drops its privileges: starts what needs them (the template
-	 * stub).  `stub_fd` is an open descriptor of the stub program.  0 or -errno. */
+	/* Called once, before the sentry drops its privileges: starts what needs them (the template stub).
+	 * `stub_fd` is an open descriptor of the stub program.  The caller is in the user and PID
+	 * namespaces, and has the uids, that it will keep: a stub has no capabilities, and what is no
+	 * longer the same user could not reach its memory.  SIGURG belongs to the back-end from now on.
+	 * 0 or -errno. */
 	int (*init)(int stub_fd);
-	/* Kill and reap every stub. */
+	/* Kill and reap every stub.  Contexts stay, dead, until `thread_end`. */
 	void (*shutdown)(void);
 
-	/* The next event.  With `block` false it never waits.  Returns 0 or -errno (-ECHILD: no
-	 * context exists). */
+	/* The next event.  With `block` false it never waits.  PF_NONE also when a signal handler of the
+	 * caller's ran meanwhile, and now and then for nothing.  Returns 0 or -errno (-ECHILD: no context
+	 * exists). */
 	int (*wait)(struct pf_event *event, bool block);
 	/* Let a stopped context run guest code until its next event. */
 	int (*resume)(struct pf_context *ctx);
@@ -100,17 +104,18 @@ struct pf_ops {
 	 * other threads and signal handlers may make.  A kick is never lost. */
 	void (*kick)(void);
 
-	/* A new, empty address space with one stopped context.  The host's [vvar] and [vdso] are in it
-	 * at *vdso_base (address of the vDSO's ELF header; 0: none) and below, all within the guest's part. */
+	/* A new address space with one stopped context, its registers zero but for segments and flags.
+	 * Nothing is mapped in it but the host's [vvar] and [vdso], where `vdso` says. */
 	int (*space_new)(struct pf_context **ctx);
-	/* Copy ctx's address space (private memory copy-on-write, shared memory shared), with one stopped context
-	 * whose registers, FP/vector state included, are those of ctx. */
+	/* Copy ctx's address space (private memory copy-on-write, shared memory shared), with one stopped
+	 * context whose registers, FP/vector state included, are those of ctx. */
 	int (*space_fork)(struct pf_context *ctx, struct pf_context **child);
 	/* One more stopped context in ctx's address space, registers copied likewise. */
 	int (*thread_new)(struct pf_context *ctx, struct pf_context **thread);
 	/* End a stopped context; the last one of a space destroys the space.  Frees ctx. */
 	void (*thread_end)(struct pf_context *ctx);
-	/* The reserved ranges within the guest's part: [vvar] and [vdso]; all 0 when there are none. */
+	/* Where the host's [vvar] and [vdso] (from its ELF header) are mapped in every space, within the
+	 * guest's part; all 0 when they are not. */
 	void (*vdso)(uint64_t *vvar_start, uint64_t *vdso_start, uint64_t *vdso_end);
 
 	/* Guest memory.  Bytes copied (short when a later page is not accessible), or -EFAULT when none
@@ -119,22 +124,27 @@ struct pf_ops {
 	ssize_t (*write)(struct pf_space *space, uint64_t addr, const void *buf, size_t len);
 	/* The same, scattered on the guest's side; iovcnt <= 1024. */
 	ssize_t (*readv)(struct pf_space *space, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
-	ssize_t (*writev)(struct pf_space *space, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len);
+	ssize_t (*writev)(struct pf_space *space, const struct pf_iov *iov, int iovcnt, const void *buf,
+			  size_t len);
 	/* Atomic compare-and-swap of an aligned 32-bit guest word: 0 with *seen the value found (swapped if
 	 * equal to `expect`), or -EFAULT. */
-	int (*cmpxchg)(struct pf_context *ctx, uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *seen);
+	int (*cmpxchg)(struct pf_context *ctx, uint64_t addr, uint32_t expect, uint32_t desired,
+		       uint32_t *seen);
 
-	/* Address-space work, as mmap(2), ... with MAP_FIXED; `fd` is the sentry's descriptor or -1, and the stub
-	 * keeps none of it.  0 or -errno. */
-	int (*map)(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flags, int fd, off_t offset);
+	/* Address-space work, as mmap(2), ... with MAP_FIXED; `fd` is the sentry's descriptor or -1, and
+	 * the stub keeps none of it.  0 or -errno. */
+	int (*map)(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flags, int fd,
+		   off_t offset);
 	int (*unmap)(struct pf_context *ctx, uint64_t addr, size_t len);
 	int (*protect)(struct pf_context *ctx, uint64_t addr, size_t len, int prot);
 	/* mremap(old, old_len, new_len, MREMAP_MAYMOVE|MREMAP_FIXED|flags, new) */
-	int (*remap)(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_len, int flags, uint64_t target);
+	int (*remap)(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_len, int flags,
+		     uint64_t target);
 	int (*advise)(struct pf_context *ctx, uint64_t addr, size_t len, int advice);
 	int (*sync)(struct pf_context *ctx, uint64_t addr, size_t len, int flags);
 
-	/* FP/vector state in XSAVE's standard format, for signal frames. get: bytes written or -errno. */
+	/* FP/vector state in XSAVE's standard format, for signal frames. get: bytes written or -errno.
+	 * set: `size` is fpu_size(); a state that the CPU would refuse is refused. */
 	ssize_t (*get_fpu)(struct pf_context *ctx, void *buf, size_t size);
 	int (*set_fpu)(struct pf_context *ctx, const void *buf, size_t size);
 	/* Size of that state on this machine, in bytes. */

@@ -1,16 +1,11 @@
-"""The ptrace platform: guest threads are traced with PTRACE_SYSEMU.
+"""The ptrace platform: guest threads are stopped at each system call by PTRACE_SYSEMU.
 
-Works wherever ptrace(2) of one's own children does; needs no privilege.  The C half (`_ptrace`) exports the contract
-of platform/include/platform.h as the capsule `ops`; `stub.elf`, beside this file, is the program that `init` wants an
-open descriptor of.
+Works wherever a process may ptrace(2) its own children; it needs no privilege.  The C half, `_ptrace`,
+exports the contract of platform/include/platform.h as the capsule `ops`; `stub.elf` is the program that
+`init` wants a descriptor of.
 """
 
 from __future__ import annotations
-
-import os
-
-STUB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stub.elf")
-"""Path of the stub program."""
 
 HOST_CALLS = (
     "ptrace",
@@ -21,13 +16,14 @@ HOST_CALLS = (
     "process_vm_readv",
     "process_vm_writev",
     "sendmsg",
-    "recvfrom",
+    "recvmsg",
+    "clock_gettime",
     "sched_setaffinity",
+    "getcpu",
     "timer_settime",
     "timer_delete",
     "rt_sigaction",
     "rt_sigreturn",
-    "getcpu",
     "close",
 )
-"""Host system calls that the back-end makes after `init`: what the sentry's own seccomp filter has to allow for it."""
+"""The host's system calls that the back-end makes after `init`: the sentry's own filter lets them through."""

@@ -1,14 +1,15 @@
 /* Which CPU a guest thread runs on.
  *
- * A stop and a resume are two context switches; between two CPUs each costs a wake-up of an idle CPU, and a round trip
- * takes five times as long as on one.  The scheduler does not know that tracer and tracee never run at once, so we
- * tell it.  *Packed*, the normal state: the tracer stays where it is, and every guest thread with it.  Two things end
- * that, judged once per tick:
+ * A stop and a resume are two context switches; between two CPUs each costs a wake-up of an idle CPU, and a
+ * round trip takes five times as long as on one.  The scheduler does not know that tracer and tracee never
+ * run at once, so we tell it.  *Packed*, the normal state: the tracer stays where it is, and every guest
+ * thread with it.  Two things end that, judged once per tick:
  *
- *  - a thread that ran through a whole tick without an event is busy with itself: it may use any CPU until it has
- *    made DEBT events again;
- *  - two or more threads that make events, but rarely: what they would gain by running at once is more than what the
- *    events cost.  Then all are let go (*spread*), for a while that doubles each time it proves right.
+ *  - a thread that ran through a whole tick without an event is busy with itself: it may use any CPU until it
+ *    has made DEBT events again;
+ *  - two or more threads that make events, but rarely: what they would gain by running at once is more than
+ *    what the events cost.  Then all are let go (*spread*), for a while that doubles each time it proves
+ *    right.
  *
  * The tick runs only while events happen.  Nothing here is needed for correctness, and failures are ignored.
  */
@@ -17,11 +18,11 @@
 #include <sched.h>
 #include <time.h>
 
-#define DEBT 16			 /* events after which a busy thread is packed again */
-#define WORTH_NS 25000L		 /* packed, guest time per event from which spreading wins (measured) */
-#define SPREAD_TICKS 8		 /* the first time */
-#define SPREAD_TICKS_MOST 64	 /* the packed tick between two such times costs 1/64 at most */
-#define RESEAT_TICKS 64		 /* so often the tracer may look for a better CPU */
+#define DEBT 16		     /* events after which a busy thread is packed again */
+#define WORTH_NS 25000L	     /* packed, guest time per event from which spreading wins (measured) */
+#define SPREAD_TICKS 8	     /* the first time */
+#define SPREAD_TICKS_MOST 64 /* the packed tick between two such times costs 1/64 at most */
+#define RESEAT_TICKS 64	     /* so often the tracer may look for a better CPU */
 
 static bool useful; /* more than one CPU */
 static cpu_set_t everywhere;
@@ -132,7 +133,8 @@ void affinity_tick(void)
 		tick_stop(); /* inject.c had it started */
 		return;
 	}
-	long guest = clock_ns(CLOCK_MONOTONIC) - wall_before - (clock_ns(CLOCK_THREAD_CPUTIME_ID) - busy_before);
+	long wall = clock_ns(CLOCK_MONOTONIC) - wall_before;
+	long busy = clock_ns(CLOCK_THREAD_CPUTIME_ID) - busy_before;
 	crowd = 0;
 	threads_each(judge);
 	ticks++;
@@ -143,7 +145,7 @@ void affinity_tick(void)
 	if (spread_left) {
 		spread_left--;
 		packed_for = 0;
-	} else if (crowd > 1 && guest > (long)events * WORTH_NS) {
+	} else if (crowd > 1 && wall - busy > (long)events * WORTH_NS) {
 		spread_left = spread_next;
 		if (spread_next < SPREAD_TICKS_MOST)
 			spread_next *= 2;

@@ -1,8 +1,9 @@
 /* Descriptors on their way to a stub.
  *
- * One SOCK_SEQPACKET pair for all stubs: injected work is synchronous, so at most one message is under way.  A guest
- * thread can spoil the message header that its own stub's recvmsg uses; then the message may stay in the queue, where
- * the next stub would take it for its own.  So after any failure the sentry drains the stubs' end itself.
+ * One SOCK_SEQPACKET pair for all stubs: injected work is synchronous, so at most one message is under way.
+ * A guest thread can spoil the message header that its own stub's recvmsg uses; then the message may stay in
+ * the queue, where the next stub would take it for its own.  So after any failure the sentry drains the
+ * stubs' end itself.
  */
 #include "ptrace.h"
 
@@ -53,7 +54,10 @@ int channel_send(int fd)
 
 void channel_drain(void)
 {
-	char byte; /* no room for control data: the kernel closes what was attached */
-	while (recv(ends[1], &byte, 1, MSG_DONTWAIT) >= 0)
+	char byte;
+	struct iovec iov = {&byte, 1};
+	/* There is no room for control data: it is closed. */
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	while (recvmsg(ends[1], &message, MSG_DONTWAIT) >= 0)
 		;
 }

@@ -42,9 +42,10 @@ static void classify_signal(struct thread *thread, int signo, struct pf_event *e
 	    ptrace(PTRACE_GETSIGINFO, thread->base.host_tid, 0, &info) < 0 || info.si_code <= 0)
 		return; /* sent by kill(2) from outside: dropped */
 	if (signo == SIGSYS) {
-		/* A call through the [vsyscall] page is no system call for ptrace, but it is for seccomp: our filter
-		 * traps it and the kernel has returned to the caller already. */
-		if (info.si_code == SYS_SECCOMP && ((uint64_t)info.si_call_addr & ~0xfffULL) == VSYSCALL_PAGE) {
+		/* A call through the [vsyscall] page is no system call for ptrace, but it is for seccomp:
+		 * our filter traps it and the kernel has returned to the caller already. */
+		if (info.si_code == SYS_SECCOMP &&
+		    ((uint64_t)info.si_call_addr & ~0xfffULL) == VSYSCALL_PAGE) {
 			event->kind = PF_SYSCALL;
 			thread->base.regs.orig_rax = (uint64_t)(unsigned)info.si_syscall;
 		}
@@ -57,8 +58,8 @@ static void classify_signal(struct thread *thread, int signo, struct pf_event *e
 	event->trapno = vector_of(signo, info.si_code);
 }
 
-/* SYSCALL leaves %rip in %rcx and the flags in %r11; a guest that fakes this before an int 0x80 gets its call read as
- * a 64-bit one, which is as good as any. */
+/* SYSCALL leaves %rip in %rcx and the flags in %r11; a guest that fakes this before an int 0x80 gets its
+ * call read as a 64-bit one, which is as good as any. */
 static bool entered_by_int80(struct thread *thread)
 {
 	struct pf_regs *regs = &thread->base.regs;

@@ -1,8 +1,8 @@
 /* The stubs' seccomp filter, inherited by all of them.
  *
- * A guest's system calls are taken by PTRACE_SYSEMU before seccomp sees them.  The filter is what stands behind that:
- * should one ever get through, it kills, unless it is one of the few calls that the stub makes, from the stub's own
- * page, with the arguments that the stub uses.
+ * A guest's system calls are taken by PTRACE_SYSEMU before seccomp sees them.  The filter is what stands
+ * behind that: should one ever get through, it kills, unless it is one of the few calls that the stub makes,
+ * from the stub's own page, with the arguments that the stub uses.
  */
 #include "ptrace.h"
 
@@ -64,6 +64,6 @@ int filter_install(struct thread *thread)
 	if (process_vm_writev(thread->base.host_tid, from, 2, &to, 1, 0) != (ssize_t)to.iov_len)
 		return -EFAULT;
 	/* SPEC_ALLOW: the guest is isolated by its process; it would only run slower. */
-	return (int)inject_call(thread, SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, STUB_DATA,
-				0, 0, 0);
+	return (int)inject_call(thread, SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+				STUB_DATA, 0, 0, 0);
 }

@@ -1,7 +1,7 @@
 /* Injected work: a stopped thread runs one routine of the stub, and is stopped again when we return.
  *
- * Cheaper than it could be: the thread's own registers are not put back (that is left to the next `resume`, which has
- * to set them anyway), and one PTRACE_GETREGS tells both where it stopped and the result.
+ * Cheaper than it could be: the thread's own registers are not put back (that is left to the next `resume`,
+ * which has to set them anyway), and one PTRACE_GETREGS tells both where it stopped and the result.
  */
 #include "ptrace.h"
 
@@ -18,10 +18,12 @@ static struct thread *found;
 static void find_dead(struct thread *thread)
 {
 	siginfo_t info = {0};
-	if (found || thread->base.host_tid == awaited)
+	int tid = thread->base.host_tid;
+	if (found || tid == awaited ||
+	    waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || !info.si_pid)
 		return;
-	/* WEXITED alone: the stop of a thread that lives is left to `wait`. */
-	if (waitid(P_PID, (id_t)thread->base.host_tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid)
+	/* A tracer is shown stops whatever it asks for: those of threads that live are left to `wait`. */
+	if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
 		found = thread;
 }
 
@@ -36,9 +38,9 @@ static void reap_others(struct thread *thread)
 	} while (found);
 }
 
-/* The next stop (or death) of this very thread; what others report stays queued in the kernel.  A thread group that is
- * killed from outside shows its leader's death only after all others are reaped, which nobody else does while we are
- * here: so for a leader with siblings the tick looks after them. */
+/* The next stop (or death) of this very thread; what others report stays queued in the kernel.  A thread
+ * group that is killed from outside shows its leader's death only after all others are reaped, which
+ * nobody else does while we are here: so for a leader with siblings the tick looks after them. */
 static int wait_for(struct thread *thread, int *status)
 {
 	struct space *space = (struct space *)thread->base.space;
@@ -47,7 +49,10 @@ static int wait_for(struct thread *thread, int *status)
 	if (siblings)
 		tick_start();
 	for (;;) {
-		result = siblings ? kick_wait(tid, status, TICKED) : waitpid(tid, status, __WALL) < 0 ? -errno : tid;
+		if (siblings)
+			result = kick_wait(tid, status, TICKED);
+		else
+			result = waitpid(tid, status, __WALL) < 0 ? -errno : tid;
 		if (result != -EINTR)
 			return result;
 		if (siblings && kick_take(TICKED))
@@ -99,17 +104,15 @@ int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs)
 			if ((signo == SIGSEGV || signo == SIGBUS) && regs->rip == PF_STUB_BASE + entry)
 				return -EFAULT;
 		}
-		/* PTRACE_EVENT_STOP (an interrupt, or SIGCONT from outside) or a signal from outside: dropped. */
+		/* Dropped: PTRACE_EVENT_STOP (an interrupt, or SIGCONT from outside), or a signal. */
 		ptrace(PTRACE_CONT, tid, 0, 0);
 	}
 	return failed;
 }
 
-int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
-		    uint64_t f)
+int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+		    uint64_t e, uint64_t f)
 {
-	struct pf_regs regs = {
-		.rax = (uint64_t)nr, .rdi = a, .rsi = b, .rdx = c, .r10 = d, .r8 = e, .r9 = f,
-	};
+	struct pf_regs regs = {.rax = (uint64_t)nr, .rdi = a, .rsi = b, .rdx = c, .r10 = d, .r8 = e, .r9 = f};
 	return inject(thread, STUB_CALL, &regs);
 }

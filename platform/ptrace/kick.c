@@ -1,9 +1,10 @@
 /* A wait that can be called off without loss and without cost.
  *
  * The hot path is one plain wait4.  Whoever wants the tracer's attention sets a flag and, if the tracer is in
- * kick_wait4 below, sends it KICK_SIGNAL.  Between testing the flags and entering the kernel lies a gap in which the
- * signal would be wasted; so the handler looks where it interrupted the tracer and moves it out of the gap.  (If it
- * interrupted another handler that sits on top of the gap, it postpones itself until that one returns.)
+ * kick_wait4 below, sends it KICK_SIGNAL.  Between testing the flags and entering the kernel lies a gap in
+ * which the signal would be wasted; so the handler looks where it interrupted the tracer and moves it out of
+ * the gap.  (If it interrupted another handler that sits on top of the gap, it postpones itself until that
+ * one returns.)
  */
 #include "ptrace.h"
 
@@ -33,7 +34,7 @@ __asm__(".text\n"
 	"	.type kick_wait4, @function\n"
 	"kick_wait4:\n"
 	"	mov	$1, %eax\n"
-	"	xchg	%eax, kick_waiting(%rip)\n" /* a full barrier: `op_kick` does it the other way round */
+	"	xchg	%eax, kick_waiting(%rip)\n" /* a full barrier, for op_kick */
 	"	xor	%r10d, %r10d\n"
 	"kick_begin:\n"
 	"	test	%ecx, kick_flags(%rip)\n"

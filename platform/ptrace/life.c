@@ -1,8 +1,10 @@
-/* The life of host threads: created by an injected clone, parked when their context ends, killed with the last one.
+/* The life of host threads: created by an injected clone, parked when their context ends, killed with the
+ * last one.
  *
- * A host thread whose context ends while others of its space live is not let go but parked: the next thread_new is
- * cheap, and the thread-group leader never becomes a zombie that hides the death of the others.  Killing does not wait
- * for the corpse: a dying thread stays in the table until a later `wait` comes across it.
+ * A host thread whose context ends while others of its space live is not let go but parked: the next
+ * thread_new is cheap, and the thread-group leader never becomes a zombie that hides the death of the others.
+ * Killing does not wait for the corpse: a dying thread stays in the table until a later `wait` comes across
+ * it.
  */
 #include "ptrace.h"
 
@@ -15,10 +17,11 @@
 
 #define MAX_PARKED 16 /* per space, leader included; waitpid walks over all of them */
 
-/* CLONE_PTRACE: the child is traced as its parent is, and no event stops the parent.  CLONE_PARENT: it is ours to reap,
- * whoever made it. */
+/* CLONE_PTRACE: the child is traced as its parent is, and no event stops the parent.  CLONE_PARENT: it is
+ * ours to reap, whoever made it. */
 #define NEW_SPACE (CLONE_PARENT | CLONE_PTRACE)
-#define NEW_THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE)
+#define NEW_THREAD \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE)
 
 /* Take charge of a new host thread: waits for its first stop.  NULL: out of memory or dead. */
 struct thread *thread_adopt(int tid, struct space *space)
@@ -66,7 +69,8 @@ void thread_reaped(struct thread *thread)
 	free(thread);
 }
 
-static int clone_from(struct thread *from, unsigned long flags, struct space *space, struct pf_context **result)
+static int clone_from(struct thread *from, unsigned long flags, struct space *space,
+		      struct pf_context **result)
 {
 	int64_t tid = inject_call(from, SYS_clone, flags, 0, 0, 0, 0, 0);
 	if (tid < 0)

@@ -13,10 +13,15 @@ static int order(struct pf_context *ctx, long nr, uint64_t a, uint64_t b, uint64
 	return result < 0 ? (int)result : 0;
 }
 
-static int map_descriptor(struct thread *thread, uint64_t addr, size_t len, int prot, int flags, int fd, off_t offset)
+static int map_descriptor(struct thread *thread, uint64_t addr, size_t len, int prot, int flags, int fd,
+			  off_t offset)
 {
 	struct pf_regs regs = {
-		.r12 = addr, .r13 = len, .r14 = (uint64_t)prot, .r10 = (uint64_t)flags, .r9 = (uint64_t)offset,
+		.r12 = addr,
+		.r13 = len,
+		.r14 = (uint64_t)prot,
+		.r10 = (uint64_t)flags,
+		.r9 = (uint64_t)offset,
 	};
 	int failed = channel_send(fd);
 	if (failed)
@@ -54,7 +59,8 @@ int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_le
 {
 	if (!guest_range(target, new_len))
 		return -EINVAL;
-	return order(ctx, SYS_mremap, old, old_len, new_len, MREMAP_MAYMOVE | MREMAP_FIXED | (unsigned)flags, target);
+	return order(ctx, SYS_mremap, old, old_len, new_len, MREMAP_MAYMOVE | MREMAP_FIXED | (unsigned)flags,
+		     target);
 }
 
 int op_advise(struct pf_context *ctx, uint64_t addr, size_t len, int advice)

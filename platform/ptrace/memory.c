@@ -1,7 +1,8 @@
-/* Guest memory, by process_vm_readv and process_vm_writev: page protection is honoured, COW is broken, nothing stops.
+/* Guest memory, by process_vm_readv and process_vm_writev: page protection is honoured, COW is broken,
+ * nothing stops.
  *
- * The host copies in large steps and may give up a whole step when one page of it is missing.  A short transfer goes
- * on page by page from where it ended, so that the caller gets every byte there is.
+ * The host copies in large steps and may give up a whole step when one page of it is missing.  A short
+ * transfer goes on page by page from where it ended, so that the caller gets every byte there is.
  */
 #include "ptrace.h"
 
@@ -13,7 +14,8 @@ _Static_assert(sizeof(struct pf_iov) == sizeof(struct iovec), "a guest iovec is 
 
 #define PAGE 4096ULL
 
-typedef ssize_t transfer(pid_t, const struct iovec *, unsigned long, const struct iovec *, unsigned long, unsigned long);
+typedef ssize_t transfer(pid_t, const struct iovec *, unsigned long, const struct iovec *, unsigned long,
+			 unsigned long);
 
 /* Is [addr, addr + len) in the guest's part? */
 bool guest_range(uint64_t addr, uint64_t len)
@@ -55,8 +57,8 @@ static ssize_t copy_range(struct pf_space *space, uint64_t addr, char *buf, size
 	return done ? (ssize_t)done : -EFAULT;
 }
 
-static ssize_t copy_scattered(struct pf_space *space, const struct pf_iov *iov, int iovcnt, char *buf, size_t len,
-			      transfer *copy)
+static ssize_t copy_scattered(struct pf_space *space, const struct pf_iov *iov, int iovcnt, char *buf,
+			      size_t len, transfer *copy)
 {
 	struct iovec remote[IOV_MAX], local = {buf, 0};
 	size_t done = 0;

@@ -14,16 +14,14 @@ static PyObject *probe(PyObject *module, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
-	{"probe", probe, METH_NOARGS, "(errno, step): 0 and an empty string when the back-end can work here."},
+	{"probe", probe, METH_NOARGS,
+	 "(errno, step): 0 and an empty string when the back-end can work here."},
 	{0},
 };
 
 static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT,
-	.m_name = "_ptrace",
-	.m_doc = "The ptrace platform.",
-	.m_size = -1,
-	.m_methods = methods,
+	PyModuleDef_HEAD_INIT, .m_name = "_ptrace",  .m_doc = "The ptrace platform.",
+	.m_size = -1,	       .m_methods = methods,
 };
 
 PyMODINIT_FUNC PyInit__ptrace(void)

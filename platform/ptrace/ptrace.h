@@ -1,8 +1,8 @@
 /* The ptrace back-end's own records and the verbs its files offer each other.
  *
- * One tracer thread, the caller of `init`, owns all that is declared here; the only thing another thread may touch is
- * `kick`.  Every host thread of ours (the template, guest threads, parked ones, dying ones) has one `struct thread` in
- * the table of threads.c from the moment it is created until it has been reaped.
+ * One tracer thread, the caller of `init`, owns all that is declared here; the only thing another thread may
+ * touch is `kick`.  Every host thread of ours (the template, guest threads, parked ones, dying ones) has one
+ * `struct thread` in the table of threads.c from the moment it is created until it has been reaped.
  */
 #ifndef PTRACE_H
 #define PTRACE_H
@@ -18,24 +18,25 @@
 #include "platform.h"
 #include "stub.h"
 
-_Static_assert(sizeof(struct pf_regs) == sizeof(struct user_regs_struct), "PTRACE_GETREGS fills a struct pf_regs");
+_Static_assert(sizeof(struct pf_regs) == sizeof(struct user_regs_struct),
+	       "PTRACE_GETREGS fills a struct pf_regs");
 _Static_assert(STUB_BASE == PF_STUB_BASE, "stub.S and the contract agree");
 
 enum thread_state {
-	THREAD_LIVE,	 /* the dispatcher holds it, or it is the template */
+	THREAD_LIVE,   /* the dispatcher holds it, or it is the template */
 	THREAD_PARKED, /* stopped, of no one: the next thread_new of its space takes it */
-	THREAD_DYING,	 /* killed, not reaped yet */
+	THREAD_DYING,  /* killed, not reaped yet */
 };
 
 struct thread {
 	struct pf_context base; /* first: the dispatcher sees no more than this */
 	struct pf_regs fetched; /* the guest's registers as the kernel gave or got them last */
-	bool stale;		/* the kernel holds others than `fetched`: work was injected, or the thread is new */
-	bool dead;		/* has been reaped while the dispatcher holds it */
+	bool stale; /* the kernel holds others than `fetched`: work was injected, or the thread is new */
+	bool dead;  /* has been reaped while the dispatcher holds it */
 	enum thread_state state;
-	int cpu;		/* affinity.c: the only CPU it may use; -1: any */
-	int debt;		/* ... events until it may be packed again */
-	bool quiet;		/* ... no event since the last tick */
+	int cpu;	     /* affinity.c: the only CPU it may use; -1: any */
+	int debt;	     /* ... events until it may be packed again */
+	bool quiet;	     /* ... no event since the last tick */
 	struct thread *next; /* in space.parked, or in the queue of PF_GONE events */
 };
 
@@ -71,10 +72,11 @@ int vdso_settle(struct thread *thread, uint64_t sysinfo_ehdr);
 int filter_install(struct thread *thread);
 
 /* inject.c: host calls made by a stopped thread.  Results as the kernel returns them; -ESRCH when it died. */
-int inject_start(struct thread *thread, unsigned entry, struct pf_regs *regs); /* and don't wait for the end */
+int inject_start(struct thread *thread, unsigned entry,
+		 struct pf_regs *regs); /* and don't wait for the end */
 int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs);
-int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
-		    uint64_t f);
+int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+		    uint64_t e, uint64_t f);
 
 /* channel.c: descriptors on their way to a stub */
 int channel_open(int *stub_end);
@@ -123,7 +125,8 @@ bool guest_range(uint64_t addr, uint64_t len);
 int op_map(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flags, int fd, off_t offset);
 int op_unmap(struct pf_context *ctx, uint64_t addr, size_t len);
 int op_protect(struct pf_context *ctx, uint64_t addr, size_t len, int prot);
-int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_len, int flags, uint64_t target);
+int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_len, int flags,
+	     uint64_t target);
 int op_advise(struct pf_context *ctx, uint64_t addr, size_t len, int advice);
 int op_sync(struct pf_context *ctx, uint64_t addr, size_t len, int flags);
 

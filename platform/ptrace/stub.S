@@ -3,9 +3,9 @@
  * BUILD: gcc -nostdlib -static -s -Wl,-z,noseparate-code,-z,noexecstack,--build-id=none -o stub.elf stub.S
  * (in this folder; the output platform/ptrace/stub.elf is package data).
  *
- * Freestanding, no stack, no libc.  `_start` copies the code page to STUB_BASE, waits until the tracer holds it, and
- * traps there.  From then on it only runs what the tracer makes it run, one routine at a time: each ends in the int3 at
- * STUB_TRAP with its result in %rax.
+ * Freestanding, no stack, no libc.  `_start` copies the code page to STUB_BASE, waits until the tracer holds
+ * it, and traps there.  From then on it only runs what the tracer makes it run, one routine at a time: each
+ * ends in the int3 at STUB_TRAP with its result in %rax.
  */
 #include <asm/unistd.h>
 
@@ -70,11 +70,12 @@ trap:
 	int3
 	jmp	trap
 
-/* In: %r12 address, %r13 length, %r14 prot, %r10 flags, %r9 offset.  The message header is made afresh each time, as
- * guest threads may scribble on it; whatever they do, the received descriptor has the number STUB_RECEIVED or there is
- * none, and it is closed.  A call that fails before the message is taken leaves it to the tracer to drain. */
+/* In: %r12 address, %r13 length, %r14 prot, %r10 flags, %r9 offset.  The message header is made afresh
+ * each time, as guest threads may scribble on it; whatever they do, the received descriptor has the number
+ * STUB_RECEIVED or there is none, and it is closed.  A call that fails before the message is taken leaves
+ * it to the tracer to drain. */
 	.org	page + STUB_MAP, 0xcc
-	movabs	$STUB_DATA, %rsi		/* struct msghdr at +0, iovec at +64, control at +96, byte at +128 */
+	movabs	$STUB_DATA, %rsi		/* msghdr at +0, iovec +64, control +96, byte +128 */
 	xor	%eax, %eax
 	mov	%rax, 0(%rsi)			/* msg_name */
 	mov	%rax, 8(%rsi)			/* msg_namelen */

@@ -1,7 +1,8 @@
 /* The stub's layout, shared by stub.S and the tracer.
  *
- * Two pages at PF_STUB_BASE in every guest address space: code (read and execute) and data (read and write, scratch
- * space of STUB_MAP alone).  Nothing in the data page is trusted: guest threads can write to it at any moment.
+ * Two pages at PF_STUB_BASE in every guest address space: code (read and execute) and data (read and write,
+ * scratch space of STUB_MAP alone).  Nothing in the data page is trusted: guest threads can write to it at
+ * any moment.
  */
 #ifndef STUB_H
 #define STUB_H

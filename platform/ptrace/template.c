@@ -1,8 +1,9 @@
 /* The template: the first stub, from which every address space is forked.
  *
- * It is exec'ed, never forked from the sentry, so that no stub holds any of the sentry's memory; all it has is the
- * stub program, the host's vDSO and its end of the channel.  It has no capabilities, so the sentry must be the same
- * user in the same user namespace (process_vm_readv asks for that), and no controlling terminal.
+ * It is exec'ed, never forked from the sentry, so that no stub holds any of the sentry's memory; all it has
+ * is the stub program, the host's vDSO and its end of the channel.  It has no capabilities, so the sentry
+ * must be the same user in the same user namespace (process_vm_readv asks for that), and no controlling
+ * terminal.
  */
 #include "ptrace.h"
 
@@ -40,7 +41,8 @@ static int child(void *arg)
 	struct __user_cap_data_struct none[2] = {0};
 	struct rlimit no_core = {0, 0};
 	sigset_t mask;
-	int program = fcntl(plan->stub_fd, F_DUPFD_CLOEXEC, HIGH_FD), end = fcntl(plan->stub_end, F_DUPFD_CLOEXEC, HIGH_FD);
+	int program = fcntl(plan->stub_fd, F_DUPFD_CLOEXEC, HIGH_FD),
+	    end = fcntl(plan->stub_end, F_DUPFD_CLOEXEC, HIGH_FD);
 	if (program < 0 || end < 0 || dup2(end, STUB_SOCKET) < 0)
 		goto fail;
 	/* Close-on-exec for all the rest: nothing else is inherited. */
@@ -153,7 +155,8 @@ static int start(struct plan *plan)
 		return -ENOMEM; /* it dies with the channel */
 	thread->base.host_tid = pid;
 	thread->cpu = plan->cpu;
-	thread->base.regs = (struct pf_regs){.cs = regs.cs, .ss = regs.ss, .eflags = 0x202, .orig_rax = (uint64_t)-1};
+	thread->base.regs =
+		(struct pf_regs){.cs = regs.cs, .ss = regs.ss, .eflags = 0x202, .orig_rax = (uint64_t)-1};
 	thread->fetched = thread->base.regs;
 	failed = threads_add(thread);
 	if (failed) {

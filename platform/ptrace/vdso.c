@@ -1,8 +1,9 @@
 /* The host's [vvar] and [vdso] in the stubs.
  *
- * They are special mappings that only exec makes, and the code of [vdso] finds its data in [vvar] relative to itself:
- * the block is moved as a whole, each mapping in one piece, to end right below PF_GUEST_END.  How far apart they are
- * is the same in every process of this kernel, so we look at our own, at import: later /proc may be out of reach.
+ * They are special mappings that only exec makes, and the code of [vdso] finds its data in [vvar] relative to
+ * itself: the block is moved as a whole, each mapping in one piece, to end right below PF_GUEST_END.  How far
+ * apart they are is the same in every process of this kernel, so we look at our own, at import: later /proc
+ * may be out of reach.
  */
 #include "ptrace.h"
 
@@ -30,7 +31,8 @@ void vdso_locate(void)
 	if (!maps)
 		return;
 	while (fgets(line, sizeof line, maps)) {
-		if (!(strstr(line, "[vvar") || strstr(line, "[vdso]")) || sscanf(line, "%llx-%llx", &start, &end) != 2)
+		if (!(strstr(line, "[vvar") || strstr(line, "[vdso]")) ||
+		    sscanf(line, "%llx-%llx", &start, &end) != 2)
 			continue;
 		if (found == MAX_PIECES || (found && (int64_t)(start - base) != pieces[found - 1].to)) {
 			found = 0; /* a layout that we don't know: do without */
@@ -60,8 +62,8 @@ static int clear_around(struct thread *thread, uint64_t low, uint64_t high)
 	return 0;
 }
 
-/* Leave nothing in the template but the stub and, if it can be, the vDSO right below PF_GUEST_END.  -EAGAIN: source and
- * target overlap, which another exec will cure. */
+/* Leave nothing in the template but the stub and, if it can be, the vDSO right below PF_GUEST_END.
+ * -EAGAIN: source and target overlap, which another exec will cure. */
 int vdso_settle(struct thread *thread, uint64_t base)
 {
 	vvar_at = vdso_at = vdso_end_at = 0;
@@ -73,8 +75,9 @@ int vdso_settle(struct thread *thread, uint64_t base)
 		return -EAGAIN;
 	for (int i = 0; i < npieces; i++) {
 		uint64_t len = (uint64_t)(pieces[i].to - pieces[i].from);
-		int64_t moved = inject_call(thread, SYS_mremap, base + (uint64_t)pieces[i].from, len, len,
-					    MREMAP_MAYMOVE | MREMAP_FIXED, target + (uint64_t)pieces[i].from, 0);
+		int64_t moved =
+			inject_call(thread, SYS_mremap, base + (uint64_t)pieces[i].from, len, len,
+				    MREMAP_MAYMOVE | MREMAP_FIXED, target + (uint64_t)pieces[i].from, 0);
 		if (moved >= 0)
 			continue;
 		if (i)

@@ -75,6 +75,8 @@ int op_wait(struct pf_event *event, bool block)
 	*event = (struct pf_event){.kind = PF_NONE};
 	block = block && live_contexts; /* the template alone would let us wait for ever */
 	for (;;) {
+		if (kick_take(TICKED))
+			affinity_tick();
 		if (gone) {
 			event->kind = PF_GONE;
 			event->ctx = &gone->base;
@@ -93,13 +95,9 @@ int op_wait(struct pf_event *event, bool block)
 				return 0;
 			continue;
 		}
-		if (tid == -EINTR && kick_take(TICKED)) {
-			affinity_tick();
-			continue;
-		}
 		if (tid == -EINTR && block) {
-			/* A kick: events that are there already come first.  Or a signal handler of someone else has
-			 * run: the caller wants to know. */
+			/* A kick, a signal handler of the caller's, or only a tick (and there is no telling what
+			 * came with a tick).  Events that are there come first. */
 			block = false;
 			continue;
 		}

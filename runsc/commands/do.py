@@ -43,7 +43,7 @@ def run(context: Context, options: Options, arguments: list[str]) -> int:
     description.mount("/proc", "proc")
     description.mount("/sys", "sysfs", "ro")
     description.mount("/dev", "devtmpfs")
-    description.mount("/dev/pts", "devpts")
+    description.mount("/dev/pts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
     description.mount("/dev/shm", "tmpfs", "mode=1777")
     description.mount("/tmp", "tmpfs", "mode=1777")
     for volume in options.values("volume"):
@@ -54,9 +54,7 @@ def run(context: Context, options: Options, arguments: list[str]) -> int:
 
     from runsc import sandbox_process
 
-    sandbox = sandbox_process.start(description)
-    sandbox.go()
-    return sandbox.wait()
+    return sandbox_process.run(description)
 
 
 def _environment(given: list[str]) -> list[bytes]:

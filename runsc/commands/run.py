@@ -37,9 +37,6 @@ def run(context: Context, options: Options, arguments: list[str]) -> int:
 
     claimed = state.create(context.options.value("root") or state.default_root(), id)
     try:
-        sandbox = sandbox_process.start(description)
-        claimed.write(id, sandbox.pid, options.value("bundle"))
-        sandbox.go()
-        return sandbox.wait()
+        return sandbox_process.run(description, lambda pid: claimed.write(id, pid, description.bundle))
     finally:
         claimed.remove()

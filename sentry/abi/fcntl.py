@@ -1,4 +1,4 @@
-"""Flags of open(2), openat2(2), the *at calls, fcntl(2), rename, fallocate and the descriptor calls, x86-64."""
+"""Flags of open(2), openat2(2), the *at calls, fcntl(2), rename(2), fallocate(2) and close_range(2)."""
 
 O_ACCMODE = 0o3
 O_RDONLY = 0

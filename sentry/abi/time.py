@@ -32,8 +32,8 @@ TIMEVAL = Struct("<qq")  # seconds, microseconds
 ITIMERSPEC = Struct("<qqqq")  # interval, value
 ITIMERVAL = Struct("<qqqq")
 TIMEZONE = Struct("<ii")
-# modes, offset, freq, maxerror, esterror, status, constant, precision, tolerance, time, tick, ppsfreq, jitter,
-# shift, stabil, jitcnt, calcnt, errcnt, stbcnt, tai
+# modes, offset, freq, maxerror, esterror, status, constant, precision, tolerance, time (2), tick, ppsfreq,
+# jitter, shift, stabil, jitcnt, calcnt, errcnt, stbcnt, tai
 TIMEX = Struct("<I4x4qi4x3q2q3qi4x5qi44x")
 TIME_ERROR = 5  # the clock is not synchronised
 STA_UNSYNC = 0x40

@@ -69,21 +69,20 @@ ssize_t task_write(Task *task, uint64_t addr, const void *buf, size_t len)
 
 static PyObject *read_bytes(Task *self, PyObject *args, bool all)
 {
-	unsigned long long addr;
-	Py_ssize_t count;
-	if (!PyArg_ParseTuple(args, "Kn", &addr, &count))
+	unsigned long long addr, count; /* a negative count is a huge one */
+	if (!PyArg_ParseTuple(args, "KK", &addr, &count))
 		return NULL;
-	if (count < 0 || (size_t)count > COPY_MAX)
+	if (count > COPY_MAX)
 		return raise_errno(EFAULT);
-	PyObject *bytes = PyBytes_FromStringAndSize(NULL, count);
+	PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)count);
 	if (!bytes || !count)
 		return bytes;
 	ssize_t got = task_read(self, addr, PyBytes_AS_STRING(bytes), (size_t)count);
-	if (got < 0 || (all && got < count)) {
+	if (got < 0 || (all && got < (ssize_t)count)) {
 		Py_DECREF(bytes);
 		return raise_errno(EFAULT);
 	}
-	if (got < count)
+	if (got < (ssize_t)count)
 		_PyBytes_Resize(&bytes, got);
 	return bytes;
 }
@@ -210,19 +209,18 @@ static PyObject *write_u64(Task *self, PyObject *args)
 
 static PyObject *read_iovec(Task *self, PyObject *args)
 {
-	unsigned long long addr;
-	long long count;
+	unsigned long long addr, count; /* raw registers: a negative count is a huge one */
 	struct pf_iov iov[IOV_MAX_COUNT];
-	if (!PyArg_ParseTuple(args, "KL", &addr, &count))
+	if (!PyArg_ParseTuple(args, "KK", &addr, &count))
 		return NULL;
-	if (count < 0 || count > IOV_MAX_COUNT)
+	if (count > IOV_MAX_COUNT)
 		return raise_errno(EINVAL);
 	size_t size = (size_t)count * sizeof *iov;
 	if (size && task_read(self, addr, iov, size) != (ssize_t)size)
 		return raise_errno(EFAULT);
 	PyObject *list = PyList_New((Py_ssize_t)count);
 	uint64_t total = 0;
-	for (long long i = 0; list && i < count; i++) {
+	for (Py_ssize_t i = 0; list && i < (Py_ssize_t)count; i++) {
 		if (iov[i].len > INT64_MAX) {
 			Py_DECREF(list);
 			return raise_errno(EINVAL);

@@ -150,7 +150,7 @@ _MEMORY: dict[int, Callable[[int, Path], File]] = {
 
 
 def open_device(task: Task, inode: Inode, path: Path, flags: int) -> File:
-    """Open a character device by its number, whatever file system its node is in; ENXIO when there is none."""
+    """Open a character device by its number, wherever its node is; ENXIO when there is none."""
     number, index = major(inode.rdev), minor(inode.rdev)
     if number == MEMORY_MAJOR and index in _MEMORY:
         return _MEMORY[index](flags, path)
@@ -163,7 +163,9 @@ def open_device(task: Task, inode: Inode, path: Path, flags: int) -> File:
             return opened
     elif UNIX98_SLAVE_MAJOR <= number < UNIX98_SLAVE_MAJOR + 8:
         devpts = find_devpts(task, path)
-        slave = devpts.terminals.get((number - UNIX98_SLAVE_MAJOR << 8) + index) if devpts is not None else None
+        slave = (
+            devpts.terminals.get((number - UNIX98_SLAVE_MAJOR << 8) + index) if devpts is not None else None
+        )
         if slave is not None:
             return slave.open(task, inode, path, flags)
     raise Errno(ENXIO)
@@ -176,7 +178,7 @@ def _console(task: Task) -> Terminal | None:
 
 
 def populate(directory: MemoryDirectory, creds: Creds) -> None:
-    """Put the devices and links that every container has (OCI runtime-spec, "Default Devices") where they are absent."""
+    """Add the devices and links that every container has (OCI runtime-spec, "Default Devices")."""
     for name in DIRECTORIES:
         if directory.find(name) is None:
             directory.mkdir(name, S_IFDIR | 0o755, creds)
@@ -196,5 +198,3 @@ def mount(kernel: Kernel, options: list[str]) -> FileSystem:
     assert isinstance(root, MemoryDirectory)
     populate(root, Creds())
     return fs
-
-

@@ -33,7 +33,9 @@ class DevPts(FileSystem):
 
     volatile = True
 
-    def __init__(self, mode: int = 0o600, ptmx_mode: int = 0, uid: int | None = None, gid: int | None = None) -> None:
+    def __init__(
+        self, mode: int = 0o600, ptmx_mode: int = 0, uid: int | None = None, gid: int | None = None
+    ) -> None:
         """The modes and ids (None: the opener's) are the mount options of the same names."""
         super().__init__(b"devpts", DEVPTS_MAGIC)
         self.mode = mode
@@ -47,11 +49,13 @@ class DevPts(FileSystem):
         self.set_root(PtsDirectory(self, S_IFDIR | 0o755, 0, 0, _ROOT_INO))
 
     def options(self) -> bytes:
-        text = b"".join(b",%s=%d" % (n, v) for n, v in ((b"uid", self.uid), (b"gid", self.gid)) if v is not None)
+        text = b"".join(
+            b",%s=%d" % (n, v) for n, v in ((b"uid", self.uid), (b"gid", self.gid)) if v is not None
+        )
         return text + b",mode=%03o,ptmxmode=%03o" % (self.mode, self.ptmx_mode)
 
     def add(self, terminal: Terminal, index: int, uid: int, gid: int) -> SlaveInode:
-        """Give a terminal the name /dev/pts/`index`; its files belong to the opener unless options say otherwise."""
+        """Name a terminal /dev/pts/`index`; it belongs to the opener unless the options say otherwise."""
         inode = SlaveInode(
             self,
             S_IFCHR | self.mode,
@@ -136,7 +140,7 @@ class SlaveInode(_PtsInode):
 
 
 def find_devpts(task: Task, path: Path) -> DevPts | None:
-    """The instance that a node at `path` stands for: its own, the one on "pts" beside it, or the first there is."""
+    """The instance that a node at `path` means: its own, the one on "pts" beside it, or the first."""
     fs = path.mount.fs
     if isinstance(fs, DevPts):
         return fs
@@ -160,7 +164,9 @@ def place(task: Task, fs: DevPts, index: int) -> Path | None:
         if mount.fs is fs and inode is not None:
             name = b"%d" % index
             known = fs.root.children.get(name)
-            return Path(mount, known if known is not None and known.inode is inode else fs.root.attach(name, inode))
+            if known is None or known.inode is not inode:
+                known = fs.root.attach(name, inode)
+            return Path(mount, known)
     return None
 
 
@@ -173,7 +179,9 @@ def open_master(task: Task, inode: Inode, path: Path, flags: int) -> File:
     pty = Pty(index, open_slave)
     fs.add(pty, index, task.creds.fsuid, task.creds.fsgid)
     kept = fs
-    return MasterFile(flags, path, inode, pty, lambda asker: place(asker, kept, index), lambda: kept.remove(index))
+    return MasterFile(
+        flags, path, inode, pty, lambda asker: place(asker, kept, index), lambda: kept.remove(index)
+    )
 
 
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:
@@ -186,4 +194,6 @@ def mount(kernel: Kernel, options: list[str]) -> FileSystem:
                 values[name] = int(text, 8 if "mode" in name else 10)
             except ValueError:
                 raise Errno(EINVAL) from None
-    return DevPts((values["mode"] or 0) & 0o777, (values["ptmxmode"] or 0) & 0o777, values["uid"], values["gid"])
+    return DevPts(
+        (values["mode"] or 0) & 0o777, (values["ptmxmode"] or 0) & 0o777, values["uid"], values["gid"]
+    )

@@ -1,14 +1,14 @@
 """Access to the host's files, always beneath a directory descriptor and never through a link.
 
 What must hold: a path that a guest chose reaches the host only as the argument of openat2(2) with
-RESOLVE_BENEATH, NO_SYMLINKS and NO_MAGICLINKS, or as one name without a slash relative to a directory opened that
-way.  Nothing but directories and regular files is ever opened, save with O_PATH.
+RESOLVE_BENEATH, NO_SYMLINKS and NO_MAGICLINKS, or as one name without a slash relative to a directory opened
+that way.  Nothing but directories and regular files is ever opened, save with O_PATH.
 """
 
 from __future__ import annotations
 
 import os
-from errno import EIO
+from errno import EIO, ENODATA, EOPNOTSUPP
 
 from sentry import _core
 from sentry.abi.fcntl import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS
@@ -32,7 +32,7 @@ class HostTree:
     """A host directory and what is beneath it."""
 
     def __init__(self, root_fd: int, dev: int) -> None:
-        """`root_fd`: a descriptor of the directory, kept for good; `dev`: the st_dev shown for its own device."""
+        """`root_fd`: a descriptor of the directory, kept for good; `dev`: the st_dev shown for its device."""
         self.root_fd = root_fd
         self._devs = {_core.host_stat(root_fd, b"")[DEV]: dev}
 
@@ -57,8 +57,8 @@ class HostTree:
     def open_file(self, path: bytes, flags: int, known: tuple[int, ...] | None = None) -> int:
         """Open a regular file.
 
-        `known` is what `stat` told about it when that can be relied on (the tree does not change); without, it
-        is made sure first that opening has no side effects.  EIO when it is another file by now, or no file.
+        `known` is what `stat` told about it when that can be relied on (the tree does not change); without,
+        it is made sure first that opening has no side effects.  EIO when it is another file by now, or none.
         """
         if known is None:
             probe = self.open(path, os.O_PATH)
@@ -90,6 +90,25 @@ class HostTree:
             return host(os.readlink, b"", dir_fd=fd)
         finally:
             os.close(fd)
+
+    def xattrs(self, path: bytes) -> dict[bytes, bytes]:
+        """Those extended attributes of a file or directory that mean the same in the guest."""
+        found: dict[bytes, bytes] = {}
+        try:
+            fd = self.open(path, os.O_RDONLY)
+        except Errno:
+            return found  # not even readable
+        try:
+            for text in os.listxattr(fd):
+                name = os.fsencode(text)
+                if name.startswith(b"user.") or name == b"security.capability":
+                    found[name] = os.getxattr(fd, text)
+        except OSError as error:
+            if error.errno not in (EOPNOTSUPP, ENODATA):
+                raise Errno(error.errno or EIO) from None
+        finally:
+            os.close(fd)
+        return found
 
     def statfs(self) -> StatFs:
         found = host(os.fstatvfs, self.root_fd)

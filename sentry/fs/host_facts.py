@@ -1,7 +1,7 @@
 """What the host says of its memory and CPUs, and only the part that a guest may know.
 
-The host's own files are opened before the sandbox is sealed, and read when a guest asks.  Where the host has no
-/proc, sysinfo(2) and CPUID-free generic answers take their place.
+The host's own files are opened before the sandbox is sealed, and read when a guest asks.  Where the host has
+no /proc, sysinfo(2) and CPUID-free generic answers take their place.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from sentry.kernel import cpus
 # Lines of the host's /proc/cpuinfo that describe the processor, not the machine it is part of.
 _CPU_FIELDS = frozenset((
     b"vendor_id", b"cpu family", b"model", b"model name", b"stepping", b"cpu MHz", b"cache size", b"fpu",
-    b"fpu_exception", b"cpuid level", b"wp", b"flags", b"bugs", b"bogomips", b"clflush size", b"cache_alignment",
-    b"address sizes",
+    b"fpu_exception", b"cpuid level", b"wp", b"flags", b"bugs", b"bogomips", b"clflush size",
+    b"cache_alignment", b"address sizes",
 ))  # fmt: skip
 _MEMORY_FIELDS = frozenset((b"MemTotal", b"MemFree", b"MemAvailable", b"Buffers", b"Cached", b"SReclaimable"))
 _READ_MAX = 1 << 20
@@ -57,7 +57,7 @@ class HostFacts:
         self._cpuinfo = HostFile("/proc/cpuinfo")
 
     def memory(self) -> dict[bytes, int]:
-        """Sizes in KiB by their name in /proc/meminfo: MemTotal, MemFree, MemAvailable, Buffers, Cached, SReclaimable."""
+        """Sizes in KiB by their name in /proc/meminfo, those of _MEMORY_FIELDS."""
         sizes = dict.fromkeys(_MEMORY_FIELDS, 0)
         for line in self._meminfo.lines():
             name, _, rest = line.partition(b":")
@@ -70,7 +70,7 @@ class HostFacts:
         return sizes
 
     def processor(self) -> list[tuple[bytes, bytes]]:
-        """(field, value) of the first processor as in /proc/cpuinfo; the sandbox's CPUs are all told alike."""
+        """(field, value) of the first processor as in /proc/cpuinfo; all CPUs are told alike."""
         fields = []
         for line in self._cpuinfo.lines():
             if not line.strip():

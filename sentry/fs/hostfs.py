@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from _weakref import ref
-from errno import EACCES, EINVAL, EPERM, EROFS, ESTALE, EXDEV
+from errno import EACCES, EINVAL, EOPNOTSUPP, EPERM, EROFS, ESTALE, EXDEV
 
 from sentry import _core
 from sentry.abi.fcntl import O_ACCMODE, O_RDONLY
@@ -22,6 +22,8 @@ from sentry.vfs.regular import RegularFile, RegularInode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
@@ -41,10 +43,7 @@ class HostFs(FileSystem):
         self.readonly = readonly
         self._inodes: dict[tuple[int, int], ref[HostInode]] = {}
         stat = _core.host_stat(fd, b"")
-        if stat[MODE] & S_IFMT == S_IFDIR:
-            self.tree = HostTree(fd, self.dev)
-        else:
-            self.tree = HostTree(-1, self.dev)
+        self.tree = HostTree(fd, self.dev)
         inode = self.inode(None, b"", stat)
         if isinstance(inode, HostFile):
             inode.shared_fd = fd
@@ -72,6 +71,21 @@ class HostFs(FileSystem):
 
     def statfs(self) -> StatFs:
         return self.tree.statfs()
+
+
+class Opened:
+    """A host descriptor for the length of a `with` block."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
 
 
 class HostInode(Inode):
@@ -118,31 +132,67 @@ class HostInode(Inode):
     ) -> None:
         if self.fs.readonly:
             raise Errno(EROFS)
-        if self.place is None:
-            raise Errno(EPERM)  # the shared directory itself is the host's
-        parent, name = self.place
         if size is not None:
             self.resize(size)
-        with parent.opened() as directory:
-            if uid is not None or gid is not None:
-                ids = -1 if uid is None else uid, -1 if gid is None else gid
-                host(os.chown, name, *ids, dir_fd=directory.fd, follow_symlinks=False)
-            if mode is not None:
-                # Through a descriptor, since chmod by name would follow a link put there meanwhile.
-                if self.mode & S_IFMT not in (S_IFDIR, S_IFREG):
-                    raise Errno(EPERM)
-                fd = self.fs.tree.open(self.where(), os.O_RDONLY)
-                try:
-                    host(os.fchmod, fd, mode & 0o7777)
-                finally:
-                    os.close(fd)
-            if atime is not None or mtime is not None:
-                times = self.atime if atime is None else atime, self.mtime if mtime is None else mtime
-                host(os.utime, name, ns=times, dir_fd=directory.fd, follow_symlinks=False)
+        if mode is not None:
+            # Through a descriptor, since chmod by name would follow a link put there meanwhile.
+            with self.opened() as this:
+                host(os.fchmod, this.fd, mode & 0o7777)
+        if (uid, gid, atime, mtime) != (None,) * 4:
+            if self.place is None:
+                with self.opened() as this:
+                    self._set_owner_and_times(this.fd, {}, uid, gid, atime, mtime)
+            else:
+                parent, name = self.place
+                with parent.opened() as directory:
+                    options = {"dir_fd": directory.fd, "follow_symlinks": False}
+                    self._set_owner_and_times(name, options, uid, gid, atime, mtime)
         self.getattr()
+
+    def _set_owner_and_times(
+        self, target: bytes | int, options: dict[str, Any], uid: int | None, gid: int | None,
+        atime: int | None, mtime: int | None,
+    ) -> None:  # fmt: skip
+        if uid is not None or gid is not None:
+            host(os.chown, target, -1 if uid is None else uid, -1 if gid is None else gid, **options)
+        if atime is not None or mtime is not None:
+            times = self.atime if atime is None else atime, self.mtime if mtime is None else mtime
+            host(os.utime, target, ns=times, **options)
+
+    def opened(self) -> Opened:
+        """The directory or regular file, open for reading; EPERM for other kinds, which never are opened."""
+        if self.mode & S_IFMT not in (S_IFDIR, S_IFREG):
+            raise Errno(EPERM)
+        return Opened(self.fs.tree.open(self.where(), os.O_RDONLY))
 
     def resize(self, size: int) -> None:
         raise Errno(EINVAL)
+
+    # Extended attributes: users' own, of files and directories.
+
+    def getxattr(self, name: bytes) -> bytes:
+        with self._for_xattr(name) as opened:
+            return host(os.getxattr, opened.fd, name)
+
+    def setxattr(self, name: bytes, value: bytes, flags: int) -> None:
+        with self._for_xattr(name, write=True) as opened:
+            host(os.setxattr, opened.fd, name, value, flags)
+
+    def listxattr(self) -> list[bytes]:
+        if self.mode & S_IFMT not in (S_IFDIR, S_IFREG):
+            return []
+        return [name for name in self.fs.tree.xattrs(self.where()) if name.startswith(b"user.")]
+
+    def removexattr(self, name: bytes) -> None:
+        with self._for_xattr(name, write=True) as opened:
+            host(os.removexattr, opened.fd, name)
+
+    def _for_xattr(self, name: bytes, write: bool = False) -> Opened:
+        if write and self.fs.readonly:
+            raise Errno(EROFS)
+        if not name.startswith(b"user.") or self.mode & S_IFMT not in (S_IFDIR, S_IFREG):
+            raise Errno(EOPNOTSUPP)
+        return self.opened()
 
 
 class HostFile(HostInode, RegularInode):
@@ -161,6 +211,9 @@ class HostFile(HostInode, RegularInode):
             self.fs.tree.fill(self, _core.host_stat(fd, b""))
         else:
             super().getattr()
+
+    def opened(self) -> Opened:
+        return Opened(os.dup(self.shared_fd)) if self.shared_fd >= 0 else super().opened()
 
     def contents(self, write: bool) -> int:
         if write and self.fs.readonly:
@@ -231,28 +284,13 @@ class HostRegularFile(RegularFile):
         inode._closed()
 
 
-class _Opened:
-    """A host directory's descriptor for the length of a `with` block."""
-
-    __slots__ = ("fd",)
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def __enter__(self) -> _Opened:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
-
-
 class HostDirectory(HostInode):
     __slots__ = ()
 
-    def opened(self) -> _Opened:
-        return _Opened(self.fs.tree.open(self.where(), os.O_RDONLY | os.O_DIRECTORY))
+    def opened(self) -> Opened:
+        return Opened(self.fs.tree.open(self.where(), os.O_RDONLY | os.O_DIRECTORY))
 
-    def _changeable(self) -> _Opened:
+    def _changeable(self) -> Opened:
         if self.fs.readonly:
             raise Errno(EROFS)
         return self.opened()

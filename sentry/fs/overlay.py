@@ -1,11 +1,11 @@
 """The overlay: a host directory that is only read, under a layer in memory that takes all changes.
 
-An inode of the lower layer is changed in place when it is first written to: it stays the same object, so whoever
-has the file open sees the new bytes, and its inode number stays.  A directory's `names` holds what is known of its
-entries; None there is a whiteout.  A directory made anew has no `lower`, which makes it opaque.
+An inode of the lower layer is changed in place when it is first written to: it stays the same object, so
+whoever has the file open sees the new bytes, and its inode number stays.  A directory's `names` holds what is
+known of its entries; None there is a whiteout.  A directory made anew has no `lower`, which makes it opaque.
 
-What must hold: the lower layer does not change (its attributes are read once), and an inode that is `changed_up`,
-or a directory with changed names, is never forgotten (its dentry is kept, see vfs.path.prune).
+What must hold: the lower layer does not change (its attributes are read once), and an inode that is
+`changed_up`, or a directory with changed names, is never forgotten (its dentry is kept, see vfs.path.prune).
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from sentry.abi.fcntl import F_SEAL_SEAL, NAME_MAX
 from sentry.abi.stat import OVERLAYFS_MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.fs.host import DEV, INO, MODE, NLINK, HostTree, join
-from sentry.fs.tmpfs import MemoryDirectory, MemoryFile, MemoryFileSystem, Node
+from sentry.fs.memory import MemoryFileSystem, Node
+from sentry.fs.memory_directory import MemoryDirectory
+from sentry.fs.memory_file import MemoryFile
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import StatFs
 from sentry.vfs.regular import descriptors
@@ -90,6 +92,10 @@ class LowerFile(MemoryFile):
             self.changed_up = True
             self.fs.keep(self)
 
+    def load_xattrs(self) -> None:
+        if self.xattrs is None and self._lower is not None:
+            self.xattrs = self.fs.tree.xattrs(self._lower)
+
     def contents(self, write: bool) -> int:
         if self._lower is None:
             return super().contents(write)
@@ -103,6 +109,7 @@ class LowerFile(MemoryFile):
     def resize(self, size: int) -> None:
         if self._lower is not None:
             self.touch()
+            self.load_xattrs()
             if size:
                 self.contents(False)
                 self._copy_up(min(size, self.size))
@@ -123,6 +130,7 @@ class LowerFile(MemoryFile):
 
     def _copy_up(self, count: int) -> None:
         self.touch()
+        self.load_xattrs()
         lower = self.fd
         try:
             upper = os.memfd_create("file", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -146,7 +154,7 @@ class LowerFile(MemoryFile):
 
 
 class LowerOther(Node):
-    """A symbolic link, FIFO, socket or device node of the lower layer; all but links are never opened there."""
+    """A symbolic link, FIFO, socket or device node of the lower layer; never opened there."""
 
     __slots__ = ("_lower", "_target", "changed_up")
 
@@ -186,6 +194,10 @@ class LowerDirectory(MemoryDirectory):
 
     def touch(self) -> None:
         self.changed_up = True
+
+    def load_xattrs(self) -> None:
+        if self.xattrs is None and self.lower is not None:
+            self.xattrs = self.fs.tree.xattrs(self.lower)
 
     def find(self, name: bytes) -> Inode | None:
         if name in self.names:

@@ -1,8 +1,8 @@
 """proc(5): the file system, its root directory, and the directory of each task.
 
-The texts are made elsewhere: proc_system (of the whole sandbox), proc_sys (/proc/sys), proc_pid (the table of a
-task's files).  What must hold: everything about a task is looked up live, and a file that was opened while the
-task lived answers ESRCH once it is reaped.
+The texts are made elsewhere: proc_system (of the whole sandbox), proc_sys (/proc/sys), proc_pid (the table of
+a task's files).  What must hold: everything about a task is looked up live, and a file that was opened while
+the task lived answers ESRCH once it is reaped.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from sentry.fs.proc_fd import DescriptorDirectory, DescriptorInfoDirectory
 from sentry.fs.proc_pid import PROCESS_FILES, THREAD_FILES, Entry, TaskLink, TaskText
 from sentry.fs.proc_sys import system_controls
 from sentry.fs.proc_system import SystemView, system_files
-from sentry.fs.pseudo import DirectoryInode, LinkInode, PseudoInode, build
+from sentry.fs.pseudo import DirectoryInode, LinkInode, PseudoInode
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.fs.pseudo import Tree
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.task import Task
 
@@ -97,16 +98,20 @@ class ProcRoot(DirectoryInode):
     fs: ProcFs
 
     def __init__(self, fs: ProcFs) -> None:
-        super().__init__(fs)
         view = SystemView(fs.kernel)
+        super().__init__(fs, lambda: self._tree(view))
         self.ino = ROOT_INO
-        self.names = build(fs, system_files(view)).names
-        self.names[b"sys"] = build(fs, system_controls(fs.kernel))
-        self.names[b"self"] = SelfLink(fs, thread=False)
-        self.names[b"thread-self"] = SelfLink(fs, thread=True)
-        self.names[b"mounts"] = LinkInode(fs, b"self/mounts")
-        self.names[b"net"] = LinkInode(fs, b"self/net")
-        self.volatile = True
+
+    def _tree(self, view: SystemView) -> Tree:
+        fs = self.fs
+        return {
+            **system_files(view),
+            b"mounts": LinkInode(fs, b"self/mounts"),
+            b"net": LinkInode(fs, b"self/net"),
+            b"self": SelfLink(fs, thread=False),
+            b"sys": system_controls(fs.kernel),
+            b"thread-self": SelfLink(fs, thread=True),
+        }
 
     def getattr(self) -> None:
         self.nlink = 2 + len(self.fs.kernel.groups)
@@ -176,8 +181,10 @@ class TaskDirectory(_TaskOwned):
         if entry.name == b"fdinfo":
             return DescriptorInfoDirectory(fs, task, ino)
         if entry.names is not None:
-            files = {child.name: self._make(child) for child in entry.names}
-            directory = DirectoryInode(fs, files, entry.mode)
+            names = entry.names
+            directory = DirectoryInode(
+                fs, lambda: {child.name: self._make(child) for child in names}, entry.mode
+            )
             directory.ino = ino
             return directory
         if entry.follow is not None:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _ROLLUP = (
     b"Rss", b"Pss", b"Pss_Dirty", b"Pss_Anon", b"Pss_File", b"Pss_Shmem", b"Shared_Clean", b"Shared_Dirty",
     b"Private_Clean", b"Private_Dirty", b"Referenced", b"Anonymous", b"KSM", b"LazyFree", b"AnonHugePages",
-    b"ShmemPmdMapped", b"FilePmdMapped", b"Shared_Hugetlb", b"Private_Hugetlb", b"Swap", b"SwapPss", b"Locked",
+    b"ShmemPmdMapped", b"FilePmdMapped", b"Shared_Hugetlb", b"Private_Hugetlb", b"Swap", b"SwapPss",
+    b"Locked",
 )  # fmt: skip
 
 

@@ -1,13 +1,11 @@
 """/proc/net as it is without a network: every table has its heading and no lines.
 
-`netlink`, `packet` and the INET tables will be filled by the sockets' layers; `unix` is not listed here.
+AF_UNIX sockets aren't listed either.
 """
 
 from __future__ import annotations
 
-_TCP = (
-    b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-)
+_TCP = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 _TCP6 = (
     b"  sl  local_address                         remote_address                        st tx_queue rx_queue "
     b"tr tm->when retrnsmt   uid  timeout inode\n"
@@ -30,8 +28,8 @@ TABLES = {
     b"arp": b"IP address       HW type     Flags       HW address            Mask     Device\n",
     b"dev": (
         b"Inter-|   Receive                                                |  Transmit\n"
-        b" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
-        b"carrier compressed\n"
+        b" face |bytes    packets errs drop fifo frame compressed multicast"
+        b"|bytes    packets errs drop fifo colls carrier compressed\n"
     ),
     b"if_inet6": b"",
     b"igmp": b"Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n",
@@ -39,8 +37,8 @@ TABLES = {
     b"netlink": b"sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n",
     b"packet": b"sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n",
     b"protocols": (
-        b"protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re sp bi br "
-        b"ha uh gp em\n"
+        b"protocol  size sockets  memory press maxhdr  slab module     "
+        b"cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n"
     ),
     b"raw": _padded(_UDP, 128),
     b"raw6": _UDP6,

@@ -10,7 +10,7 @@ from errno import EACCES, EINVAL, EIO, EPERM, ESRCH
 from sentry.abi.capability import CAP_SYS_RESOURCE
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
-from sentry.fs import proc_maps, proc_mounts, proc_net, proc_task
+from sentry.fs import proc_maps, proc_mounts, proc_net, proc_status, proc_task
 from sentry.fs.proc_access import check_alive, check_inspect, owner
 from sentry.fs.pseudo import PseudoInode, TextInode, parse_int
 
@@ -38,8 +38,9 @@ class Entry:
     _last = 0
 
     def __init__(
-        self, name: bytes, mode: int, show: Show | None = None, store: Store | None = None, inspect: bool = False,
-        follow: Callable[[Task, Task], Path | bytes] | None = None, names: list[Entry] | None = None,
+        self, name: bytes, mode: int, show: Show | None = None, store: Store | None = None,
+        inspect: bool = False, follow: Callable[[Task, Task], Path | bytes] | None = None,
+        names: list[Entry] | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.mode = mode & 0o7777
@@ -165,6 +166,10 @@ def _ignore_clear(target: Task, writer: Task, data: bytes) -> None:
     parse_int(data, 1, 5)
 
 
+def _fixed(text: bytes) -> Show:
+    return lambda target, reader: text
+
+
 def _no_memory_file(target: Task, reader: Task) -> bytes:
     raise Errno(EIO)
 
@@ -193,7 +198,7 @@ _COMMON = [
     Entry(
         b"net",
         _DIRECTORY,
-        names=[Entry(name, 0o444, lambda target, reader, text=text: text) for name, text in proc_net.TABLES.items()],
+        names=[Entry(name, 0o444, _fixed(text)) for name, text in proc_net.TABLES.items()],
     ),
     Entry(
         b"attr",
@@ -241,8 +246,8 @@ _COMMON = [
 
 _PROCESS = [
     Entry(b"task", S_IFDIR | 0o555),
-    Entry(b"status", 0o444, proc_task.status),
-    Entry(b"stat", 0o444, proc_task.process_stat),
+    Entry(b"status", 0o444, proc_status.status),
+    Entry(b"stat", 0o444, proc_status.process_stat),
     Entry(b"mountstats", 0o400, proc_mounts.mountstats),
     Entry(b"autogroup", 0o644, proc_task.autogroup, _refuse),
     Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _refuse),
@@ -251,8 +256,8 @@ _PROCESS = [
 ]
 
 _THREAD = [
-    Entry(b"status", 0o444, proc_task.status),
-    Entry(b"stat", 0o444, proc_task.thread_stat),
+    Entry(b"status", 0o444, proc_status.status),
+    Entry(b"stat", 0o444, proc_status.thread_stat),
     Entry(b"children", 0o444, proc_task.children),
 ]
 

@@ -92,34 +92,33 @@ def system_controls(kernel: Kernel) -> Tree:
         b"kernel": _kernel(boot_id),
         b"net": {
             b"core": _numbers(
-                netdev_max_backlog=1000, optmem_max=131072, rmem_default=212992, rmem_max=212992, somaxconn=4096,
-                wmem_default=212992, wmem_max=212992,
+                netdev_max_backlog=1000, optmem_max=131072, rmem_default=212992, rmem_max=212992,
+                somaxconn=4096, wmem_default=212992, wmem_max=212992,
             ),
             b"unix": _numbers(max_dgram_qlen=512),
         },
         b"user": _numbers(max_user_namespaces=0),
         b"vm": _numbers(
-            admin_reserve_kbytes=8192, compact_memory=0, dirty_background_ratio=10, dirty_expire_centisecs=3000,
-            dirty_ratio=20, dirty_writeback_centisecs=500, drop_caches=0, legacy_va_layout=0,
-            max_map_count=MAX_MAP_COUNT, min_free_kbytes=67584, mmap_min_addr=GUEST_START, nr_hugepages=0,
-            oom_kill_allocating_task=0, overcommit_kbytes=0, overcommit_memory=0, overcommit_ratio=50,
-            page_cluster=3, panic_on_oom=0, swappiness=60, user_reserve_kbytes=131072, vfs_cache_pressure=100,
-            zone_reclaim_mode=0,
+            admin_reserve_kbytes=8192, compact_memory=0, dirty_background_ratio=10,
+            dirty_expire_centisecs=3000, dirty_ratio=20, dirty_writeback_centisecs=500, drop_caches=0,
+            legacy_va_layout=0, max_map_count=MAX_MAP_COUNT, min_free_kbytes=67584, mmap_min_addr=GUEST_START,
+            nr_hugepages=0, oom_kill_allocating_task=0, overcommit_kbytes=0, overcommit_memory=0,
+            overcommit_ratio=50, page_cluster=3, panic_on_oom=0, swappiness=60, user_reserve_kbytes=131072,
+            vfs_cache_pressure=100, zone_reclaim_mode=0,
         ),
     }  # fmt: skip
 
 
 def _fs() -> dict[bytes, Tree | Show]:
-    tree: dict[bytes, Tree | Show] = dict(
-        _numbers(
-            **{"aio-max-nr": 65536, "aio-nr": 0, "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": FILE_MAX,
-               "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0", "lease-break-time": 45,
-               "leases-enable": 0, "nr_open": NR_OPEN, "overflowgid": OVERFLOW_ID, "overflowuid": OVERFLOW_ID,
-               "pipe-max-size": PIPE_MAX_SIZE, "pipe-user-pages-hard": 0, "pipe-user-pages-soft": USER_PAGES_SOFT,
-               "protected_fifos": 0, "protected_hardlinks": 1, "protected_regular": 0, "protected_symlinks": 0,
-               "suid_dumpable": 0},
-        )
-    )  # fmt: skip
+    numbers: dict[str, int | str | bytes] = {
+        "aio-max-nr": 65536, "aio-nr": 0, "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": FILE_MAX,
+        "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0", "lease-break-time": 45, "leases-enable": 0,
+        "nr_open": NR_OPEN, "overflowgid": OVERFLOW_ID, "overflowuid": OVERFLOW_ID,
+        "pipe-max-size": PIPE_MAX_SIZE, "pipe-user-pages-hard": 0, "pipe-user-pages-soft": USER_PAGES_SOFT,
+        "protected_fifos": 0, "protected_hardlinks": 1, "protected_regular": 0, "protected_symlinks": 0,
+        "suid_dumpable": 0,
+    }  # fmt: skip
+    tree: dict[bytes, Tree | Show] = dict(_numbers(**numbers))
     tree[b"epoll"] = _numbers(max_user_watches=MAX_WATCHES)
     tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % (_open_files(task), FILE_MAX)
     tree[b"inotify"] = _numbers(max_queued_events=16384, max_user_instances=128, max_user_watches=65536)
@@ -134,13 +133,13 @@ def _kernel(boot_id: bytes) -> Tree:
         _numbers(
             cap_last_cap=len(NAMES) - 1, core_pattern=b"core", core_pipe_limit=0, core_uses_pid=0,
             dmesg_restrict=1, io_uring_disabled=2, kptr_restrict=2, msgmax=8192, msgmnb=16384, msgmni=32000,
-            ngroups_max=NGROUPS_MAX, osrelease=version.RELEASE, ostype=version.SYSNAME, overflowgid=OVERFLOW_ID,
-            overflowuid=OVERFLOW_ID, panic=0, panic_on_oops=0, perf_event_paranoid=4, pid_max=PID_MAX,
-            printk="4\t4\t1\t7", randomize_va_space=2, sched_child_runs_first=0, sched_rr_timeslice_ms=100,
-            sched_rt_period_us=1000000, sched_rt_runtime_us=950000, sem="32000\t1024000000\t500\t32000",
-            shm_rmid_forced=0, shmall=18446744073692774399, shmmax=18446744073692774399, shmmni=4096,
-            sysctl_writes_strict=1, tainted=0, unprivileged_bpf_disabled=2, version=version.VERSION,
-            **{"threads-max": TASKS_MAX},
+            ngroups_max=NGROUPS_MAX, osrelease=version.RELEASE, ostype=version.SYSNAME,
+            overflowgid=OVERFLOW_ID, overflowuid=OVERFLOW_ID, panic=0, panic_on_oops=0, perf_event_paranoid=4,
+            pid_max=PID_MAX, printk="4\t4\t1\t7", randomize_va_space=2, sched_child_runs_first=0,
+            sched_rr_timeslice_ms=100, sched_rt_period_us=1000000, sched_rt_runtime_us=950000,
+            sem="32000\t1024000000\t500\t32000", shm_rmid_forced=0, shmall=18446744073692774399,
+            shmmax=18446744073692774399, shmmni=4096, sysctl_writes_strict=1, tainted=0,
+            unprivileged_bpf_disabled=2, version=version.VERSION, **{"threads-max": TASKS_MAX},
         )
     )  # fmt: skip
     tree[b"hostname"] = _name("hostname")

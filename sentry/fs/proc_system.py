@@ -20,12 +20,13 @@ _LOAD_PERIODS = (60, 300, 900)  # seconds
 _NODEV = (
     b"sysfs", b"tmpfs", b"proc", b"devtmpfs", b"sockfs", b"pipefs", b"devpts", b"overlay", b"anon_inodefs",
 )  # fmt: skip
-_CHARACTER_DEVICES = ((1, b"mem"), (4, b"/dev/vc/0"), (5, b"/dev/tty"), (5, b"/dev/console"), (5, b"/dev/ptmx"),
+_CHARACTER_DEVICES = ((1, b"mem"), (4, b"/dev/vc/0"), (5, b"/dev/tty"), (5, b"/dev/console"), (5,
+b"/dev/ptmx"),
                       (10, b"misc"), (128, b"ptm"), (136, b"pts"))  # fmt: skip
 
 
 class SystemView:
-    """What the files below tell; it holds what is needed to tell it: the host's facts and the running averages."""
+    """What the files below tell, from the host's facts and the running averages kept here."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
@@ -50,7 +51,7 @@ class SystemView:
         return b"%b %b\n" % (_hundredths(up), _hundredths(idle))
 
     def loadavg(self, task: Task) -> bytes:
-        """The share of CPUs used, averaged as Linux averages its run queue; brought up to date when it is read."""
+        """The CPUs in use, averaged as Linux averages its run queue; brought up to date when read."""
         now, used = _core.monotonic(), self.used()
         elapsed = (now - self._load_time) / NSEC
         if elapsed > 0.01:
@@ -97,13 +98,13 @@ class SystemView:
             (b"MemTotal", total), (b"MemFree", free), (b"MemAvailable", sizes[b"MemAvailable"]),
             (b"Buffers", sizes[b"Buffers"]), (b"Cached", cached), (b"SwapCached", 0), (b"Active", used),
             (b"Inactive", cached), (b"Active(anon)", used), (b"Inactive(anon)", 0), (b"Active(file)", 0),
-            (b"Inactive(file)", cached), (b"Unevictable", 0), (b"Mlocked", 0), (b"SwapTotal", 0), (b"SwapFree", 0),
-            (b"Dirty", 0), (b"Writeback", 0), (b"AnonPages", used), (b"Mapped", 0), (b"Shmem", 0),
-            (b"KReclaimable", sizes[b"SReclaimable"]), (b"Slab", sizes[b"SReclaimable"]),
-            (b"SReclaimable", sizes[b"SReclaimable"]), (b"SUnreclaim", 0), (b"KernelStack", 0), (b"PageTables", 0),
-            (b"NFS_Unstable", 0), (b"Bounce", 0), (b"WritebackTmp", 0), (b"CommitLimit", total // 2),
-            (b"Committed_AS", used), (b"VmallocTotal", 34359738367), (b"VmallocUsed", 0), (b"VmallocChunk", 0),
-            (b"Percpu", 0), (b"AnonHugePages", 0),
+            (b"Inactive(file)", cached), (b"Unevictable", 0), (b"Mlocked", 0), (b"SwapTotal", 0),
+            (b"SwapFree", 0), (b"Dirty", 0), (b"Writeback", 0), (b"AnonPages", used), (b"Mapped", 0),
+            (b"Shmem", 0), (b"KReclaimable", sizes[b"SReclaimable"]), (b"Slab", sizes[b"SReclaimable"]),
+            (b"SReclaimable", sizes[b"SReclaimable"]), (b"SUnreclaim", 0), (b"KernelStack", 0),
+            (b"PageTables", 0), (b"NFS_Unstable", 0), (b"Bounce", 0), (b"WritebackTmp", 0), (b"CommitLimit",
+            total // 2), (b"Committed_AS", used), (b"VmallocTotal", 34359738367), (b"VmallocUsed", 0),
+            (b"VmallocChunk", 0), (b"Percpu", 0), (b"AnonHugePages", 0),
         )  # fmt: skip
         lines = [b"%-16b%8d kB\n" % (name + b":", size) for name, size in fields]
         for name in (b"HugePages_Total", b"HugePages_Free", b"HugePages_Rsvd", b"HugePages_Surp"):
@@ -117,9 +118,9 @@ class SystemView:
     def vmstat(self, task: Task) -> bytes:
         sizes = self.facts.memory()
         fields = (
-            (b"nr_free_pages", sizes[b"MemFree"] // 4), (b"nr_file_pages", sizes[b"Cached"] // 4), (b"nr_dirty", 0),
-            (b"nr_writeback", 0), (b"pgpgin", 0), (b"pgpgout", 0), (b"pswpin", 0), (b"pswpout", 0), (b"pgfault", 0),
-            (b"pgmajfault", 0), (b"oom_kill", 0),
+            (b"nr_free_pages", sizes[b"MemFree"] // 4), (b"nr_file_pages", sizes[b"Cached"] // 4),
+            (b"nr_dirty", 0), (b"nr_writeback", 0), (b"pgpgin", 0), (b"pgpgout", 0), (b"pswpin", 0),
+            (b"pswpout", 0), (b"pgfault", 0), (b"pgmajfault", 0), (b"oom_kill", 0),
         )  # fmt: skip
         return b"".join([b"%b %d\n" % field for field in fields])
 
@@ -140,11 +141,15 @@ def _cgroups() -> bytes:
 
 _CALM = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
 _SYSVIPC = {
-    b"msg": b"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      "
-    b"rtime      ctime\n",
+    b"msg": (
+        b"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
+        b"      stime      rtime      ctime\n"
+    ),
     b"sem": b"       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
-    b"shm": b"       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime"
-    b"      dtime      ctime                   rss                  swap\n",
+    b"shm": (
+        b"       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
+        b"      atime      dtime      ctime                   rss                  swap\n"
+    ),
 }
 
 
@@ -175,5 +180,3 @@ def system_files(view: SystemView) -> Tree:
         b"version": version.PROC_VERSION + b"\n",
         b"vmstat": view.vmstat,
     }
-
-

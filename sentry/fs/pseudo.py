@@ -1,7 +1,7 @@
-"""What proc and sysfs are made of: directories of fixed names, links, and files whose text is made when they are read.
+"""What proc and sysfs are made of: directories of fixed names, links, and files made when they are read.
 
-A text is made at the first read and again whenever a read starts at offset 0; what lies between is a snapshot, so
-that a reader in small pieces sees one consistent state (proc(5)).
+A text is made at the first read and again whenever a read starts at offset 0; what lies between is a
+snapshot, so that a reader in small pieces sees one consistent state (proc(5)).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.mount import FileSystem
     from sentry.vfs.path import Path
@@ -48,6 +49,20 @@ class PseudoInode(Inode):
         if mode is not None or uid is not None or gid is not None:
             raise Errno(EPERM)
 
+    # proc has no names that are absent, so that nothing can be made of one.
+
+    def create(self, name: bytes, mode: int, creds: Creds) -> Inode:
+        raise Errno(ENOENT)
+
+    def mkdir(self, name: bytes, mode: int, creds: Creds) -> Inode:
+        raise Errno(ENOENT)
+
+    def mknod(self, name: bytes, mode: int, rdev: int, creds: Creds) -> Inode:
+        raise Errno(ENOENT)
+
+    def symlink(self, name: bytes, target: bytes, creds: Creds) -> Inode:
+        raise Errno(ENOENT)
+
 
 class TextInode(PseudoInode):
     """A file with a generated text.
@@ -58,8 +73,8 @@ class TextInode(PseudoInode):
     __slots__ = ("show", "store")
 
     def __init__(
-        self, fs: FileSystem, show: Show, store: Store | None = None, mode: int = 0, ino: int = 0, uid: int = 0,
-        gid: int = 0,
+        self, fs: FileSystem, show: Show, store: Store | None = None, mode: int = 0, ino: int = 0, uid: int =
+        0, gid: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(fs, S_IFREG | (mode or (0o644 if store else 0o444)), uid, gid, ino)
         self.show = show
@@ -124,13 +139,42 @@ class LinkInode(PseudoInode):
 
 
 class DirectoryInode(PseudoInode):
-    """A directory whose names don't change."""
+    """A directory whose names don't change.
 
-    __slots__ = ("names",)
+    Its files are made when one of them is first asked for: most sandboxes never look into most directories.
+    """
 
-    def __init__(self, fs: FileSystem, names: dict[bytes, Inode] | None = None, mode: int = 0o555) -> None:
+    __slots__ = ("_describe", "_names")
+
+    def __init__(self, fs: FileSystem, describe: Callable[[], Tree], mode: int = 0o555) -> None:
+        """`describe` is called once, when the names are needed: each is a mapping (a directory), bytes (a
+        fixed text), a function (a text made at each read), a pair of functions (a text that can be written),
+        or an inode of any kind.
+        """
         super().__init__(fs, S_IFDIR | mode)
-        self.names: dict[bytes, Inode] = {} if names is None else names
+        self._describe = describe
+        self._names: dict[bytes, Inode] | None = None
+        self.volatile = True
+
+    @property
+    def names(self) -> dict[bytes, Inode]:
+        if self._names is None:
+            self._names = {name: self._make(what) for name, what in self._describe().items()}
+        return self._names
+
+    def _make(self, what: Tree | Show | bytes | tuple[Show, Store] | Inode) -> Inode:
+        if isinstance(what, Inode):
+            return what
+        if isinstance(what, bytes):
+            return TextInode(self.fs, fixed(what))
+        if isinstance(what, tuple):
+            return TextInode(self.fs, what[0], what[1])
+        if callable(what):
+            return TextInode(self.fs, what)
+        tree = what
+        return DirectoryInode(self.fs, lambda: tree)
+
+    def getattr(self) -> None:
         self.nlink = 2 + sum(inode.is_dir() for inode in self.names.values())
 
     def lookup(self, name: bytes) -> Inode:
@@ -141,27 +185,6 @@ class DirectoryInode(PseudoInode):
 
     def entries(self) -> list[tuple[bytes, int, int]]:
         return [(name, inode.ino, inode.mode >> 12) for name, inode in self.names.items()]
-
-
-def build(fs: FileSystem, tree: Tree) -> DirectoryInode:
-    """A directory tree from its description.
-
-    Each name is a mapping (a directory), bytes (a fixed text), a function (a text made at each read), a pair of
-    functions (a text that can be written) or an inode of any kind.
-    """
-    names: dict[bytes, Inode] = {}
-    for name, what in tree.items():
-        if isinstance(what, Inode):
-            names[name] = what
-        elif isinstance(what, bytes):
-            names[name] = TextInode(fs, fixed(what))
-        elif isinstance(what, tuple):
-            names[name] = TextInode(fs, what[0], what[1])
-        elif callable(what):
-            names[name] = TextInode(fs, what)
-        else:
-            names[name] = build(fs, what)
-    return DirectoryInode(fs, names)
 
 
 def fixed(text: bytes) -> Show:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sentry.fs.host_facts import HostFacts
-from sentry.fs.pseudo import build
+from sentry.fs.pseudo import DirectoryInode
 from sentry.kernel import cpus
 from sentry.vfs.mount import FileSystem
 
@@ -22,7 +22,8 @@ class SysFs(FileSystem):
     def __init__(self, mask: int) -> None:
         """`mask`: the CPUs of the sandbox."""
         super().__init__(b"sysfs", SYSFS_MAGIC)
-        self.set_root(build(self, _tree(HostFacts(), mask)))
+        facts = HostFacts()
+        self.set_root(DirectoryInode(self, lambda: _tree(facts, mask)))
 
 
 def _tree(facts: HostFacts, mask: int) -> Tree:
@@ -88,8 +89,12 @@ def _node_directory(facts: HostFacts, mask: int) -> Tree:
     return {
         b"has_cpu": one,
         b"has_memory": one,
-        b"node0": {b"cpulist": cpus.list_text(mask) + b"\n", b"cpumap": cpus.mask_text(mask, mask) + b"\n",
-                  b"distance": b"10\n", b"meminfo": meminfo},
+        b"node0": {
+            b"cpulist": cpus.list_text(mask) + b"\n",
+            b"cpumap": cpus.mask_text(mask, mask) + b"\n",
+            b"distance": b"10\n",
+            b"meminfo": meminfo,
+        },
         b"online": one,
         b"possible": one,
     }

@@ -15,7 +15,7 @@ from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
 from sentry.abi.stat import S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno, StartError
-from sentry.kernel import altstack, rlimits, sessions, thread_group
+from sentry.kernel import altstack, control, rlimits, sessions, thread_group
 from sentry.kernel import creds as credentials
 from sentry.kernel import exit as exits
 from sentry.kernel.fs_context import FsContext
@@ -208,6 +208,8 @@ def start_init(kernel: Kernel, config: Config) -> Task:
     program = _first_program(task, config)
     program.enter(task)
     group.has_execed = True
+    if config.control_fd >= 0:
+        control.listen(kernel, config.control_fd)
     kernel.machine.start(task)
     return task
 

@@ -6,7 +6,7 @@ group's leader stays in kernel.tasks until the group is reaped (kernel.reap); ot
 
 from __future__ import annotations
 
-from sentry.abi.signal import CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIG_IGN, SIGCHLD
+from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD
 from sentry.abi.wait import exited
 from sentry.errors import Errno
 from sentry.kernel import job_control, reap, robust, signals
@@ -180,7 +180,7 @@ def _tell_parent(group: ThreadGroup) -> None:
     if signo == SIGCHLD:
         action = parent.sighand.actions[SIGCHLD]
         auto_reap = action.handler == SIG_IGN or bool(action.flags & SA_NOCLDWAIT)
-    if signo:
+    if 0 < signo <= NSIG:
         if code & 0x7F:
             info = job_control.child_info(group, CLD_KILLED, code & 0x7F)
         else:

@@ -48,7 +48,7 @@ class ProcessGroup:
             if member is without or member.dead:
                 continue
             parent = member.parent
-            if parent is None or parent is member.kernel.init:
+            if parent is None:  # the sandbox's init counts as a parent: it may be an interactive shell
                 continue
             if parent.process_group is not self and parent.process_group.session is self.session:
                 return False

@@ -153,7 +153,7 @@ class SignalState:
 def send_task(task: Task, signo: int, info: SigInfo | None = None, force: bool = False) -> bool:
     """Send `signo` to one thread (tgkill(2)); False when it is ignored.
 
-    `force`: from outside the sandbox, so that SIGKILL and SIGSTOP reach even init.
+    `force`: from outside the sandbox, so that even init is not spared.
     """
     return _send(task, signo, info or SigInfo(signo), shared=False, force=force)
 
@@ -207,7 +207,7 @@ def _send(task: Task, signo: int, info: SigInfo, shared: bool, force: bool) -> b
         holder.pending |= bit
         if group.sighand.queue:
             group.sighand.queue.wake(_POLLIN)
-    _notify(task, signo, shared)
+    _notify(task, signo, shared, force)
     return True
 
 
@@ -230,12 +230,12 @@ def _is_ignored(task: Task, signo: int, force: bool) -> bool:
         return True
     if handler != SIG_DFL:
         return False
-    if task.group.unkillable and not (force and bit & UNBLOCKABLE):
+    if task.group.unkillable and not force:
         return True
     return bool(bit & DEFAULT_IGNORED)
 
 
-def _notify(task: Task, signo: int, shared: bool) -> None:
+def _notify(task: Task, signo: int, shared: bool, force: bool) -> None:
     """Interrupt one thread that can take the signal that has just become pending, or doom them all."""
     group = task.group
     bit = 1 << signo - 1
@@ -244,7 +244,7 @@ def _notify(task: Task, signo: int, shared: bool) -> None:
         return
     if signo != SIGKILL and (chosen.state == "stopped" or chosen.sigmask & ~chosen.signal.wanted & bit):
         return  # it is taken once the thread goes on, or unblocks it
-    if _is_fatal(chosen, signo) and not group.exiting:
+    if _is_fatal(chosen, signo, force) and not group.exiting:
         group.begin_exit(signo)
         return
     if chosen.signal.wanted & bit:
@@ -253,7 +253,7 @@ def _notify(task: Task, signo: int, shared: bool) -> None:
     chosen.interrupt()
 
 
-def _is_fatal(task: Task, signo: int) -> bool:
+def _is_fatal(task: Task, signo: int, force: bool) -> bool:
     """Whether the signal ends the process at once, so that no thread need take it first."""
     bit = 1 << signo - 1
     if signo == SIGKILL:
@@ -261,7 +261,7 @@ def _is_fatal(task: Task, signo: int) -> bool:
     return (
         task.group.sighand.actions[signo].handler == SIG_DFL
         and not bit & (DEFAULT_IGNORED | STOP_SIGNALS)
-        and not task.group.unkillable
+        and (force or not task.group.unkillable)
         and not task.signal.wanted & bit
     )
 

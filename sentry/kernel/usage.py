@@ -55,7 +55,9 @@ class Usage:
         return self._host_pid
 
     def note_size(self, mm: AddressSpace) -> None:
-        """Take the size of the address space as the most that was resident: the host tells no one its share."""
+        """Take the size of the address space as the most that was resident: the host tells no one its
+        share.
+        """
         self.maxrss = max(self.maxrss, mm.areas.total >> 10)
 
     def cpu(self) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 
-from sentry.abi.fcntl import O_RDWR
-from sentry.abi.socket import SOCK_STREAM
+from sentry.abi.fcntl import O_NONBLOCK, O_RDWR
+from sentry.abi.socket import MSG_DONTWAIT, SOCK_STREAM
 from sentry.errors import Errno
 from sentry.socket.options import Options
 from sentry.vfs.anon import socket_path
@@ -82,7 +82,7 @@ class Socket(File):
             raise Errno(errno.ESPIPE)
         if count == 0:
             return b""
-        received = self.receive(task, count, 0)
+        received = self.receive(task, count, MSG_DONTWAIT if self.flags & O_NONBLOCK else 0)
         return received.data if isinstance(received, Received) else received
 
     def write(self, task: Task, data: bytes, pos: int | None) -> int | _Marker:
@@ -106,7 +106,7 @@ class Socket(File):
         raise Errno(errno.EOPNOTSUPP)
 
     def receive(self, task: Task, count: int, flags: int) -> Received | _Marker:
-        """Up to count bytes, or one datagram; flags: MSG_PEEK."""
+        """Up to count bytes, or one datagram; flags: MSG_PEEK, and MSG_DONTWAIT if nobody will wait."""
         raise Errno(errno.EOPNOTSUPP)
 
     # Set-up

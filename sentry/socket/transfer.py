@@ -82,8 +82,8 @@ def receive(task: Task, socket: Socket, count: int, flags: int) -> Received | Co
     """Receive something, or with MSG_WAITALL on a stream all of `count` bytes."""
     if flags & MSG_OOB:
         raise Errno(errno.EOPNOTSUPP)
-    received = socket.receive(task, count, flags)
     nonblocking = is_nonblocking(socket, flags)
+    received = socket.receive(task, count, flags | MSG_DONTWAIT if nonblocking else flags)
     if isinstance(received, Received):
         whole = socket.type != SOCK_STREAM or not flags & MSG_WAITALL or flags & MSG_PEEK
         if whole or nonblocking or not received.data or len(received.data) == count or received.rights:

@@ -24,6 +24,7 @@ from sentry.abi.socket import (
     SIOCATMARK,
     SO_PEERCRED,
     SO_PEERGROUPS,
+    SOCK_STREAM,
     SOL_SOCKET,
     TIOCOUTQ,
     UCRED,
@@ -250,6 +251,8 @@ class UnixSocket(Socket):
         elif request == TIOCOUTQ:
             task.write_u32(arg, endpoint.sent)
         elif request == SIOCATMARK:
+            if endpoint.type != SOCK_STREAM:
+                raise Errno(errno.EOPNOTSUPP)
             task.write_u32(arg, 0)
         else:
             raise Errno(errno.ENOTTY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from sentry.abi.poll import ANY_EVENT
+from sentry.abi.socket import MSG_DONTWAIT
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.socket import unix_names
@@ -99,7 +100,8 @@ class DatagramEndpoint(Endpoint):
         if self.inbox:
             return self.receive_message(count, flags)
         self.raise_error()
-        return Received(b"", 0) if self.shut & NO_READS else WOULD_BLOCK
+        # Linux ends a wait on a socket that was shut down, but does not tell who wouldn't wait.
+        return Received(b"", 0) if self.shut & NO_READS and not flags & MSG_DONTWAIT else WOULD_BLOCK
 
     def is_full(self) -> bool:
         peer = self.peer

@@ -10,7 +10,8 @@ import errno
 from _collections import deque
 
 from sentry import _core
-from sentry.abi.poll import ANY_EVENT, READABLE
+from sentry.abi.fcntl import O_NONBLOCK
+from sentry.abi.poll import ANY_EVENT, POLLWRBAND, READABLE, WRITABLE
 from sentry.abi.socket import MSG_PEEK, SOCK_SEQPACKET, SOCK_STREAM, SOMAXCONN
 from sentry.errors import Errno
 from sentry.kernel.wait import TIMED_OUT, WOULD_BLOCK, block
@@ -68,8 +69,6 @@ class StreamEndpoint(Endpoint):
     def connect(self, task: Task, name: bytes | None, nonblocking: bool) -> int | Coroutine[None, None, Any]:
         if name is None:
             raise Errno(errno.EINVAL)
-        if self.state != UNCONNECTED:
-            raise Errno(errno.EISCONN if self.state == CONNECTED else errno.EINVAL)
         if self.options.passcred and not self.name:
             unix_names.autobind(self)
         if self._try_connect(task, name):
@@ -114,11 +113,11 @@ class StreamEndpoint(Endpoint):
             raise Errno(errno.ECONNREFUSED)
         return found
 
-    def accept(self) -> StreamEndpoint | _Marker:
+    def accept(self, nonblocking: bool) -> StreamEndpoint | _Marker:
         if self.state != LISTENING:
             raise Errno(errno.EINVAL)
         if not self.backlog:
-            if self.shut & NO_READS:
+            if self.shut & NO_READS and not nonblocking:
                 raise Errno(errno.EINVAL)
             return WOULD_BLOCK
         end: StreamEndpoint = self.backlog.popleft()
@@ -136,11 +135,9 @@ class StreamEndpoint(Endpoint):
         peer = self.peer
         if outgoing.address is not None:
             raise Errno(errno.EISCONN if self.state == CONNECTED else errno.EOPNOTSUPP)
-        if self.shut & NO_WRITES:
-            raise Errno(errno.EPIPE)
         if self.state != CONNECTED or not isinstance(peer, StreamEndpoint):
             raise Errno(errno.ENOTCONN)
-        if peer.state == CLOSED or peer.shut & NO_READS:
+        if self.shut & NO_WRITES or peer.state == CLOSED or peer.shut & NO_READS:
             raise Errno(errno.EPIPE)
         return peer
 
@@ -194,7 +191,7 @@ class StreamEndpoint(Endpoint):
 
     def poll(self) -> int:
         if self.state == LISTENING:
-            return READABLE if self.backlog else 0
+            return super().poll() & ~(WRITABLE | POLLWRBAND) | (READABLE if self.backlog else 0)
         return super().poll()
 
     def close(self) -> None:
@@ -222,6 +219,7 @@ class SeqpacketEndpoint(StreamEndpoint):
     __slots__ = ()
 
     def send(self, task: Task, outgoing: Outgoing) -> int | _Marker:
+        self.raise_error()
         outgoing.address = None  # ignored on SOCK_SEQPACKET (unix(7) says nothing; Linux does so)
         peer = self.check_send(outgoing)
         if len(outgoing.data) > self.options.sndbuf - 32:
@@ -248,7 +246,7 @@ class UnixStream(UnixSocket):
         self.endpoint.listen(task, backlog)
 
     def accept(self, task: Task, flags: int) -> Socket | _Marker:
-        end = self.endpoint.accept()
+        end = self.endpoint.accept(bool(self.flags & O_NONBLOCK))
         return UnixStream(task, self.type, flags, end) if isinstance(end, StreamEndpoint) else end
 
     def pair(self, other: Socket, task: Task) -> None:

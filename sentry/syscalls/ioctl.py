@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def ioctl(task: "Task", fd: Fd, request: UInt, arg: Ptr) -> "int | Coroutine[Any, Any, int]":
-    file: "File" = task.files.get(fd)
+    file: File = task.files.get(fd)
     if request == FIOCLEX:
         task.files.set_cloexec(fd, True)
     elif request == FIONCLEX:

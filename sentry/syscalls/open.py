@@ -1,6 +1,6 @@
 """open, openat, openat2, creat."""
 
-from errno import E2BIG, EAGAIN, EINVAL
+from errno import E2BIG, EAGAIN, EINVAL, EMFILE
 from struct import Struct
 
 from sentry.abi.fcntl import (
@@ -40,6 +40,8 @@ def _open(task: "Task", dirfd: int, name: bytes, flags: int, mode: int, resolve:
     if not flags & O_PATH:
         flags |= O_LARGEFILE
     cloexec = bool(flags & O_CLOEXEC)
+    if len(task.files) >= task.files.limit:
+        raise Errno(EMFILE)  # before anything is created
     file = open_at(task, dirfd, name, flags, mode, resolve)
     if not isinstance(file, File):
         return _open_later(task, file, cloexec)
@@ -75,7 +77,8 @@ def openat2(task: "Task", dirfd: Fd, name: Path, how: Ptr, size: Size) -> "Opene
     if flags & ~O_KNOWN or resolve & ~RESOLVE_KNOWN or mode & ~0o7777:
         raise Errno(EINVAL)
     creates = flags & O_CREAT or flags & O_TMPFILE == O_TMPFILE
-    if (mode and not creates) or resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) == RESOLVE_BENEATH | RESOLVE_IN_ROOT:
+    both = RESOLVE_BENEATH | RESOLVE_IN_ROOT
+    if (mode and not creates) or resolve & both == both:
         raise Errno(EINVAL)
     if resolve & RESOLVE_CACHED and (creates or flags & O_TRUNC):
         raise Errno(EAGAIN)  # what would change something is never answered from caches alone

@@ -96,8 +96,6 @@ def _poll(
 
     if any(file is None and fd >= 0 for (fd, _, _), (file, _) in zip(entries, watch, strict=True)):
         deadline = 0  # a closed descriptor is an event
-    if restart == ERESTART_RESTARTBLOCK:
-        task.signal.restart_block = lambda: _wait(task, watch, answer, deadline, restart)
     return _wait(task, watch, answer, deadline, restart)
 
 
@@ -180,6 +178,8 @@ async def _suspended(
             if outcome == TIMED_OUT_OUTCOME or any(found):
                 return answer(found)
             if outcome == INTERRUPTED:
+                if restart == ERESTART_RESTARTBLOCK:
+                    task.signal.restart_block = lambda: _wait(task, watch, answer, deadline, restart)
                 raise Errno(restart)
     finally:
         for queue, waiter in waiters:

@@ -150,6 +150,7 @@ def copy_file_range(
         raise Errno(errno.EBADF)
     start = _position(task, source, source_at) or 0
     end = _position(task, target, target_at) or 0
+    count = min(count, max(source.stat_inode().size - start, 0))
     if source.inode is target.inode and start < end + count and end < start + count:
         raise Errno(errno.EINVAL)
     relay = Relay(task, source, start, target, end, min(count, MAX_RW_COUNT))

@@ -162,7 +162,9 @@ def kill(task: "Task", pid: Int, signo: Int) -> int:
         raise Errno(errno.EPERM)
     if signo:
         for group in allowed:
-            signals.send_group(group, signo, siginfo.from_task(signo, task))
+            # Linux spares init its own kill(2) too; a first program that wants to die is let go.
+            itself = pid > 0 and group is task.group
+            signals.send_group(group, signo, siginfo.from_task(signo, task), force=itself)
     return 0
 
 
@@ -180,7 +182,8 @@ def _thread(task: "Task", tgid: int | None, tid: int, signo: int) -> "Task":
 
 def _send_thread(task: "Task", target: "Task", signo: int) -> int:
     if signo and target.state != "dead":
-        signals.send_task(target, signo, siginfo.from_task(signo, task, SI_TKILL))
+        info = siginfo.from_task(signo, task, SI_TKILL)
+        signals.send_task(target, signo, info, force=target.group is task.group)
     return 0
 
 

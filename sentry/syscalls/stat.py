@@ -89,9 +89,10 @@ def statx(task: "Task", dirfd: Fd, name: Ptr, flags: Int, mask: UInt, buf: Ptr) 
     for time in (inode.atime, inode.btime, inode.ctime, inode.mtime):
         times += [time // SECOND, time % SECOND, 0]
     record = STATX.pack(
-        STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, inode.blksize, attributes, inode.nlink, inode.uid, inode.gid,
-        inode.mode, inode.ino, inode.size, inode.blocks(), STATX_ATTR_MOUNT_ROOT, *times, major(inode.rdev),
-        minor(inode.rdev), major(inode.dev), minor(inode.dev), path.mount.id if path is not None else 0, 0, 0,
+        STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, inode.blksize, attributes, inode.nlink, inode.uid,
+        inode.gid, inode.mode, inode.ino, inode.size, inode.blocks(), STATX_ATTR_MOUNT_ROOT, *times,
+        major(inode.rdev), minor(inode.rdev), major(inode.dev), minor(inode.dev),
+        path.mount.id if path is not None else 0, 0, 0,
     )  # fmt: skip
     task.copy_out(buf, record)
     return 0

@@ -1,6 +1,6 @@
 """getxattr, setxattr, listxattr, removexattr, with their l and f forms."""
 
-from errno import E2BIG, EBADF, EINVAL, ENODATA, EOPNOTSUPP, ERANGE, EROFS
+from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, ERANGE, EROFS
 
 from sentry.abi.fcntl import AT_FDCWD, O_PATH
 from sentry.errors import Errno
@@ -25,7 +25,7 @@ def _name(task: "Task", name: int) -> bytes:
     try:
         text = task.copy_in_str(name, NAME_MAX + 1)
     except Errno as error:
-        raise Errno(ERANGE) if error.code == 36 else error from None
+        raise Errno(ERANGE) if error.code == ENAMETOOLONG else error from None
     if not text:
         raise Errno(ERANGE)
     return text

@@ -1,4 +1,4 @@
-"""The ioctls that read and change a pseudoterminal's attributes and queues (ioctl_tty(2)), from either end."""
+"""The ioctls about a pseudoterminal's attributes and queues (ioctl_tty(2)), from either end."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ _CHANGES = frozenset((*_SETS, TCSBRK, TCSBRKP, TIOCSBRK, TIOCCBRK, TCXONC, TCFLS
 N_TTY = 0
 
 
-def attribute_ioctl(pty: Pty, task: Task, request: int, arg: int, master: bool) -> int | None:
-    """Answer one of the attribute requests; None when `request` is none of them."""
+def attribute_ioctl(pty: Pty, task: Task, request: int, arg: int, master: bool) -> bool:
+    """Answer one of the attribute requests; False when `request` is none of them."""
     if request in _CHANGES and not master:
         pty.check_background(task, SIGTTOU)
     termios = pty.line.termios
@@ -109,8 +109,8 @@ def attribute_ioctl(pty: Pty, task: Task, request: int, arg: int, master: bool) 
     elif request == TIOCSTI:
         _pretend_typed(pty, task, arg)
     else:
-        return None
-    return 0
+        return False
+    return True
 
 
 def _flush(pty: Pty, which: int, master: bool) -> None:
@@ -145,5 +145,3 @@ def check_exclusive(pty: Pty, task: Task) -> None:
     """EBUSY when TIOCEXCL keeps others from opening the terminal."""
     if pty.exclusive and not task.creds.has_cap(CAP_SYS_ADMIN):
         raise Errno(EBUSY)
-
-

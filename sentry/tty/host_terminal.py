@@ -1,7 +1,7 @@
 """The caller's terminal as the guest's: the host's line discipline, our sessions and job control.
 
-Attributes and window size are passed through to the host, in a fixed list of requests; which guest process is in
-the foreground is ours to know, as the host sees only the sentry.
+Attributes and window size are passed through to the host, in a fixed list of requests; which guest process is
+in the foreground is ours to know, as the host sees only the sentry.
 """
 
 from __future__ import annotations
@@ -37,13 +37,25 @@ from sentry.abi.ioctl import (
 from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLIN, POLLOUT, READABLE, WRITABLE
 from sentry.abi.signal import SIGTTIN, SIGTTOU
 from sentry.abi.stat import makedev
-from sentry.abi.termios import ICANON, TERMIO, TERMIOS, TERMIOS2, TOSTOP, VMIN, VTIME, WINSIZE, Termios, unpack
+from sentry.abi.termios import (
+    ICANON,
+    TERMIO,
+    TERMIOS,
+    TERMIOS2,
+    TOSTOP,
+    VMIN,
+    VTIME,
+    WINSIZE,
+    Termios,
+    unpack,
+)
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.tty.pty import UNIX98_SLAVE_MAJOR
 from sentry.tty.read_timer import ReadTimer
 from sentry.tty.terminal import Terminal
 from sentry.vfs.file import File
+from sentry.vfs.host_call import host
 from sentry.vfs.host_watch import HostWatch
 
 TYPE_CHECKING = False
@@ -106,15 +118,7 @@ class HostTerminal(Terminal):
 
 def attributes(fd: int) -> Termios:
     """The host terminal's attributes now; EIO once it is hung up."""
-    return unpack(_host(fd, TCGETS, bytes(TERMIOS.size)))
-
-
-def _host(fd: int, request: int, argument: bytes | int) -> bytes:
-    try:
-        result = ioctl(fd, request, argument)
-    except OSError as error:
-        raise Errno(error.errno or EIO) from None
-    return result if isinstance(result, bytes) else b""
+    return unpack(host(ioctl, fd, TCGETS, bytes(TERMIOS.size)))
 
 
 class HostTerminalFile(File):
@@ -122,7 +126,9 @@ class HostTerminalFile(File):
 
     __slots__ = ("_hangups", "_timer", "_watch", "terminal")
 
-    def __init__(self, flags: int, path: Path, inode: Inode, terminal: HostTerminal, watch: HostWatch) -> None:
+    def __init__(
+        self, flags: int, path: Path, inode: Inode, terminal: HostTerminal, watch: HostWatch
+    ) -> None:
         super().__init__(flags, path, inode)
         self.terminal = terminal
         self._watch = watch
@@ -140,15 +146,15 @@ class HostTerminalFile(File):
         watch = self._watch
         if not watch.ready() & (POLLIN | POLLHUP | POLLERR):
             cc = (termios := attributes(watch.fd)).cc
-            if not termios.lflag & ICANON and not cc[VMIN]:
-                if not cc[VTIME] or self._timer.expired(task, cc[VTIME], 0, False):
-                    return b""
+            if termios.lflag & ICANON or cc[VMIN]:
+                over = False
+            else:
+                over = not cc[VTIME] or self._timer.expired(task, cc[VTIME], 0, False)
+            if over:
+                return b""
             watch.want(POLLIN)
             return WOULD_BLOCK
-        try:
-            return os.read(watch.fd, min(count, _READ_MAX))
-        except OSError as error:
-            raise Errno(error.errno or EIO) from None
+        return host(os.read, watch.fd, min(count, _READ_MAX))
 
     def write(self, task: Task, data: bytes, pos: int | None) -> int | _Marker:
         if self._is_dead():
@@ -194,22 +200,19 @@ class HostTerminalFile(File):
             size, order = _SETS[request]
             data = task.copy_in(arg, size)
             new = attributes(fd).with_old(data) if size == TERMIO.size else unpack(data)
-            _host(fd, order, new.pack())
+            host(ioctl, fd, order, new.pack())
         elif request == TIOCGWINSZ:
-            task.copy_out(arg, _host(fd, request, bytes(WINSIZE.size)))
+            task.copy_out(arg, host(ioctl, fd, request, bytes(WINSIZE.size)))
         elif request == TIOCSWINSZ:
-            _host(fd, request, task.copy_in(arg, WINSIZE.size))
+            host(ioctl, fd, request, task.copy_in(arg, WINSIZE.size))
         elif request in (FIONREAD, TIOCOUTQ):
-            task.copy_out(arg, _host(fd, request, bytes(4)))
+            task.copy_out(arg, host(ioctl, fd, request, bytes(4)))
         elif request in _ORDERS:
-            _host(fd, request, arg & 0x7FFFFFFF)
+            host(ioctl, fd, request, arg & 0x7FFFFFFF)
         elif request == TCSBRKP:
-            _host(fd, TCSBRK, 1)  # to wait for the output is all that a break can mean here
+            host(ioctl, fd, TCSBRK, 1)  # to wait for the output is all that a break can mean here
         elif request == TIOCSTI:
             raise Errno(EPERM)  # it would type into the caller's session
         else:
-            result = terminal.session_ioctl(task, request, arg, self.readable)
-            return super().ioctl(task, request, arg) if result is None else result  # type: ignore[return-value]
+            terminal.session_ioctl(task, request, arg, self.readable)
         return 0
-
-

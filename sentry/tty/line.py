@@ -1,8 +1,8 @@
 """The line discipline: what a terminal does to the bytes that go through it (termios(3)); N_TTY of Linux.
 
-A machine without I/O and without clocks.  `receive` takes what was typed and leaves three results for the caller
-to fetch: input for readers (`take`), echo to be shown (`echo`), and signals to be sent (`signals`).  `process`
-turns what a program writes into what the terminal is sent.
+A machine without I/O and without clocks.  `receive` takes what was typed and leaves three results for the
+caller to fetch: input for readers (`take`), echo to be shown (`echo`), and signals to be sent (`signals`).
+`process` turns what a program writes into what the terminal is sent.
 
 What must hold: in canonical mode `lines` holds complete lines and `edited` the one being typed; otherwise all
 input is in `edited`.  A line that ends by VEOF holds no delimiter, so an empty one is an end of file.
@@ -34,14 +34,7 @@ from sentry.abi.termios import (
     IXANY,
     IXON,
     NOFLSH,
-    OCRNL,
-    OLCUC,
-    ONLCR,
-    ONLRET,
-    ONOCR,
-    OPOST,
     PARMRK,
-    TABDLY,
     VEOF,
     VEOL,
     VEOL2,
@@ -57,9 +50,9 @@ from sentry.abi.termios import (
     VSUSP,
     VTIME,
     VWERASE,
-    XTABS,
     Termios,
 )
+from sentry.tty.output import BACKSPACE, CR, NL, TAB, Output, is_continuation, is_control
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,15 +61,7 @@ if TYPE_CHECKING:
     Action = Callable[[int], None]
 
 INPUT_MAX = 4095  # N_TTY_BUF_SIZE less one: what is kept for readers, and the longest line
-_NL, _CR, _TAB, _BACKSPACE, _BELL = 10, 13, 9, 8, 7
-
-
-def _is_control(char: int) -> bool:
-    return char < 32 or char == 127
-
-
-def _is_continuation(char: int) -> bool:
-    return char & 0xC0 == 0x80
+_BELL = 7
 
 
 def _is_word(char: int) -> bool:
@@ -87,7 +72,8 @@ class LineDiscipline:
     """The state of one terminal's line discipline."""
 
     __slots__ = (
-        "_actions", "_erasing", "_in_lines", "_literal", "_start_column", "column", "echo", "edited", "flushed",
+        "_actions", "_erasing", "_in_lines", "_literal", "_output", "_start_column", "echo", "edited",
+        "flushed",
         "lines", "signals", "stopped", "termios",
     )  # fmt: skip
 
@@ -99,7 +85,7 @@ class LineDiscipline:
         self.signals: list[int] = []
         self.flushed = False  # a signal character threw input and output away: the caller drops its output
         self.stopped = False  # VSTOP was typed: output waits
-        self.column = 0
+        self._output = Output()
         self._start_column = 0  # where the edited line begins on the screen
         self._literal = False  # VLNEXT was typed
         self._erasing = False  # between ECHOPRT's \ and /
@@ -124,7 +110,7 @@ class LineDiscipline:
         self._build()
 
     def _build(self) -> None:
-        """The table from input character to action.  What is entered later wins, as what Linux tests first."""
+        """The table from input character to action.  What is entered later wins: Linux tests it first."""
         iflag, lflag, cc = self.termios.iflag, self.termios.lflag, self.termios.cc
         table: dict[int, Action] = {}
         extended = lflag & IEXTEN
@@ -133,7 +119,7 @@ class LineDiscipline:
                 table[cc[VEOL2]] = self._end_of_line
             table[cc[VEOL]] = self._end_of_line
             table[cc[VEOF]] = self._end_of_file
-            table[_NL] = self._newline
+            table[NL] = self._newline
             if extended:
                 if lflag & ECHO:
                     table[cc[VREPRINT]] = self._reprint
@@ -143,11 +129,11 @@ class LineDiscipline:
             table[cc[VERASE]] = self._erase_char
         plain = table.copy()
         if iflag & IGNCR:
-            table[_CR] = self._drop
+            table[CR] = self._drop
         elif iflag & ICRNL:
-            table[_CR] = self._mapped(plain, _NL)
+            table[CR] = self._mapped(plain, NL)
         if iflag & INLCR:
-            table[_NL] = self._mapped(plain, _CR)
+            table[NL] = self._mapped(plain, CR)
         if lflag & ISIG:
             for index, signo in ((VSUSP, SIGTSTP), (VQUIT, SIGQUIT), (VINTR, SIGINT)):
                 table[cc[index]] = self._signalling(signo)
@@ -195,7 +181,8 @@ class LineDiscipline:
 
     def _receives_raw(self) -> bool:
         termios = self.termios
-        return not self._actions and not termios.lflag & (ICANON | ECHO) and not termios.iflag & (ISTRIP | IUCLC)
+        changed = termios.lflag & (ICANON | ECHO) or termios.iflag & (ISTRIP | IUCLC)
+        return not self._actions and not changed
 
     def _held(self) -> int:
         return len(self.edited) + self._in_lines
@@ -213,7 +200,7 @@ class LineDiscipline:
             self._finish_erasing()
             if len(self.edited) == 1:
                 self._start_column = self.column
-            if char == _NL:
+            if char == NL:
                 self._echo_raw(char)
             else:
                 self._echo_char(char)
@@ -284,12 +271,12 @@ class LineDiscipline:
             self._finish_erasing()
             if self.termios.lflag & ECHOCTL:
                 self._echo_raw(0x5E)
-                self._echo_raw(_BACKSPACE)
+                self._echo_raw(BACKSPACE)
 
     def _reprint(self, char: int) -> None:
         self._finish_erasing()
         self._echo_char(char)
-        self._echo_raw(_NL)
+        self._echo_raw(NL)
         self._start_column = self.column
         for typed in self.edited:
             self._echo_char(typed)
@@ -324,13 +311,13 @@ class LineDiscipline:
             self._finish_erasing()
             self._echo_char(char)
             if lflag & ECHOK:
-                self._echo_raw(_NL)
+                self._echo_raw(NL)
 
     def _rub_out(self, typed: int) -> None:
         """Take the last character (all its bytes under IUTF8) off the line and the screen."""
         removed = self.edited.pop()
         tail = bytes((removed,))
-        while self.termios.iflag & IUTF8 and _is_continuation(removed) and self.edited:
+        while self.termios.iflag & IUTF8 and is_continuation(removed) and self.edited:
             removed = self.edited.pop()
             tail = bytes((removed,)) + tail
         lflag = self.termios.lflag
@@ -345,13 +332,13 @@ class LineDiscipline:
                 self._echo_raw(char)
         elif typed == self.termios.cc[VERASE] and not lflag & ECHOE:
             self._echo_char(typed)
-        elif removed == _TAB:
+        elif removed == TAB:
             for _ in range(self.column - self._column_of_edited()):
-                self._echo_raw(_BACKSPACE)
+                self._echo_raw(BACKSPACE)
         else:
-            if _is_control(removed) and lflag & ECHOCTL:
+            if is_control(removed) and lflag & ECHOCTL:
                 self._wipe()
-            if not _is_control(removed) or lflag & ECHOCTL:
+            if not is_control(removed) or lflag & ECHOCTL:
                 self._wipe()
 
     def _wipe(self) -> None:
@@ -371,18 +358,18 @@ class LineDiscipline:
         """The screen column after the line being typed, as it would be after echoing it from its start."""
         column = self._start_column
         for char in self.edited:
-            if char == _TAB:
+            if char == TAB:
                 column += 8 - column % 8
-            elif _is_control(char):
+            elif is_control(char):
                 column += 2 if self.termios.lflag & ECHOCTL else 0
-            elif not (self.termios.iflag & IUTF8 and _is_continuation(char)):
+            elif not (self.termios.iflag & IUTF8 and is_continuation(char)):
                 column += 1
         return column
 
     # Echo
 
     def _echo_char(self, char: int) -> None:
-        if self.termios.lflag & ECHOCTL and _is_control(char) and char != _TAB:
+        if self.termios.lflag & ECHOCTL and is_control(char) and char != TAB:
             self._echo_raw(0x5E)
             self._echo_raw(char ^ 0x40)
         else:
@@ -395,7 +382,7 @@ class LineDiscipline:
     # For readers
 
     def available(self, poll: bool = False) -> bool:
-        """Whether a read would find something.  `poll`: of VMIN bytes or more where VTIME is 0, as poll(2) has it."""
+        """Whether a read would find something; for `poll`, VMIN bytes or more where VTIME is 0."""
         if self.termios.lflag & ICANON:
             return bool(self.lines)
         cc = self.termios.cc
@@ -409,7 +396,7 @@ class LineDiscipline:
         return len(self.edited)
 
     def take(self, count: int) -> bytes:
-        """What a read of `count` bytes gets when `available`: at most one line in canonical mode; b"": end of file."""
+        """What a read gets when `available`: at most one line in canonical mode; b"": end of file."""
         if not self.termios.lflag & ICANON:
             data = bytes(self.edited[:count])
             del self.edited[:count]
@@ -432,59 +419,13 @@ class LineDiscipline:
         self._literal = False
         self._erasing = False
 
-    # Output
+    # For writers
 
     def process(self, data: bytes) -> bytes:
         """What the terminal is sent for a program's output."""
-        oflag = self.termios.oflag
-        if not oflag & OPOST:
-            return data
-        if oflag & (OLCUC | OCRNL | ONOCR | ONLRET) or oflag & TABDLY == XTABS or len(data) < 2:
-            return self._process_each(data)
-        self._track(data)
-        return data.replace(b"\n", b"\r\n") if oflag & ONLCR else data
+        return self._output.process(data, self.termios)
 
-    def _track(self, data: bytes) -> None:
-        """Keep the column over output that needs no change but ONLCR's."""
-        breaks = b"\r" if not self.termios.oflag & ONLCR else b"\r\n"
-        start = max(data.rfind(breaks[i : i + 1]) for i in range(len(breaks))) + 1
-        if start:
-            self.column = 0
-        for char in data[start:]:
-            self._advance(char)
-
-    def _advance(self, char: int) -> None:
-        if char == _TAB:
-            self.column += 8 - self.column % 8
-        elif char == _BACKSPACE:
-            self.column = max(self.column - 1, 0)
-        elif not _is_control(char) and not (self.termios.iflag & IUTF8 and _is_continuation(char)):
-            self.column += 1
-
-    def _process_each(self, data: bytes) -> bytes:
-        oflag = self.termios.oflag
-        out = bytearray()
-        for char in data:
-            if char == _NL:
-                if oflag & ONLCR:
-                    out.append(_CR)
-                if oflag & (ONLCR | ONLRET):
-                    self.column = 0
-            elif char == _CR:
-                if oflag & ONOCR and self.column == 0:
-                    continue
-                if oflag & OCRNL:
-                    char = _NL
-                if not oflag & OCRNL or oflag & ONLRET:
-                    self.column = 0
-            elif char == _TAB and oflag & TABDLY == XTABS:
-                spaces = 8 - self.column % 8
-                self.column += spaces
-                out += b" " * spaces
-                continue
-            else:
-                if oflag & OLCUC and 97 <= char <= 122:
-                    char -= 32
-                self._advance(char)
-            out.append(char)
-        return bytes(out)
+    @property
+    def column(self) -> int:
+        """The column of the screen that comes next, from 0."""
+        return self._output.column

@@ -1,7 +1,7 @@
 """A pseudoterminal: what goes on between its two ends (pty(7)).
 
-The master's writes are typed input for the line discipline; what the slave's programs write, and the echo, are
-output for the master to read.  Files (tty.pty_files) are only handles on this.
+The master's writes are typed input for the line discipline; what the slave's programs write, and the echo,
+are output for the master to read.  Files (tty.pty_files) are only handles on this.
 What must hold: `line.echo` and `line.signals` are empty between two calls.
 """
 
@@ -117,7 +117,8 @@ class Pty(Terminal):
     def _show_echo(self) -> None:
         echo = self.line.echo
         if echo:
-            self.output += echo[: max(2 * OUTPUT_MAX - len(self.output), 0)]  # a master that never reads loses echo
+            # A master that never reads loses echo.
+            self.output += echo[: max(2 * OUTPUT_MAX - len(self.output), 0)]
             echo.clear()
             self.master_queue.wake(READABLE)
 

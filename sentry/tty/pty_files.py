@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EIO
+from errno import EINVAL, EIO
 
 from sentry.abi.fcntl import O_CLOEXEC, O_NOCTTY, O_NONBLOCK
 from sentry.abi.ioctl import (
@@ -106,13 +106,9 @@ class SlaveFile(File):
         if request == TIOCOUTQ:
             task.write_u32(arg, 0)  # what was written is at the master at once
             return 0
-        result = attribute_ioctl(pty, task, request, arg, master=False)
-        if result is None:
-            result = pty.session_ioctl(task, request, arg, self.readable)
-        if result is None:
-            super().ioctl(task, request, arg)
-            raise AssertionError("the default answers with ENOTTY")
-        return result
+        if not attribute_ioctl(pty, task, request, arg, master=False):
+            pty.session_ioctl(task, request, arg, self.readable)
+        return 0
 
     def release(self) -> None:
         if hasattr(self, "pty"):
@@ -186,18 +182,14 @@ class MasterFile(File):
             task.write_u32(arg, pty.packet)
         elif request == TIOCSIG:
             if not 0 < arg <= NSIG:
-                return super().ioctl(task, request, arg)  # type: ignore[return-value]  # always raises
+                raise Errno(EINVAL)
             pty.signal_foreground(arg)
         elif request == FIONREAD:
             task.write_u32(arg, len(pty.output))
         elif request == TIOCOUTQ:
             task.write_u32(arg, 0)
-        else:
-            result = attribute_ioctl(pty, task, request, arg, master=True)
-            if result is None:
-                result = pty.session_ioctl(task, request, arg, self.readable, master=True)
-            if result is None:
-                return super().ioctl(task, request, arg)  # type: ignore[return-value]
+        elif not attribute_ioctl(pty, task, request, arg, master=True):
+            pty.session_ioctl(task, request, arg, self.readable, master=True)
         return 0
 
     def _open_peer(self, task: Task, flags: int) -> int:
@@ -215,7 +207,7 @@ class MasterFile(File):
 
 
 def open_slave(task: Task, pty: Pty, inode: Inode, path: Path, flags: int) -> SlaveFile:
-    """Open the slave; it may become the caller's controlling terminal.  EIO: locked, or the master is closed."""
+    """Open the slave, maybe as the controlling terminal.  EIO: locked, or the master is closed."""
     if pty.locked or not pty.master_open:
         raise Errno(EIO)
     check_exclusive(pty, task)

@@ -36,7 +36,8 @@ class ReadTimer:
         Args:
             tenths: VTIME.
             have: bytes that could be read now.
-            between_bytes: VMIN isn't 0: the time runs from the last byte typed, not from the start of the read.
+            between_bytes: VMIN isn't 0: the time runs from the last byte typed, not from the start of the
+            read.
         """
         now = _core.monotonic()
         # The first attempt of a call is made outside its coroutine.

@@ -95,10 +95,10 @@ class Terminal:
             _send_pgrp(self.foreground, signo)
 
     def check_background(self, task: Task, signo: int) -> None:
-        """Job control: a background process may not read (SIGTTIN), or write or change the terminal (SIGTTOU).
+        """Job control: a background process may not read (SIGTTIN), nor change the terminal (SIGTTOU).
 
-        Raises Errno: EIO (the signal can't stop it), ERESTARTSYS (it was sent).  Processes that ignore or block
-        SIGTTOU may go on.
+        Raises Errno: EIO (the signal can't stop it), ERESTARTSYS (it was sent).  Processes that ignore or
+        block SIGTTOU may go on.
         """
         group = task.group
         if not self.is_controlling(task) or self.foreground is None or group.process_group is self.foreground:
@@ -114,8 +114,8 @@ class Terminal:
 
     # The requests about sessions (ioctl_tty(2))
 
-    def session_ioctl(self, task: Task, request: int, arg: int, readable: bool, master: bool = False) -> int | None:
-        """Answer one of the session requests; None when `request` is none of them.
+    def session_ioctl(self, task: Task, request: int, arg: int, readable: bool, master: bool = False) -> None:
+        """Answer one of the session requests; ENOTTY when `request` is none of them.
 
         Args:
             readable: the descriptor is open for reading.
@@ -138,8 +138,7 @@ class Terminal:
         elif request == TIOCSPGRP:
             self._set_foreground(task, arg)
         else:
-            return None
-        return 0
+            raise Errno(ENOTTY)
 
     def _set_controlling(self, task: Task, steal: int, readable: bool) -> None:
         group = task.group

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from sentry.abi.fcntl import O_RDWR
 from sentry.abi.stat import S_IFIFO, S_IFSOCK
+from sentry.vfs.file import File
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem, anonymous_mount
 from sentry.vfs.path import Dentry, Path
@@ -13,6 +15,7 @@ from sentry.vfs.path import Dentry, Path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
+    from sentry.kernel.task import Task
 
 PIPEFS_MAGIC = 0x50495045
 SOCKFS_MAGIC = 0x534F434B
@@ -45,6 +48,19 @@ class AnonymousInode(Inode):
         mtime: int | None = None,
     ) -> None:
         self.set_fields(mode, uid, gid, atime, mtime)
+
+
+class AnonymousFile(File):
+    """An open file of an anonymous inode.  Seeking does nothing, successfully."""
+
+    __slots__ = ()
+
+    def __init__(self, flags: int, label: bytes) -> None:
+        """`label` as in "[eventfd]"."""
+        super().__init__(flags | O_RDWR, anon_path(label))
+
+    def seek(self, task: Task, offset: int, whence: int) -> int:
+        return 0
 
 
 _pipefs = AnonymousFs(b"pipefs", PIPEFS_MAGIC)

@@ -1,4 +1,4 @@
-"""Changing a file's attributes: who may, and what Linux changes along (chmod(2), chown(2), utimensat(2), truncate(2))."""
+"""Changing attributes: who may, and what changes along (chmod(2), chown(2), utimensat(2), truncate(2))."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _time(time: tuple[int, int], moment: int) -> int | None:
         return None
     if nanoseconds == UTIME_NOW:
         return moment
-    # Kept as 64-bit nanoseconds: times beyond the years 1678 to 2262 are cut, as file systems do with their range.
+    # Kept as 64-bit nanoseconds: what lies beyond the years 1678 to 2262 is cut to that.
     return max(-(1 << 63), min(seconds * 1_000_000_000 + nanoseconds, (1 << 63) - 1))
 
 
@@ -110,7 +110,7 @@ def truncate(task: Task, path: Path, length: int) -> None:
 def check_size(task: Task, length: int) -> None:
     """EFBIG, with SIGXFSZ, for a size beyond RLIMIT_FSIZE."""
     if length > task.group.fsize_limit:
-        from sentry.kernel.signals import send_task  # imported long before; at module level it would be a cycle
+        from sentry.kernel.signals import send_task  # a cycle at module level
 
         send_task(task, SIGXFSZ, None)
         raise Errno(EFBIG)

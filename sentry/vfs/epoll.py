@@ -12,8 +12,7 @@ import errno
 from _collections import deque
 from _weakref import ref
 
-from sentry._core import KIND_FULL, KIND_NULL, KIND_ZERO, WaitQueue
-from sentry.abi.fcntl import O_RDWR
+from sentry._core import WaitQueue
 from sentry.abi.poll import (
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
@@ -29,17 +28,20 @@ from sentry.abi.poll import (
     POLLRDNORM,
     READABLE,
 )
-from sentry.abi.stat import S_IFDIR, S_IFMT, S_IFREG
+from sentry.abi.stat import S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, major, minor
 from sentry.errors import Errno
-from sentry.vfs.anon import anon_path
-from sentry.vfs.file import File
+from sentry.vfs.anon import AnonymousFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sentry.vfs.file import File
+
 MAX_LEVELS = 5  # epolls that watch epolls that ... (epoll_ctl(2), ELOOP)
 MAX_WATCHES = 1 << 16  # of one epoll; ENOSPC beyond (/proc/sys/fs/epoll/max_user_watches)
+_MEMORY_DEVICES = 1  # the major number of /dev/null and its kin
+_RANDOM = 8  # /dev/random's minor number
 _ALWAYS = POLLERR | POLLHUP
 _PRIVATE = EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE
 _EXCLUSIVE_ALLOWED = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
@@ -141,13 +143,13 @@ class ReadyList:
         return False
 
 
-class EpollFile(File):
+class EpollFile(AnonymousFile):
     """An open epoll instance."""
 
     __slots__ = ("ready",)
 
     def __init__(self) -> None:
-        super().__init__(O_RDWR, anon_path(b"[eventpoll]"))
+        super().__init__(0, b"[eventpoll]")
         self.ready = ReadyList()
         self.queue = self.ready.queue
 
@@ -233,8 +235,9 @@ def _watched(ready: ReadyList) -> Iterator[ReadyList]:
 
 
 def can_poll(file: File) -> bool:
-    """Whether the file has a state to wait for; regular files, directories, /dev/null and /dev/zero don't."""
+    """Whether the file has a state to wait for; regular files, directories and most memory devices don't."""
     inode = file.inode
-    if file.kind in (KIND_NULL, KIND_ZERO, KIND_FULL):
-        return False
-    return inode is None or inode.mode & S_IFMT not in (S_IFREG, S_IFDIR)
+    kind = inode.mode & S_IFMT
+    if kind == S_IFCHR and major(inode.rdev) == _MEMORY_DEVICES:
+        return minor(inode.rdev) == _RANDOM
+    return kind not in (S_IFREG, S_IFDIR)

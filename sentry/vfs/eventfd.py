@@ -5,12 +5,10 @@ from __future__ import annotations
 import errno
 
 from sentry._core import KIND_EVENTFD, Counter
-from sentry.abi.fcntl import O_RDWR
-from sentry.abi.poll import EVENTFD_MAX, POLLERR, READABLE, WRITABLE
+from sentry.abi.poll import EVENTFD_MAX, POLLERR, POLLIN, POLLOUT, READABLE, WRITABLE
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
-from sentry.vfs.anon import anon_path
-from sentry.vfs.file import File
+from sentry.vfs.anon import AnonymousFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from sentry.kernel.wait import _Marker
 
 
-class EventFile(File):
+class EventFile(AnonymousFile):
     """An open eventfd."""
 
     __slots__ = ()
@@ -26,7 +24,7 @@ class EventFile(File):
     state: Counter
 
     def __init__(self, value: int, semaphore: bool, flags: int) -> None:
-        super().__init__(flags | O_RDWR, anon_path(b"[eventfd]"))
+        super().__init__(flags, b"[eventfd]")
         self.state = Counter(value, semaphore)
         self.queue = self.state.queue
         self.kind = KIND_EVENTFD
@@ -62,9 +60,9 @@ class EventFile(File):
         value = self.state.value
         events = 0
         if value:
-            events = READABLE
+            events = POLLIN
         if value < EVENTFD_MAX:
-            events |= WRITABLE
+            events |= POLLOUT
         elif value > EVENTFD_MAX:  # overflow (eventfd(2)); only the kernel itself could cause it
             events |= POLLERR
         return events

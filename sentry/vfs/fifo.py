@@ -26,8 +26,8 @@ def open_fifo(task: Task, inode: Inode, path: Path, flags: int) -> PipeEnd | Cor
     """
     pipe = pipe_of(inode)
     end = PipeEnd(flags, path, pipe)
-    if end.readable and end.writable:
-        return end
+    if (end.readable and end.writable) or inode.fs.anonymous:
+        return end  # a pipe, opened again through /proc/self/fd, waits for nobody
     if end.readable:
         if pipe.buffer.writers or flags & O_NONBLOCK:
             return end

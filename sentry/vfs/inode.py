@@ -37,7 +37,7 @@ class Inode(_core.InodeBase):
     __slots__ = ("__weakref__", "fs")
 
     def __init__(self, fs: FileSystem, mode: int, uid: int = 0, gid: int = 0, ino: int = 0) -> None:
-        """A file of `fs` with all times now; `mode` includes the type; ino 0: the file system's next number."""
+        """A file of `fs`, all its times now; `mode` includes the type; ino 0: the next number of `fs`."""
         super().__init__()
         self.fs = fs
         self.dev = fs.dev
@@ -109,7 +109,7 @@ class Inode(_core.InodeBase):
         raise Errno(ENOTDIR)
 
     def create(self, name: bytes, mode: int, creds: Creds) -> Inode:
-        """A new regular file; the umask has been applied.  EEXIST is the caller's to check, as for all below."""
+        """A new regular file; the umask is applied.  EEXIST is the caller's to check, here and below."""
         raise Errno(self._refusal())
 
     def tmpfile(self, mode: int, creds: Creds) -> Inode:
@@ -142,7 +142,7 @@ class Inode(_core.InodeBase):
         raise Errno(self._refusal())
 
     def forget(self, name: bytes) -> bool:
-        """The dentry cache drops `name`: give up what can be made again.  False: it can't, keep the dentry."""
+        """The dentry cache drops `name`: give up what can be made again.  False: keep the dentry."""
         return True
 
     # What is behind a name
@@ -156,8 +156,9 @@ class Inode(_core.InodeBase):
         return self.readlink()
 
     def open(self, task: Task, path: Path, flags: int) -> File:
-        """A new open file description; permissions are checked, O_CREAT and O_TRUNC are done by the caller."""
-        from sentry.vfs.special import open_special  # imported before the sandbox is sealed; a cycle otherwise
+        """A new open file description; the caller has checked permissions and done O_CREAT and O_TRUNC."""
+        # Imported with the sandbox's set-up; at module level it would be a cycle.
+        from sentry.vfs.special import open_special
 
         return open_special(task, self, path, flags)
 

@@ -6,8 +6,8 @@ while its inode has at least one, so `_inodes` is as large as what is locked.
 
 Owners: a POSIX lock belongs to a descriptor table (what threads share), an OFD lock and a flock to an open
 file description.  An owner is known by its id(), because a lock must not keep its owner alive: whoever drops
-the last use of a table calls `drop_process`, and an open file's end is noticed here.  flock and fcntl locks do
-not see each other.
+the last use of a table calls `drop_process`, and an open file's end is noticed here.  flock and fcntl locks
+do not see each other.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class StatFs:
     __slots__ = ("bavail", "bfree", "blocks", "bsize", "ffree", "files", "namelen")
 
     def __init__(
-        self, blocks: int = 0, bfree: int = 0, bavail: int = 0, files: int = 0, ffree: int = 0, bsize: int = 4096,
-        namelen: int = 255,
+        self, blocks: int = 0, bfree: int = 0, bavail: int = 0, files: int = 0, ffree: int = 0,
+        bsize: int = 4096, namelen: int = 255,
     ) -> None:  # fmt: skip
         self.blocks = blocks
         self.bfree = bfree
@@ -105,8 +105,8 @@ class Mount:
     __slots__ = ("flags", "fs", "id", "mounts", "parent", "point", "root", "source")
 
     def __init__(
-        self, number: int, fs: FileSystem, root: Dentry, parent: Mount | None, point: Dentry | None, flags: int,
-        source: bytes,
+        self, number: int, fs: FileSystem, root: Dentry, parent: Mount | None, point: Dentry | None,
+        flags: int, source: bytes,
     ) -> None:  # fmt: skip
         self.id = number
         self.fs = fs

@@ -99,14 +99,14 @@ def walk_parent(task: Task, dirfd: int, name: bytes) -> tuple[Path, bytes]:
 
 
 def walk_at(task: Task, dirfd: int, name: bytes, flags: int, follow: bool) -> Path:
-    """As `walk`, for the *at calls: with AT_EMPTY_PATH in `flags` an empty name is the descriptor's own file."""
+    """As `walk`, for the *at calls: with AT_EMPTY_PATH an empty name is the descriptor's own file."""
     if not name and flags & AT_EMPTY_PATH:
         return start(task, dirfd)
     return walk(task, dirfd, name, follow)
 
 
 def child_of(parent: Path, name: bytes) -> Dentry:
-    """The dentry of one name in a directory, which the walk to it has found searchable; `inode` None: absent."""
+    """The dentry of one name in a directory that a walk has found searchable; `inode` None: absent."""
     assert parent.dentry.children is not None
     if not parent.dentry.volatile:
         child = parent.dentry.children.get(name)
@@ -115,7 +115,9 @@ def child_of(parent: Path, name: bytes) -> Dentry:
     return _look_up(parent.dentry, name)
 
 
-def step(task: Task, at: Path, name: bytes, follow: bool, missing: bool, resolve: int) -> tuple[Mount, Dentry]:
+def step(
+    task: Task, at: Path, name: bytes, follow: bool, missing: bool, resolve: int
+) -> tuple[Mount, Dentry]:
     """Walk from `at` (an absolute name: from the root).  With `missing`, the last name may be absent: its
     dentry then has no inode.  The other arguments are those of `walk`.
     """

@@ -51,7 +51,7 @@ _DOTS = (b"", b".", b"..")
 
 
 def _new(task: Task, parent: Path, name: bytes, slash: bool = False) -> Inode:
-    """The directory's inode once it is sure that `name` may be made in it; the order of the checks is Linux's.
+    """The directory's inode once it is sure that `name` may be made in it, checked in Linux's order.
 
     `slash`: the name ended in one, which only a directory's may.
     """
@@ -172,6 +172,7 @@ def rmdir(task: Task, parent: Path, name: bytes) -> None:
         raise Errno(EBUSY)
     parent.inode.rmdir(name)
     dentry.detach()
+    dentry.bury()
 
 
 def rename(
@@ -243,7 +244,8 @@ def _check_rename(
 def _move(source: Dentry, target: Dentry, olddir: Dentry, newdir: Dentry, exchange: bool) -> None:
     """Make the dentries say what the inodes say after a rename."""
     old, new = source.name, target.name
-    assert olddir.children is not None and newdir.children is not None
+    assert olddir.children is not None
+    assert newdir.children is not None
     target.detach(absent=False)
     source.detach(absent=not exchange)
     newdir.children[new] = source
@@ -251,5 +253,7 @@ def _move(source: Dentry, target: Dentry, olddir: Dentry, newdir: Dentry, exchan
     if exchange:
         olddir.children[old] = target
         target.name, target.parent, target.deleted = old, olddir, False
+    else:
+        target.bury()
 
 

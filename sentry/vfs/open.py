@@ -16,7 +16,7 @@ from sentry.abi.fcntl import (
     O_TRUNC,
 )
 from sentry.errors import Errno
-from sentry.vfs.namei import open_path, start, step, walk
+from sentry.vfs.namei import open_path, start, step, walk, walk_parent
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check_create
 
@@ -50,15 +50,16 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
     at = task.fs.root if name[:1] == b"/" and not resolve else start(task, dirfd)
     if not name:
         raise Errno(ENOENT)
-    if name[-1:] == b"/":
-        raise Errno(EISDIR)
+    if name[-1:] == b"/" and walk_parent(task, dirfd, name)[1] not in (b"", b".", b".."):
+        raise Errno(EISDIR)  # only a directory could have this name
     mount, dentry = step(task, at, name, not flags & (O_NOFOLLOW | O_EXCL), True, resolve)
     if dentry.inode is not None:
         if flags & O_EXCL:
             raise Errno(EEXIST)
         return open_path(task, Path(mount, dentry), flags)
     parent = dentry.parent
-    assert parent is not None and parent.inode is not None
+    assert parent is not None
+    assert parent.inode is not None
     if mount.readonly:
         raise Errno(EROFS)
     if parent.deleted or parent.inode.nlink == 0:

@@ -67,6 +67,11 @@ class Dentry:
             if absent and not parent.volatile:
                 parent.attach(self.name, None)
 
+    def bury(self) -> None:
+        """The directory is no more: drop its names, all absent, which keep it alive as it keeps them."""
+        if self.children:
+            self.children.clear()
+
     def is_below(self, other: Dentry) -> bool:
         """Whether this is `other` or somewhere below it."""
         here: Dentry | None = self

@@ -41,7 +41,7 @@ def check(creds: Creds, inode: Inode, wanted: int) -> None:
 
 
 def is_owner(creds: Creds, inode: Inode) -> bool:
-    """Whether the task acts as the file's owner (inode_owner_or_capable of the capability manual: CAP_FOWNER)."""
+    """Whether the task counts as the file's owner: it is, or has CAP_FOWNER (capabilities(7))."""
     return creds.fsuid == inode.uid or creds.has_cap(CAP_FOWNER)
 
 
@@ -59,5 +59,6 @@ def check_create(creds: Creds, directory: Inode) -> None:
 def check_delete(creds: Creds, directory: Inode, victim: Inode) -> None:
     """EACCES or, in a sticky directory (chmod(2)), EPERM unless the name of `victim` may be taken away."""
     check(creds, directory, ACCESS_WRITE | ACCESS_EXEC)
-    if directory.mode & S_ISVTX and creds.fsuid not in (victim.uid, directory.uid) and not creds.has_cap(CAP_FOWNER):
+    owners = victim.uid, directory.uid
+    if directory.mode & S_ISVTX and creds.fsuid not in owners and not creds.has_cap(CAP_FOWNER):
         raise Errno(EPERM)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import errno
 
-from sentry.abi.fcntl import O_RDWR
-from sentry.abi.poll import READABLE, SIGNALFD_SIGINFO, SIGNALFD_SIGINFO_SIZE
+from sentry.abi.poll import POLLIN, SIGNALFD_SIGINFO, SIGNALFD_SIGINFO_SIZE
 from sentry.abi.signal import UNBLOCKABLE
 from sentry.errors import Errno
 from sentry.kernel.signals import dequeue
 from sentry.kernel.wait import WOULD_BLOCK
-from sentry.vfs.anon import anon_path
-from sentry.vfs.file import File
+from sentry.vfs.anon import AnonymousFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +22,13 @@ if TYPE_CHECKING:
     from sentry.kernel.wait import _Marker
 
 
-class SignalFile(File):
+class SignalFile(AnonymousFile):
     """An open signalfd."""
 
     __slots__ = ("mask", "task")
 
     def __init__(self, task: Task, mask: int, flags: int) -> None:
-        super().__init__(flags | O_RDWR, anon_path(b"[signalfd]"))
+        super().__init__(flags, b"[signalfd]")
         self.mask = mask & ~UNBLOCKABLE
         self.adopt(task)
 
@@ -55,7 +53,7 @@ class SignalFile(File):
 
     def poll(self) -> int:
         task = self.task
-        return READABLE if (task.pending | task.group.pending) & self.mask else 0
+        return POLLIN if (task.pending | task.group.pending) & self.mask else 0
 
 
 def pack(info: SigInfo) -> bytes:

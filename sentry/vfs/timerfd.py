@@ -10,13 +10,11 @@ from __future__ import annotations
 import errno
 
 from sentry import _core
-from sentry.abi.fcntl import O_RDWR
-from sentry.abi.poll import READABLE
+from sentry.abi.poll import POLLIN, READABLE
 from sentry.abi.time import CLOCK_REALTIME, CLOCK_REALTIME_ALARM
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
-from sentry.vfs.anon import anon_path
-from sentry.vfs.file import File
+from sentry.vfs.anon import AnonymousFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +25,13 @@ if TYPE_CHECKING:
 _FAR = 1 << 62  # ns; later deadlines are as good as never, and fit the host's timer
 
 
-class TimerFile(File):
+class TimerFile(AnonymousFile):
     """An open timerfd."""
 
     __slots__ = ("_timer", "clock", "expiry", "interval", "timers")
 
     def __init__(self, clock: int, flags: int, timers: Timers) -> None:
-        super().__init__(flags | O_RDWR, anon_path(b"[timerfd]"))
+        super().__init__(flags, b"[timerfd]")
         self.clock = clock
         self.timers = timers
         self.expiry = 0  # on the timer's clock, ns; 0: disarmed
@@ -82,7 +80,7 @@ class TimerFile(File):
         return (ticks & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
 
     def poll(self) -> int:
-        return READABLE if self.expiry and self.now() >= self.expiry else 0
+        return POLLIN if self.expiry and self.now() >= self.expiry else 0
 
     def release(self) -> None:
         timer = getattr(self, "_timer", None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from errno import EAGAIN, EBADF, EFAULT
 
+from sentry._core import KIND_PIPE
 from sentry.abi.fcntl import O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sentry.kernel.task import Task
+    from sentry.kernel.wait import _Marker
     from sentry.vfs.file import File
 
     Iovec = list[tuple[int, int]]
@@ -37,6 +39,11 @@ def read_into(
     if not file.readable:
         raise Errno(EBADF)
     total = length_of(iov)
+    if file.kind == KIND_PIPE and pos is None and total:
+        moved = _drain(task, file, iov, total)
+        if not isinstance(moved, int) and (not wait or file.flags & O_NONBLOCK):
+            raise Errno(EAGAIN)
+        return moved if isinstance(moved, int) else _drain_later(task, file, iov, total)
     done = 0
     while True:
         want = min(total - done, PIECE)
@@ -63,6 +70,25 @@ def read_into(
             raise Errno(EFAULT)
         if copied < want or not file.whole or done == total:
             return done
+
+
+def _drain(task: Task, pipe: Any, iov: Iovec, count: int) -> int | _Marker:
+    """Read from a pipe; the bytes that guest memory does not take stay in it."""
+    data = pipe.peek(min(count, PIECE))
+    if data is WOULD_BLOCK or not data:
+        return data if data is WOULD_BLOCK else 0
+    copied = _deliver(task, iov, 0, data)
+    if not copied:
+        raise Errno(EFAULT)
+    pipe.read(task, copied, None)
+    return copied
+
+
+async def _drain_later(task: Task, pipe: File, iov: Iovec, count: int) -> int:
+    events = POLLIN | POLLHUP | POLLERR
+    copied: Any = await block(task, lambda: _drain(task, pipe, iov, count), pipe.queue, events)
+    assert isinstance(copied, int)
+    return copied
 
 
 async def _read_later(task: Task, file: File, iov: Iovec, want: int) -> int:

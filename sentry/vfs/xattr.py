@@ -31,7 +31,9 @@ def get_attribute(attributes: dict[bytes, bytes] | None, name: bytes) -> bytes:
     return attributes[name]
 
 
-def set_attribute(attributes: dict[bytes, bytes] | None, name: bytes, value: bytes, flags: int) -> dict[bytes, bytes]:
+def set_attribute(
+    attributes: dict[bytes, bytes] | None, name: bytes, value: bytes, flags: int
+) -> dict[bytes, bytes]:
     """The attributes with one set; EEXIST, ENODATA by `flags`, ENOSPC, EOPNOTSUPP."""
     _check_namespace(name)
     attributes = attributes if attributes is not None else {}

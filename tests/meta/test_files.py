@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-FOLDERS = ("runsc", "sentry", "platform", "tests", "bench")
+FOLDERS = {
+    "runsc": 450,
+    "sentry": 450,
+    "platform": 450,
+    "bench": 450,
+    "tests": 600,
+}  # lines; aim at 80 to 250
 SUFFIXES = {".py", ".pyi", ".c", ".h", ".S"}
-LIMIT = 400
 # What is one table or one list, however long: a name here needs its reason.
 LONG = {
     "sentry/syscalls/table.py": "one line for each system call",
@@ -15,14 +20,14 @@ LONG = {
 }
 
 
-def test_no_file_is_longer_than_400_lines() -> None:
+def test_no_file_is_too_long() -> None:
     long = {}
-    for folder in FOLDERS:
+    for folder, limit in FOLDERS.items():
         for path in (ROOT / folder).rglob("*"):
             name = str(path.relative_to(ROOT))
             if path.suffix in SUFFIXES and not path.is_symlink() and name not in LONG:
                 lines = len(path.read_text().splitlines())
-                if lines > LIMIT:
+                if lines > limit:
                     long[name] = lines
     assert long == {}
 

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -17,7 +18,7 @@
 extern const struct pf_ops PLATFORM_OPS;
 static struct pf_ops noted; /* the back-end's, but what it hands out is noted, to be ended with the test */
 const struct pf_ops *ops = &noted;
-int stub_fd;
+int stub_fd, cpus;
 
 static struct pf_context *held[MAX_HELD];
 static int nheld;
@@ -206,7 +207,9 @@ static int run_test(const struct test *test, const char *stub)
 int main(int argc, char **argv)
 {
 	int failed = 0, ran = 0;
+	cpu_set_t set;
 	note();
+	cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 	setbuf(stdout, NULL);
 	for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
 		for (const struct test *test = files[f]; test->name; test++) {

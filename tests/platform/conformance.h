@@ -21,6 +21,7 @@
 
 extern const struct pf_ops *ops;
 extern int stub_fd; /* of the stub program, as `init` wants it */
+extern int cpus;    /* that this process may use */
 
 struct test {
 	const char *name; /* the fact that it checks */
@@ -30,27 +31,27 @@ struct test {
 /* One array per file, ended by {0}. */
 extern const struct test event_tests[], memory_tests[], life_tests[], wait_tests[], state_tests[];
 
-#define CHECK(condition)                                                                          \
-	do {                                                                                      \
-		if (!(condition)) {                                                               \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);   \
-			exit(1);                                                                  \
-		}                                                                                 \
+#define CHECK(condition)                                                                        \
+	do {                                                                                    \
+		if (!(condition)) {                                                             \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+			exit(1);                                                                \
+		}                                                                               \
 	} while (0)
 
-#define CHECK_EQ(a, b)                                                                                 \
-	do {                                                                                           \
-		long long left = (long long)(a), right = (long long)(b);                               \
-		if (left != right) {                                                                   \
+#define CHECK_EQ(a, b)                                                                                  \
+	do {                                                                                            \
+		long long left = (long long)(a), right = (long long)(b);                                \
+		if (left != right) {                                                                    \
 			fprintf(stderr, "%s:%d: %s is %#llx, not %#llx (%s)\n", __FILE__, __LINE__, #a, \
-				left, right, #b);                                                      \
-			exit(1);                                                                       \
-		}                                                                                      \
+				left, right, #b);                                                       \
+			exit(1);                                                                        \
+		}                                                                                       \
 	} while (0)
 
 /* GUEST(name, "asm"): position-independent guest code, from `name` to `name_end`. */
-#define GUEST(name, code)                                                                                  \
-	__asm__(".pushsection .rodata\n" #name ":\n" code "\n" #name "_end:\n.popsection\n");              \
+#define GUEST(name, code)                                                                     \
+	__asm__(".pushsection .rodata\n" #name ":\n" code "\n" #name "_end:\n.popsection\n"); \
 	extern const char name[], name##_end[]
 
 /* A new space with the snippet at CODE (from a descriptor) and two pages of DATA, ready to run it. */

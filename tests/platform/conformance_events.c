@@ -6,8 +6,9 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-GUEST(call_twice, "mov $110, %eax\n mov $1, %edi\n mov $2, %esi\n mov $3, %edx\n mov $4, %r10d\n mov $5, %r8d\n"
-		  "mov $6, %r9d\n mov $7, %ebx\n syscall\n mov %rax, %rdi\n mov $39, %eax\n syscall\n ud2\n");
+GUEST(call_twice,
+      "mov $110, %eax\n mov $1, %edi\n mov $2, %esi\n mov $3, %edx\n mov $4, %r10d\n mov $5, %r8d\n"
+      "mov $6, %r9d\n mov $7, %ebx\n syscall\n mov %rax, %rdi\n mov $39, %eax\n syscall\n ud2\n");
 
 static void syscall_arguments(void)
 {
@@ -34,7 +35,8 @@ GUEST(any_call, "syscall\n jmp any_call\n");
 static void all_results_reach_the_guest(void)
 {
 	/* -512.. are the host's restart codes: it must not take the guest's results for its own. */
-	static const int64_t results[] = {0, 1, -1, -4, -38, -511, -512, -513, -514, -515, -516, -517, -4095, -4096};
+	static const int64_t results[] = {0,	1,    -1,   -4,	  -38,	-511,  -512,
+					  -513, -514, -515, -516, -517, -4095, -4096};
 	struct pf_context *ctx = LOAD(any_call);
 	ctx->regs.rax = 1;
 	run_to_syscall(ctx, 1);
@@ -64,8 +66,9 @@ static void int80_is_marked(void)
 	CHECK(!ctx->compat);
 }
 
-GUEST(vsyscall, "mov $0xffffffffff600400, %rax\n mov $0x500000, %edi\n call *%rax\n mov %rax, %rdi\n mov $60, %eax\n"
-		"syscall\n");
+GUEST(vsyscall,
+      "mov $0xffffffffff600400, %rax\n mov $0x500000, %edi\n call *%rax\n mov %rax, %rdi\n mov $60, %eax\n"
+      "syscall\n");
 
 static void vsyscall_is_a_call(void)
 {
@@ -188,7 +191,7 @@ static void breakpoint_and_single_step(void)
 	CHECK_EQ(ctx->regs.rip, first + 1);
 }
 
-/* A guest that jumps to the stub's own `syscall` instruction gains nothing: the call is an event, never made. */
+/* A guest that jumps to the stub's own `syscall` gains nothing: the call is an event, never made. */
 static void stub_code_gives_no_host_calls(void)
 {
 	struct pf_context *ctx = LOAD(any_call);

@@ -73,7 +73,7 @@ static void fork_copies_private_and_shares_shared_memory(void)
 	CHECK_EQ(parent->regs.rbx, 0x1122334455667788);
 }
 
-/* What fork and thread_new copy includes the vectors, and a parked host thread gets them as a new one does. */
+/* Fork and thread_new copy the vectors, too; a parked host thread gets them as a new one does. */
 static void vectors_are_copied(void)
 {
 	struct pf_context *ctx = LOAD(vector_calls), *made[3];
@@ -203,7 +203,7 @@ static void wait_without_contexts(void)
 	CHECK_EQ(ops->wait(&event, true), -ECHILD);
 }
 
-/* Killed from outside: each context of the space reports PF_GONE once, running or resumed later; others live on. */
+/* Killed from outside: each context of the space reports PF_GONE once, running or resumed later. */
 static void a_killed_space_is_gone(void)
 {
 	struct pf_context *ctx = LOAD(spin), *thread, *stopped, *other = LOAD(calls);
@@ -232,7 +232,7 @@ static void a_killed_space_is_gone(void)
 	run_to_syscall(other, 4);
 }
 
-/* Killed while the sentry waits for work that the space's leader does, with threads beside it that nobody reaps. */
+/* Killed while the space's leader works for the sentry, with threads beside it that nobody reaps. */
 static void a_space_killed_at_work_does_not_hang(void)
 {
 	for (int round = 0; round < 40; round++) {
@@ -257,6 +257,25 @@ static void a_space_killed_at_work_does_not_hang(void)
 		CHECK_EQ(ops->resume(ctx), 0);
 		CHECK_EQ(next_event().kind, PF_GONE);
 		ops->thread_end(ctx);
+	}
+}
+
+/* While the leader works for the sentry, ticks and all, what its siblings report stays to be reported. */
+static void work_loses_no_events(void)
+{
+	struct pf_context *ctx = LOAD(calls), *threads[3];
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(ops->thread_new(ctx, &threads[i]), 0);
+	for (int round = 0; round < 30; round++) {
+		for (int i = 0; i < 3; i++) {
+			threads[i]->regs.rax = (uint64_t)i;
+			CHECK_EQ(ops->resume(threads[i]), 0);
+		}
+		for (int i = 0; i < 500; i++)
+			CHECK_EQ(ops->protect(ctx, DATA, PAGE, i & 1 ? PROT_READ : PROT_NONE), 0);
+		alarm(10);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(next_event().kind, PF_SYSCALL);
 	}
 }
 
@@ -300,6 +319,7 @@ const struct test life_tests[] = {
 	{"wait_without_contexts", wait_without_contexts},
 	{"a_killed_space_is_gone", a_killed_space_is_gone},
 	{"a_space_killed_at_work_does_not_hang", a_space_killed_at_work_does_not_hang},
+	{"work_loses_no_events", work_loses_no_events},
 	{"stubs_die_with_the_sentry", stubs_die_with_the_sentry},
 	{0},
 };

@@ -54,7 +54,8 @@ static void scattered_transfers(void)
 	for (size_t i = 0; i < sizeof buf; i++)
 		buf[i] = (char)(i + 1);
 	CHECK_EQ(ops->writev(ctx->space, iov, 3, buf, 11), 11);
-	CHECK_EQ(ops->writev(ctx->space, iov, 5, buf, 24), 13); /* two of eight bytes are left in the fourth */
+	CHECK_EQ(ops->writev(ctx->space, iov, 5, buf, 24),
+		 13); /* two of eight bytes are left in the fourth */
 	CHECK_EQ(ops->writev(ctx->space, iov, 3, buf, 64), 11);
 	CHECK_EQ(ops->writev(ctx->space, iov, 3, buf, 5), 5);
 	CHECK_EQ(ops->readv(ctx->space, iov, 5, back, 24), 13);
@@ -183,8 +184,8 @@ static void a_failed_map_leaves_no_descriptor(void)
 	close(fd);
 }
 
-/* Another thread of the guest scribbles over the stub's data page all the time.  Whatever that does to a map, it fails
- * cleanly or works, and a map in another space gets its own file. */
+/* Another thread of the guest scribbles over the stub's data page all the time.  Whatever that does to a
+ * map, it fails cleanly or works, and a map in another space gets its own file. */
 GUEST(scribble, "1: movabs $0x7fff80001000, %rdi\n mov $1024, %ecx\n mov $-1, %rax\n rep stosl\n jmp 1b\n");
 
 static void a_guest_can_not_spoil_the_maps_of_others(void)
@@ -204,6 +205,9 @@ static void a_guest_can_not_spoil_the_maps_of_others(void)
 		CHECK_EQ(peek(other, A), theirs);
 		close(fd);
 		close(fd_other);
+		struct pf_event event;
+		CHECK_EQ(ops->wait(&event, false), 0);
+		CHECK_EQ(event.kind, PF_NONE);
 	}
 	fprintf(stderr, "%d of 3000 maps were spoilt\n", failures);
 	CHECK_EQ(ops->interrupt(worker), 0);

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-GUEST(shuffle, "1: movaps (%rsi), %xmm3\n paddd %xmm3, %xmm3\n movaps %xmm3, 16(%rsi)\n fld1\n mov $39, %eax\n syscall\n"
-	       "jmp 1b\n");
+GUEST(shuffle,
+      "1: movaps (%rsi), %xmm3\n paddd %xmm3, %xmm3\n movaps %xmm3, 16(%rsi)\n fld1\n"
+      "mov $39, %eax\n syscall\n"
+      "jmp 1b\n");
 GUEST(dump, "1: movaps %xmm3, (%rsi)\n stmxcsr 16(%rsi)\n mov $39, %eax\n syscall\n jmp 1b\n");
 GUEST(plain, "1: syscall\n jmp 1b\n");
 GUEST(bases, "mov %fs:0, %rbx\n mov %gs:8, %rbp\n mov $39, %eax\n syscall\n");
@@ -71,7 +73,8 @@ static void bad_registers_are_refused(void)
 static void a_guest_in_32_bit_mode(void)
 {
 	struct pf_context *ctx = LOAD(to_32_bit);
-	static const unsigned char code[] = {0x48, 0x90, 0xcd, 0x80}; /* dec %eax (REX.W in 64 bit); nop; int $0x80 */
+	static const unsigned char code[] = {0x48, 0x90, 0xcd,
+					     0x80}; /* dec %eax (REX.W in 64 bit); nop; int $0x80 */
 	CHECK_EQ(ops->write(ctx->space, DATA, code, sizeof code), sizeof code);
 	CHECK_EQ(ops->protect(ctx, DATA, PAGE, PROT_READ | PROT_EXEC), 0);
 	struct pf_event event = run(ctx);
@@ -101,9 +104,9 @@ static void vector_state_round_trip(void)
 	run_to_syscall(ctx, 39);
 	CHECK_EQ(peek(ctx, DATA + 16 + 12), 206);
 	CHECK_EQ(ops->get_fpu(ctx, state, size), size);
-	CHECK(state[512] & 2);			  /* XSTATE_BV: SSE in use */
-	CHECK_EQ(state[160 + 3 * 16 + 4], 202);	  /* xmm3 */
-	CHECK_EQ(state[4], 0x80);		  /* abridged x87 tags: one register is full */
+	CHECK(state[512] & 2);			/* XSTATE_BV: SSE in use */
+	CHECK_EQ(state[160 + 3 * 16 + 4], 202); /* xmm3 */
+	CHECK_EQ(state[4], 0x80);		/* abridged x87 tags: one register is full */
 	state[160 + 3 * 16 + 4] = 55;
 	CHECK_EQ(ops->set_fpu(ctx, state, size), 0);
 	struct pf_context *other = LOAD(dump);

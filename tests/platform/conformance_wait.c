@@ -2,10 +2,12 @@
 #include "conformance.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,8 +41,8 @@ static void interrupt_stops_a_spinning_guest(void)
 	CHECK(last > 1000);
 }
 
-/* An interrupt that comes late, when another event is under way, may show up as a spurious PF_INTERRUPTED; the calls
- * in between, which the context makes for the sentry, must not notice. */
+/* An interrupt that comes late, when another event is under way, may show up as a spurious PF_INTERRUPTED;
+ * the calls in between, which the context makes for the sentry, must not notice. */
 static void interrupts_cross_other_events(void)
 {
 	struct pf_context *ctx = LOAD(calling);
@@ -113,7 +115,8 @@ static void no_kick_is_lost(void)
 		int before = atomic_load(&kicks);
 		CHECK_EQ(ops->wait(&event, true), 0);
 		CHECK_EQ(event.kind, PF_NONE);
-		while (atomic_load(&kicks) == before) /* one more is on its way, somewhere around the next wait */
+		while (atomic_load(&kicks) ==
+		       before) /* one more is on its way, somewhere around the next wait */
 			;
 	}
 	atomic_store(&stop_kicking, true);
@@ -190,16 +193,70 @@ static double work(struct pf_context **threads, int count, int calls)
 static void two_busy_threads_use_two_cpus(void)
 {
 	struct pf_context *threads[2] = {LOAD(working), NULL};
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+	if (cpus < 2)
 		return;
 	CHECK_EQ(ops->thread_new(threads[0], &threads[1]), 0);
 	double best = 100;
-	for (int i = 0; i < 5 && best > 1.5; i++) { /* the machine may have other things to do */
+	for (int i = 0; i < 12 && best > 1.5; i++) { /* the machine may have other things to do */
 		double one = work(threads, 1, 4), two = work(threads, 2, 4);
 		best = two / one < best ? two / one : best;
 	}
 	fprintf(stderr, "two threads take %.2f times as long as one\n", best);
 	CHECK(best < 1.5);
+}
+
+/* A third of a second in which nothing happens. */
+static void wait_quietly(void)
+{
+	struct sigaction action = {.sa_handler = kick_from_handler};
+	struct itimerval soon = {{0, 0}, {0, 300000}};
+	struct pf_event event;
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &soon, NULL) == 0);
+	for (double start = now(); now() - start < 0.29;) {
+		CHECK_EQ(ops->wait(&event, true), 0);
+		CHECK_EQ(event.kind, PF_NONE);
+	}
+}
+
+static int cpus_of(int tid)
+{
+	cpu_set_t set;
+	CHECK_EQ(sched_getaffinity(tid, sizeof set, &set), 0);
+	return CPU_COUNT(&set);
+}
+
+/* Many short calls, then long work: whatever was done for those, this may use any CPU in the end. */
+static void a_busy_thread_may_use_any_cpu(void)
+{
+	struct pf_context *ctx = LOAD(calling), *busy;
+	if (!ctx->host_tid)
+		return;
+	CHECK_EQ(ops->thread_new(ctx, &busy), 0);
+	for (int i = 0; i < 2000; i++) {
+		busy->regs.rax = 39;
+		run_to_syscall(busy, 39);
+	}
+	map_anonymous(busy, DATA, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+	poke(busy, DATA, 0xfeeb); /* jmp . */
+	busy->regs.rip = DATA;
+	CHECK_EQ(ops->resume(busy), 0);
+	wait_quietly();
+	CHECK_EQ(cpus_of(busy->host_tid), cpus);
+	CHECK_EQ(cpus_of(0), cpus); /* the sentry's thread, too */
+}
+
+static void waiting_costs_nothing(void)
+{
+	struct pf_context *ctx = LOAD(calling);
+	struct rusage before, after;
+	ctx->regs.rax = 39;
+	for (int i = 0; i < 100; i++)
+		run_to_syscall(ctx, 39), ctx->regs.rax = 39;
+	getrusage(RUSAGE_SELF, &before);
+	wait_quietly();
+	getrusage(RUSAGE_SELF, &after);
+	CHECK(after.ru_nvcsw - before.ru_nvcsw <
+	      10); /* woken by the alarm, and a few times to find that all is quiet */
 }
 
 const struct test wait_tests[] = {
@@ -210,6 +267,8 @@ const struct test wait_tests[] = {
 	{"a_kick_from_a_signal_handler_is_not_lost", a_kick_from_a_signal_handler_is_not_lost},
 	{"events_come_before_kicks", events_come_before_kicks},
 	{"wait_without_block_never_waits", wait_without_block_never_waits},
+	{"a_busy_thread_may_use_any_cpu", a_busy_thread_may_use_any_cpu},
+	{"waiting_costs_nothing", waiting_costs_nothing},
 	{"two_busy_threads_use_two_cpus", two_busy_threads_use_two_cpus},
 	{0},
 };

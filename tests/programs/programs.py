@@ -1,63 +1,14 @@
-"""The real programs that must behave in the sandbox as they do natively, as a table.
-
-An entry is a command line with the exit status that it must have; its output is whatever it is natively. It runs in
-an empty directory (the sandbox's /tmp), which is also its HOME. What it prints must be the same each time: no dates,
-no process ids, no order that depends on scheduling or on the file system.
-"""
+"""The table of all real programs on the host's root, and that of those in the busybox root."""
 
 from __future__ import annotations
 
-from textwrap import dedent
-from typing import NamedTuple
+from tests.programs.builds import BUILDS
+from tests.programs.busybox import BUSYBOX
+from tests.programs.coreutils import COREUTILS
+from tests.programs.languages import LANGUAGES
+from tests.programs.shells import SHELLS
+from tests.programs.tools import TOOLS
 
-PYTHON = "/usr/bin/python3"
+PROGRAMS = SHELLS + COREUTILS + TOOLS + LANGUAGES + BUILDS
 
-
-class Program(NamedTuple):
-    """One entry of the table.
-
-    `status` is 128 + n after a death by signal n; `stderr` is false where it is not the same each time; `needs` are
-    commands that must be installed, and `PACKAGES` says by which Debian package.
-    """
-
-    name: str
-    argv: list[str]
-    status: int = 0
-    stdin: bytes = b""
-    stderr: bool = True
-    needs: tuple[str, ...] = ()
-
-
-PACKAGES = {
-    "bzip2": "bzip2",
-    "busybox": "busybox-static",
-    "diff": "diffutils",
-    "dash": "dash",
-    "g++": "g++",
-    "gcc": "gcc",
-    "git": "git",
-    "make": "make",
-    "mawk": "mawk",
-    "openssl": "openssl",
-    "patch": "patch",
-    "perl": "perl",
-    "python3": "python3",
-    "sqlite3": "sqlite3",
-    "xz": "xz-utils",
-}
-
-
-def bash(script: str) -> list[str]:
-    return ["/bin/bash", "-c", dedent(script).strip("\n")]
-
-
-def dash(script: str) -> list[str]:
-    return ["/bin/dash", "-c", dedent(script).strip("\n")]
-
-
-def python(script: str) -> list[str]:
-    return [PYTHON, "-c", dedent(script).strip("\n")]
-
-
-def perl(script: str) -> list[str]:
-    return ["/usr/bin/perl", "-we", dedent(script).strip("\n")]
+__all__ = ["BUSYBOX", "PROGRAMS"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.programs.programs import Program, bash, dash
+from tests.programs.program import Program, bash, dash
 
 SHELLS = [
     Program(
@@ -93,7 +93,7 @@ SHELLS = [
         bash("""
             (exit 5) & (exit 6) & wait %1
             echo $?
-            wait -n
+            wait %2
             echo $?
             wait
             echo $?
@@ -293,6 +293,7 @@ SHELLS = [
             wait $!
             echo $?
         """),
+        stderr=False,
     ),
     Program(
         "dash-case-for",

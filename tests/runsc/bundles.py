@@ -48,6 +48,12 @@ def write(directory: Path, config: Any) -> Path:
     return directory
 
 
+def change(directory: Path, path: str, value: Any) -> None:
+    """Replace one field in a bundle's config.json."""
+    file = directory / "config.json"
+    file.write_text(json.dumps(put(json.loads(file.read_text()), path, value)))
+
+
 def put(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """The config with the value at a dotted path replaced; ... as the value removes it."""
     *parents, last = path.split(".")

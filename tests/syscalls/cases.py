@@ -14,7 +14,7 @@ SOURCES = Path(__file__).parent
 PROGRAMS = sorted(path.stem for path in SOURCES.glob("*.c"))
 FLAGS = ["-D_GNU_SOURCE", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]
 
-# Seconds without a result after which a case counts as hung; and how many of those a run of a program may have.
+# Seconds without a result after which a case counts as hung; and how many such cases a program may have.
 PATIENCE = float(os.environ.get("RUNSC_TEST_PATIENCE", "60"))
 MOST_HANGS = 3
 
@@ -86,7 +86,7 @@ def run_cases(
             stopped_by = Result(FAILED, f"hung; stderr: {tail(hung.stderr)}")
             hangs += 1
         else:
-            stopped_by = Result(FAILED, f"ended with {done.returncode} before it; stderr: {tail(done.stderr)}")
+            stopped_by = Result(FAILED, f"not run: ended with {done.returncode}: {tail(done.stderr)}")
             hangs = MOST_HANGS
         missing = [case for case in cases if case not in results]
         if not missing:

@@ -1,8 +1,8 @@
 """Every guest program: natively first, which proves the cases, then in the sandbox with C answers on and off.
 
-One item is a whole program in one mode, since what a sandbox costs is its start; a failed item names each failed
-case. The native modes are also the proof that a case states what Linux does: one that fails there is a mistake in
-the test, fails the native item and is not held against the sandbox.
+One item is a whole program in one mode, since what a sandbox costs is its start; a failed item names each
+failed case. The native modes are also the proof that a case states what Linux does: one that fails there is a
+mistake in the test, fails the native item and is not held against the sandbox.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox import NOBODY, RUNSC
+from tests.sandbox import NOBODY, need_runsc
 from tests.syscalls.cases import (
     FAILED,
     PASSED,
@@ -50,11 +50,14 @@ def native_run(build_directory: Path) -> NativeRun:
 def judge(mode: str, program: str, results: Results, left_out: list[str]) -> None:
     """Fails with the list of the failed cases; notes the skipped ones."""
     left_out += [
-        f"{mode}: {program}: {case}: {result.reason}" for case, result in results.items() if result.outcome == SKIPPED
+        f"{mode}: {program}: {case}: {result.reason}"
+        for case, result in results.items()
+        if result.outcome == SKIPPED
     ]
     failed = [f"  {case}: {result.reason}" for case, result in results.items() if result.outcome == FAILED]
     if failed:
-        pytest.fail(f"{program}, {mode}: {len(failed)} of {len(results)} failed\n" + "\n".join(failed), pytrace=False)
+        heading = f"{program}, {mode}: {len(failed)} of {len(results)} failed"
+        pytest.fail("\n".join([heading, *failed]), pytrace=False)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -82,9 +85,10 @@ def test_sandbox(
     work_directory: Path,
     left_out: list[str],
 ) -> None:
-    assert RUNSC.exists(), f"{RUNSC} is missing: run the tests with the interpreter that runsc-py is installed for"
+    need_runsc()
     platform, hot = SANDBOX_MODES[mode]
-    proven = [case for case, result in native_run(program, work_directory).items() if result.outcome == PASSED]
+    natively = native_run(program, work_directory)
+    proven = [case for case, result in natively.items() if result.outcome == PASSED]
     cases = list_cases(build_directory / program)
     results = run_cases(sandboxed(build_directory, platform=platform, hot=hot), program, cases)
     judge(mode, program, {case: never_skipped(results[case]) for case in proven}, left_out)

@@ -1,4 +1,4 @@
-"""Doubles for tests of files that wait: tasks with a page of memory, a clock that moves when it is told to."""
+"""Doubles for tests of files that wait: tasks with some memory, a clock that moves when it is told to."""
 
 from __future__ import annotations
 

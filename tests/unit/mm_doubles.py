@@ -5,12 +5,26 @@ from __future__ import annotations
 from errno import EFAULT, ENOMEM
 from typing import Any
 
-from sentry.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP
+import pytest
+
+from sentry.abi.mman import (
+    MAP_ANONYMOUS,
+    MAP_FIXED,
+    MAP_PRIVATE,
+    MAP_SHARED,
+    MREMAP_DONTUNMAP,
+    PROT_READ,
+    PROT_WRITE,
+)
 from sentry.abi.resource import RLIM_INFINITY, RLIM_NLIMITS, RLIMIT_STACK
 from sentry.errors import Errno
 from sentry.mm.space import AddressSpace
 
 PAGE = 4096
+RW = PROT_READ | PROT_WRITE
+ANON = MAP_PRIVATE | MAP_ANONYMOUS
+SHARED_ANON = MAP_SHARED | MAP_ANONYMOUS
+BASE = 0x7F0000000000
 
 
 class HostContext:
@@ -175,3 +189,24 @@ class FakeFile:
 
     def mmap(self, task: Any, prot: int, flags: int, offset: int, length: int) -> Source:
         return Source(self.fd, self.inode)
+
+
+# What the tests say with them
+
+
+def errno_of(call: Any, *args: Any) -> int:
+    """The errno with which a call fails."""
+    with pytest.raises(Errno) as caught:
+        call(*args)
+    return caught.value.code
+
+
+def ranges(task: Any) -> list[tuple[int, int]]:
+    return [(vma.start, vma.end) for vma in task.mm.areas]
+
+
+def mmap(
+    task: Any, addr: int, pages: int, prot: int = RW, flags: int = ANON, file: Any = None, offset: int = 0
+) -> int:
+    result: int = task.mm.mmap(task, addr, pages * PAGE, prot, flags, file, offset)
+    return result

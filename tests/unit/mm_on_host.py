@@ -1,7 +1,7 @@
 """Random memory calls on a real stub: after each, the list and the host's /proc/PID/maps must say the same.
 
-Run by test_mm_on_host in a process of its own, `python -m tests.unit.mm_on_host SEED STEPS`; it prints the first
-difference.
+Run by test_mm_on_host in a process of its own, `python -m tests.unit.mm_on_host SEED STEPS`; it prints the
+first difference.
 """
 
 from __future__ import annotations

@@ -9,14 +9,7 @@ from typing import Any
 import pytest
 
 from sentry.abi.mman import (
-    MADV_DODUMP,
-    MADV_DONTDUMP,
     MADV_DONTFORK,
-    MADV_DONTNEED,
-    MADV_FREE,
-    MADV_HWPOISON,
-    MADV_REMOVE,
-    MADV_WIPEONFORK,
     MAP_32BIT,
     MAP_ANONYMOUS,
     MAP_FIXED,
@@ -27,57 +20,38 @@ from sentry.abi.mman import (
     MAP_SHARED,
     MAP_SHARED_VALIDATE,
     MAP_SYNC,
-    MCL_CURRENT,
-    MREMAP_DONTUNMAP,
     MREMAP_FIXED,
     MREMAP_MAYMOVE,
-    MS_ASYNC,
-    MS_INVALIDATE,
-    MS_SYNC,
     PROT_EXEC,
     PROT_GROWSDOWN,
     PROT_NONE,
     PROT_READ,
-    PROT_WRITE,
 )
-from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK
+from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from sentry.errors import Errno
-from sentry.mm import advise, layout, lock, mapping
+from sentry.mm import advise, layout, mapping
 from sentry.mm.brk import brk
 from sentry.mm.remap import mremap
-from sentry.mm.vma import VM_GROWSDOWN, VM_LOCKED, VM_MAYALL, Vma
+from sentry.mm.vma import VM_GROWSDOWN, VM_MAYALL, Vma
 from sentry.mm.vma_list import GUARD_GAP
 from sentry.vfs.mount import MS_NOEXEC
-from tests.unit.mm_doubles import FakeFile, FakeTask
-
-PAGE = 4096
-RW = PROT_READ | PROT_WRITE
-ANON = MAP_PRIVATE | MAP_ANONYMOUS
-SHARED_ANON = MAP_SHARED | MAP_ANONYMOUS
-BASE = 0x7F0000000000
-
-
-def errno_of(call: Any, *args: Any) -> int:
-    """The errno with which a call fails."""
-    with pytest.raises(Errno) as caught:
-        call(*args)
-    return caught.value.code
+from tests.unit.mm_doubles import (
+    ANON,
+    BASE,
+    PAGE,
+    RW,
+    SHARED_ANON,
+    FakeFile,
+    FakeTask,
+    errno_of,
+    mmap,
+    ranges,
+)
 
 
 @pytest.fixture
 def task() -> Any:
     return FakeTask(BASE)
-
-
-def ranges(task: Any) -> list[tuple[int, int]]:
-    return [(vma.start, vma.end) for vma in task.mm.areas]
-
-
-def mmap(
-    task: Any, addr: int, pages: int, prot: int = RW, flags: int = ANON, file: Any = None, offset: int = 0
-) -> int:
-    result: int = task.mm.mmap(task, addr, pages * PAGE, prot, flags, file, offset)
-    return result
 
 
 # Placement
@@ -358,202 +332,6 @@ def test_brk(task: Any) -> None:
     task.ctx.refuse["unmap"] = ENOMEM
     assert move(start) == start + 9 * PAGE
     assert task.agrees()
-
-
-# mremap
-
-
-def remap(task: Any, addr: int, old: int, new: int, flags: int = 0, target: int = 0) -> int:
-    return mremap(task.mm, task, addr, old * PAGE, new * PAGE, flags, target)
-
-
-def test_mremap_shrinks_and_grows_in_place(task: Any) -> None:
-    start = mmap(task, 0x600000000, 4)
-    assert remap(task, start, 4, 2) == start
-    assert ranges(task) == [(start, start + 2 * PAGE)]
-    assert remap(task, start, 2, 6) == start
-    assert ranges(task) == [(start, start + 6 * PAGE)]
-    assert task.agrees()
-
-
-def test_mremap_moves_when_it_may(task: Any) -> None:
-    start = mmap(task, 0x600000000, 2)
-    mmap(task, start + 2 * PAGE, 1, PROT_READ)
-    assert errno_of(remap, task, start, 2, 4) == ENOMEM
-    moved = remap(task, start, 2, 4, MREMAP_MAYMOVE)
-    assert moved == BASE - 4 * PAGE
-    assert ranges(task) == [(start + 2 * PAGE, start + 3 * PAGE), (moved, BASE)]
-    assert task.agrees()
-
-
-def test_mremap_fixed_unmaps_the_target(task: Any) -> None:
-    start = mmap(task, 0x600000000, 4)
-    target = mmap(task, 0x700000000, 4, PROT_READ)
-    assert remap(task, start + PAGE, 2, 1, MREMAP_MAYMOVE | MREMAP_FIXED, target + PAGE) == target + PAGE
-    assert [(v.start, v.end, v.prot) for v in task.mm.areas] == [
-        (start, start + PAGE, RW),
-        (start + 3 * PAGE, start + 4 * PAGE, RW),
-        (target, target + PAGE, PROT_READ),
-        (target + PAGE, target + 2 * PAGE, RW),
-        (target + 2 * PAGE, target + 4 * PAGE, PROT_READ),
-    ]
-    assert task.agrees()
-
-
-def test_mremap_dontunmap_leaves_the_old_range(task: Any) -> None:
-    start = mmap(task, 0x600000000, 2)
-    moved = remap(task, start, 2, 2, MREMAP_MAYMOVE | MREMAP_DONTUNMAP)
-    assert ranges(task) == [(start, start + 2 * PAGE), (moved, moved + 2 * PAGE)]
-    assert task.agrees()
-
-
-def test_mremap_of_length_0_doubles_a_shared_mapping(task: Any) -> None:
-    start = mmap(task, 0x600000000, 2, RW, SHARED_ANON)
-    second = remap(task, start, 0, 2, MREMAP_MAYMOVE)
-    assert second != start
-    assert task.mm.futex_key(start, True) == task.mm.futex_key(second, True)
-    private = mmap(task, 0, 1)
-    assert errno_of(remap, task, private, 0, 1, MREMAP_MAYMOVE) == EINVAL
-    assert task.agrees()
-
-
-def test_mremap_grows_a_file_mapping_with_more_of_the_file(task: Any) -> None:
-    file = FakeFile(flags=2)
-    start = mmap(task, 0x600000000, 2, RW, MAP_SHARED, file, 0x3000)
-    assert remap(task, start, 2, 3) == start
-    assert ranges(task) == [(start, start + 3 * PAGE)]
-    assert task.ctx.pages[start + 2 * PAGE] == (RW, True, 5, 0x5000)
-
-
-def test_mremap_by_halves_when_the_host_has_several_mappings(task: Any) -> None:
-    start = mmap(task, 0x600000000, 4)
-    task.ctx.refuse["remap"] = EFAULT
-    moved = remap(task, start, 4, 4, MREMAP_MAYMOVE | MREMAP_FIXED, 0x700000000)
-    assert [order[1:] for order in task.ctx.orders if order[0] == "remap"] == [
-        (start, 4 * PAGE, 4 * PAGE, 0, moved),
-        (start, 2 * PAGE, 2 * PAGE, 0, moved),
-        (start + 2 * PAGE, 2 * PAGE, 2 * PAGE, 0, moved + 2 * PAGE),
-    ]
-    assert task.agrees()
-
-
-@pytest.mark.parametrize(
-    ("addr", "old", "new", "flags", "target", "error"),
-    [
-        (1, PAGE, PAGE, 0, 0, EINVAL),
-        (0, PAGE, PAGE, 8, 0, EINVAL),
-        (0, PAGE, 0, 0, 0, EINVAL),
-        (0, PAGE, 2**64 - 1, 0, 0, EINVAL),
-        (0, PAGE, PAGE, MREMAP_FIXED, 0x700000000, EINVAL),
-        (0, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0, EINVAL),
-        (0, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 0x600000000, EINVAL),
-        (0, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 0x700000001, EINVAL),
-        (0, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 2**64 - PAGE, EINVAL),
-        (0, 3 * PAGE, 4 * PAGE, MREMAP_MAYMOVE, 0, EFAULT),
-        (-0x10000, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0, EFAULT),
-    ],
-)
-def test_mremap_refuses(
-    task: Any, addr: int, old: int, new: int, flags: int, target: int, error: int
-) -> None:
-    start = mmap(task, 0x600000000, 2)
-    assert errno_of(mremap, task.mm, task, start + addr, old, new, flags, target) == error
-    assert ranges(task) == [(start, start + 2 * PAGE)]
-
-
-# Advice, locks, seals
-
-
-def test_madvise_reaches_what_is_mapped_and_reports_holes(task: Any) -> None:
-    start = mmap(task, 0x600000000, 4)
-    task.mm.munmap(task, start + PAGE, PAGE)
-    assert errno_of(advise.madvise, task.mm, task, start, 4 * PAGE, MADV_DONTNEED) == ENOMEM
-    assert task.ctx.advised == [(start, PAGE, MADV_DONTNEED), (start + 2 * PAGE, 2 * PAGE, MADV_DONTNEED)]
-    assert errno_of(advise.madvise, task.mm, task, start, PAGE, 77) == EINVAL
-    assert errno_of(advise.madvise, task.mm, task, start + 1, PAGE, MADV_DONTNEED) == EINVAL
-    assert errno_of(advise.madvise, task.mm, task, start, PAGE, MADV_HWPOISON) == EPERM
-    assert errno_of(advise.madvise, task.mm, task, start, 2**64 - 1, MADV_DONTNEED) == EINVAL
-    advise.madvise(task.mm, task, start, 0, MADV_DONTNEED)
-
-
-def test_madvise_is_one_order_for_neighbours(task: Any) -> None:
-    start = mmap(task, 0x600000000, 4)
-    task.mm.mprotect(task, start, PAGE, PROT_READ)
-    advise.madvise(task.mm, task, start, 4 * PAGE, MADV_DONTNEED)
-    assert task.ctx.advised == [(start, 4 * PAGE, MADV_DONTNEED)]
-
-
-def test_madvise_rules_by_kind_of_mapping(task: Any) -> None:
-    file = mmap(task, 0, 1, PROT_READ, MAP_SHARED, FakeFile(flags=2))
-    assert errno_of(advise.madvise, task.mm, task, file, PAGE, MADV_FREE) == EINVAL
-    assert errno_of(advise.madvise, task.mm, task, file, PAGE, MADV_WIPEONFORK) == EINVAL
-    assert errno_of(advise.madvise, task.mm, task, file, PAGE, MADV_REMOVE) == EACCES
-    private = mmap(task, 0, 1)
-    assert errno_of(advise.madvise, task.mm, task, private, PAGE, MADV_REMOVE) == EINVAL
-    advise.madvise(task.mm, task, private, PAGE, MADV_DONTDUMP)
-    advise.madvise(task.mm, task, private, PAGE, MADV_DODUMP)
-    assert not task.ctx.advised
-
-
-def test_fork_leaves_out_what_must_not_be_inherited(task: Any) -> None:
-    task.creds.capabilities.add(14)
-    start = mmap(task, 0x600000000, 4)
-    advise.madvise(task.mm, task, start + PAGE, PAGE, MADV_DONTFORK)
-    lock.mlockall(task.mm, task, MCL_CURRENT)
-    child = task.mm.fork(task, task)
-    assert [(vma.start, vma.end) for vma in child.areas] == [
-        (start, start + PAGE),
-        (start + 2 * PAGE, start + 4 * PAGE),
-    ]
-    assert not any(vma.flags & VM_LOCKED for vma in child.areas)
-    assert all(vma.flags & VM_LOCKED for vma in task.mm.areas)
-    assert (child.users, child.areas.total) == (1, 3 * PAGE)
-
-
-def test_mlock_limits(task: Any) -> None:
-    task.group.limit(RLIMIT_MEMLOCK, 2 * PAGE)
-    start = mmap(task, 0x600000000, 4)
-    mm = task.mm
-    lock.mlock(mm, task, start + 1, PAGE)  # two pages
-    assert mapping.locked_bytes(mm) == 2 * PAGE
-    lock.mlock(mm, task, start, PAGE)  # again: not counted twice
-    assert errno_of(lock.mlock, mm, task, start, 3 * PAGE) == ENOMEM
-    assert errno_of(advise.madvise, mm, task, start, PAGE, MADV_DONTNEED) == EINVAL
-    lock.munlock(mm, start, 2 * PAGE)
-    assert mapping.locked_bytes(mm) == 0
-    task.group.limit(RLIMIT_MEMLOCK, 0)
-    assert errno_of(lock.mlock, mm, task, start, PAGE) == EPERM
-    assert errno_of(lock.munlock, mm, start, 9 * PAGE) == ENOMEM
-
-
-def test_seals(task: Any) -> None:
-    start = mmap(task, 0x600000000, 3)
-    advise.mseal(task.mm, start + PAGE, PAGE)
-    mm = task.mm
-    assert errno_of(mm.munmap, task, start, 3 * PAGE) == EPERM
-    assert errno_of(mm.mprotect, task, start, 3 * PAGE, PROT_READ) == EPERM
-    assert errno_of(mmap, task, start, 3, RW, ANON | MAP_FIXED) == EPERM
-    assert errno_of(remap, task, start + PAGE, 1, 2, MREMAP_MAYMOVE) == EPERM
-    assert errno_of(advise.mseal, mm, start, 4 * PAGE) == ENOMEM
-
-
-def test_msync(task: Any) -> None:
-    start = mmap(task, 0, 2, RW, MAP_SHARED, FakeFile(flags=2))
-    advise.msync(task.mm, task, start, PAGE, MS_SYNC)
-    assert task.ctx.orders[-1] == ("sync", start, PAGE, MS_SYNC)
-    assert errno_of(advise.msync, task.mm, task, start, PAGE, MS_SYNC | MS_ASYNC) == EINVAL
-    assert errno_of(advise.msync, task.mm, task, start, PAGE, 8) == EINVAL
-    assert errno_of(advise.msync, task.mm, task, start, 3 * PAGE, MS_INVALIDATE) == ENOMEM
-
-
-def test_names_of_anonymous_memory(task: Any) -> None:
-    start = mmap(task, 0x600000000, 3)
-    advise.set_anon_name(task.mm, start, PAGE, b"heap of mine")
-    assert [vma.name for vma in task.mm.areas] == [b"heap of mine", None]
-    assert errno_of(advise.set_anon_name, task.mm, start, PAGE, b"a[b]") == EINVAL
-    assert errno_of(advise.set_anon_name, task.mm, start, PAGE, b"x" * 80) == EINVAL
-    assert errno_of(advise.set_anon_name, task.mm, start, 4 * PAGE, None) == ENOMEM
-    assert len(task.mm.areas) == 1
 
 
 # Everything at once

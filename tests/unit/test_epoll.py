@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
+from itertools import pairwise
 
 import pytest
 
-from ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 from sentry.abi.poll import (
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
@@ -27,6 +27,7 @@ from sentry.syscalls.eventfd import eventfd2
 from sentry.syscalls.pipe import pipe2
 from sentry.vfs.epoll import EpollFile
 from sentry.vfs.file import File
+from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
 __all__ = ["world"]
 
@@ -36,7 +37,9 @@ def pipe(task: FakeTask) -> tuple[int, int]:
     return task.read_u32(BASE), task.read_u32(BASE + 4)
 
 
-def control(task: FakeTask, epoll: int, operation: int, fd: int, events: int = POLLIN, data: int | None = None) -> int:
+def control(
+    task: FakeTask, epoll: int, operation: int, fd: int, events: int = POLLIN, data: int | None = None
+) -> int:
     task.copy_out(BASE, EPOLL_EVENT.pack(events, fd if data is None else data))
     answer: int = task.run(lambda: epoll_ctl(task, task.files.get(epoll), operation, fd, BASE))
     return answer
@@ -169,7 +172,9 @@ def test_control_refuses_what_linux_refuses(world: World) -> None:
     assert control(task, epoll, EPOLL_CTL_ADD, reader, POLLIN | EPOLLEXCLUSIVE) == 0
     assert control(task, epoll, EPOLL_CTL_MOD, reader, POLLIN) == -errno.EINVAL
     assert control(task, epoll, EPOLL_CTL_DEL, reader) == 0
-    assert control(task, epoll, EPOLL_CTL_ADD, reader, POLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT) == -errno.EINVAL
+    assert (
+        control(task, epoll, EPOLL_CTL_ADD, reader, POLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT) == -errno.EINVAL
+    )
     assert wait(task, epoll, limit=0) == -errno.EINVAL
 
 
@@ -230,7 +235,7 @@ def test_an_epoll_can_be_watched_by_another(world: World) -> None:
 def test_circles_and_towers_of_epolls_are_ELOOP(world: World) -> None:
     task = world.task()
     tower = [epoll_create1(task, 0) for _ in range(6)]
-    for upper, lower in zip(tower[:4], tower[1:5], strict=True):
+    for upper, lower in pairwise(tower[:5]):
         assert control(task, upper, EPOLL_CTL_ADD, lower) == 0
     assert control(task, tower[4], EPOLL_CTL_ADD, tower[0]) == -errno.ELOOP
     assert control(task, tower[4], EPOLL_CTL_ADD, tower[5]) == -errno.ELOOP
@@ -241,7 +246,7 @@ def test_circles_and_towers_of_epolls_are_ELOOP(world: World) -> None:
 def test_a_dense_net_of_epolls_costs_no_more_than_its_edges(world: World) -> None:
     task = world.task()
     layers = [[epoll_create1(task, 0) for _ in range(30)] for _ in range(4)]
-    for above, below in zip(layers[:3], layers[1:], strict=True):
+    for above, below in pairwise(layers):
         for upper in above:
             for lower in below:
                 assert control(task, upper, EPOLL_CTL_ADD, lower) == 0

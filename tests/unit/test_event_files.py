@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 from sentry.abi.poll import EVENTFD_MAX, POLLIN, POLLOUT
 from sentry.abi.signal import SIGUSR1, SIGUSR2
 from sentry.abi.time import CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC, CLOCK_REALTIME, ITIMERSPEC
@@ -20,6 +19,7 @@ from sentry.syscalls import timerfd as timers
 from sentry.syscalls.eventfd import eventfd2
 from sentry.syscalls.poll import poll
 from sentry.syscalls.signalfd import signalfd4
+from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
 __all__ = ["world"]
 

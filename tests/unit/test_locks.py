@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 from sentry import _core
 from sentry.abi.fcntl import F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, O_RDONLY, O_RDWR
 from sentry.abi.signal import SIGUSR1
@@ -17,6 +16,7 @@ from sentry.errors import Errno
 from sentry.vfs import locks
 from sentry.vfs.file import File
 from sentry.vfs.locks import RangeLocks
+from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
 __all__ = ["world"]
 
@@ -32,12 +32,20 @@ def opened(node: Any, flags: int = O_RDWR) -> File:
     return File(flags, None, node)
 
 
-def lock(task: FakeTask, file: File, cmd: int, kind: int, start: int = 0, length: int = 0, whence: int = 0) -> Any:
+def lock(
+    task: FakeTask, file: File, cmd: int, kind: int, start: int = 0, length: int = 0, whence: int = 0
+) -> Any:
     task.copy_out(BASE, locks._FLOCK.pack(kind, whence, start, length, 0))
     return task.run(lambda: locks.fcntl_lock(task, file, cmd, BASE))
 
 
-def holder(task: FakeTask, file: File, kind: int, start: int = 0, length: int = 0, cmd: int = fcntl.F_GETLK) -> Any:
+def flock(task: FakeTask, file: File, operation: int) -> Any:
+    return task.run(lambda: locks.flock(task, file, operation))
+
+
+def holder(
+    task: FakeTask, file: File, kind: int, start: int = 0, length: int = 0, cmd: int = fcntl.F_GETLK
+) -> Any:
     assert lock(task, file, cmd, kind, start, length) == 0
     kind, _, start, length, pid = locks._FLOCK.unpack(task.copy_in(BASE, locks._FLOCK.size))
     return None if kind == UN else (kind, start, length, pid)
@@ -114,7 +122,12 @@ def test_getlk_tells_the_lock_in_the_way_and_setlk_refuses(world: World) -> None
 
 @pytest.mark.parametrize(
     ("whence", "start", "length", "code"),
-    [(0, -1, 0, errno.EINVAL), (0, 5, -6, errno.EINVAL), (7, 0, 0, errno.EINVAL), (0, END, 2, errno.EOVERFLOW)],
+    [
+        (0, -1, 0, errno.EINVAL),
+        (0, 5, -6, errno.EINVAL),
+        (7, 0, 0, errno.EINVAL),
+        (0, END, 2, errno.EOVERFLOW),
+    ],
 )
 def test_impossible_ranges_are_refused(world: World, whence: int, start: int, length: int, code: int) -> None:
     task = world.task()
@@ -197,9 +210,11 @@ def test_flock_shares_reading_and_excludes_writing(world: World) -> None:
     here, there = opened(node), opened(node)
     assert locks.flock(task, here, fcntl.LOCK_SH) == 0
     assert locks.flock(task, there, fcntl.LOCK_SH) == 0
-    assert task.run(lambda: locks.flock(task, there, fcntl.LOCK_EX | fcntl.LOCK_NB)) == -errno.EWOULDBLOCK
-    assert locks.flock(task, here, fcntl.LOCK_EX) == 0  # the failed conversion lost the shared lock (flock(2))
-    assert other.run(lambda: locks.flock(other, there, fcntl.LOCK_SH)) == SUSPENDED
+    assert flock(task, there, fcntl.LOCK_EX | fcntl.LOCK_NB) == -errno.EWOULDBLOCK
+    assert (
+        locks.flock(task, here, fcntl.LOCK_EX) == 0
+    )  # the failed conversion lost the shared lock (flock(2))
+    assert flock(other, there, fcntl.LOCK_SH) == SUSPENDED
     del here
     world.settle()
     assert other.result == 0

@@ -6,18 +6,21 @@ import errno
 
 import pytest
 
-from ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 from sentry.abi.fcntl import O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY
 from sentry.abi.poll import POLLERR, POLLHUP, POLLIN, POLLOUT
 from sentry.abi.signal import SIGPIPE
 from sentry.abi.stat import S_IFIFO
 from sentry.errors import Errno
+from sentry.fs.tmpfs import Tmpfs
+from sentry.kernel.creds import Creds
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.syscalls.pipe import pipe2
 from sentry.vfs import pipe as pipes
-from sentry.vfs.anon import pipe_path
 from sentry.vfs.fifo import open_fifo
+from sentry.vfs.mount import MountNamespace
+from sentry.vfs.path import Path
 from sentry.vfs.pipe import PipeEnd, get_size, make_pipe, set_size
+from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
 __all__ = ["world"]
 
@@ -131,9 +134,29 @@ async def _install(task: FakeTask, opening: object) -> int:
     return task.files.install(await opening)  # type: ignore[misc, no-any-return]
 
 
+def fifo_path() -> Path:
+    filesystem = Tmpfs()
+    root = filesystem.root
+    assert root.inode is not None
+    inode = root.inode.mknod(b"fifo", S_IFIFO | 0o600, 0, Creds())
+    return Path(MountNamespace(filesystem).root, root.attach(b"fifo", inode))
+
+
+def test_a_pipe_opened_again_waits_for_nobody(world: World) -> None:
+    task = world.task()
+    reader, writer = make_pipe(task, 0)
+    path = reader.path
+    writer.write(task, b"left behind", None)
+    del writer
+    assert fifo(task, path, O_RDONLY) == 0
+    assert task.read(0, 100) == b"left behind"
+    assert task.read(0, 100) == b""
+    assert fifo(task, path, O_WRONLY) == 1
+
+
 def test_opening_a_fifo_waits_for_the_other_end(world: World) -> None:
     reader, writer = world.task(), world.task()
-    path = pipe_path(reader.creds)
+    path = fifo_path()
     assert path.inode.mode & 0o170000 == S_IFIFO
     assert fifo(reader, path, O_RDONLY) == SUSPENDED
     assert fifo(writer, path, O_WRONLY) == 0
@@ -145,7 +168,7 @@ def test_opening_a_fifo_waits_for_the_other_end(world: World) -> None:
 
 def test_a_fifo_without_readers_is_ENXIO_for_a_nonblocking_writer(world: World) -> None:
     task = world.task()
-    path = pipe_path(task.creds)
+    path = fifo_path()
     assert fifo(task, path, O_WRONLY | O_NONBLOCK) == -errno.ENXIO
     assert fifo(task, path, O_RDONLY | O_NONBLOCK) == 0
     assert task.files.get(0).poll() == 0  # no writer has come yet: no POLLHUP

@@ -6,13 +6,13 @@ import errno
 import struct
 from typing import Any
 
-from ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 from sentry.abi.poll import POLLERR, POLLFD, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDNORM
 from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND
 from sentry.abi.signal import SIGUSR1
 from sentry.abi.time import TIMESPEC, TIMEVAL
 from sentry.syscalls import poll as calls
 from sentry.syscalls.pipe import pipe2
+from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
 __all__ = ["world"]
 
@@ -67,6 +67,16 @@ def test_an_event_ends_the_wait(world: World) -> None:
     assert task.result == 2
     assert revents(task, 2) == [POLLIN, POLLRDNORM]
     assert len(task.files.get(reader).queue) == 0
+
+
+def test_a_file_that_was_polled_is_not_held_afterwards(world: World) -> None:
+    task = world.task()
+    reader, writer = pipe(task)
+    assert poll(task, [(reader, POLLIN), (writer, POLLOUT)]) == 1
+    assert poll(task, [(reader, POLLIN)], 100) == SUSPENDED
+    world.sleep(0.11)
+    task.files.remove(writer)
+    assert task.files.get(reader).poll() == POLLHUP
 
 
 def test_a_time_out_ends_the_wait(world: World) -> None:

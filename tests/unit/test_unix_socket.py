@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 from sentry.abi.fcntl import O_NONBLOCK
 from sentry.abi.poll import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
 from sentry.abi.signal import SIGPIPE, SIGUSR1
@@ -48,6 +47,7 @@ from sentry.syscalls import socket as calls
 from sentry.syscalls import socket_io as io
 from sentry.vfs import pipe as pipes
 from sentry.vfs.path import Path
+from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
 __all__ = ["world"]
 
@@ -116,7 +116,11 @@ def receive_message(task: FakeTask, fd: int, count: int, control: int, flags: in
     answer = task.run(lambda: io.recvmsg(task, fd, BASE, flags))
     if answer < 0:
         return answer
-    return task.copy_in(DATA, answer), task.copy_in(CONTROL, task.read_u64(BASE + 40)), task.read_u32(BASE + 48)
+    return (
+        task.copy_in(DATA, answer),
+        task.copy_in(CONTROL, task.read_u64(BASE + 40)),
+        task.read_u32(BASE + 48),
+    )
 
 
 def passed(control: bytes) -> list[int]:
@@ -196,7 +200,9 @@ def test_a_full_stream_takes_a_part_or_waits(world: World) -> None:
     assert task.files.get(here).endpoint.sent == 0
 
 
-def test_the_end_follows_the_bytes_and_the_writer_gets_EPIPE(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_follows_the_bytes_and_the_writer_gets_EPIPE(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent: list[int] = []
     monkeypatch.setattr(pipes, "send_task", lambda task, signo, info: sent.append(signo))
     task = world.task()
@@ -500,7 +506,9 @@ def test_sockets_in_each_others_queues_are_collected(world: World) -> None:
     watched = []
     for _ in range(5):
         here, there = pair(task)
-        send_message(task, here, b"x", cmsg(SCM_RIGHTS, here.to_bytes(4, "little") + there.to_bytes(4, "little")))
+        send_message(
+            task, here, b"x", cmsg(SCM_RIGHTS, here.to_bytes(4, "little") + there.to_bytes(4, "little"))
+        )
         send_message(task, there, b"x", cmsg(SCM_RIGHTS, here.to_bytes(4, "little")))
         watched += [weakref.ref(task.files.get(fd)) for fd in (here, there)]
         task.files.remove(here)

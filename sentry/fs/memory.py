@@ -1,0 +1,128 @@
+"""Files in memory: what tmpfs and the upper layer of the overlay have in common.
+
+Regular files are in fs.memory_file, directories in fs.memory_directory; the other kinds are here.
+"""
+
+from __future__ import annotations
+
+import os
+from errno import EINVAL, ENODATA, ENOSPC, EOPNOTSUPP
+
+from sentry.abi.stat import S_IFLNK
+from sentry.errors import Errno
+from sentry.vfs.inode import Inode, now
+from sentry.vfs.mount import FileSystem, StatFs
+from sentry.vfs.xattr import get_attribute, set_attribute
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.fs.memory_directory import MemoryDirectory
+
+
+class MemoryFileSystem(FileSystem):
+    """What the file systems made of the inodes below share: room, in pages and inodes (None: no limit)."""
+
+    def __init__(self, name: bytes, magic: int, pages: int | None = None, inodes: int | None = None) -> None:
+        super().__init__(name, magic)
+        self.pages = pages
+        self.pages_used = 0
+        self.inodes = inodes
+        self.inodes_used = 0
+
+    def new_directory(self, mode: int, uid: int, gid: int) -> MemoryDirectory:
+        """A directory of the kind that this file system has; it is in no other yet."""
+        raise Errno(EOPNOTSUPP)
+
+    def statfs(self) -> StatFs:
+        pages = self.pages if self.pages is not None else os.sysconf("SC_PHYS_PAGES") // 2
+        inodes = self.inodes if self.inodes is not None else pages
+        free = max(pages - self.pages_used, 0)
+        return StatFs(pages, free, free, inodes, max(inodes - self.inodes_used, 0))
+
+
+class Node(Inode):
+    """Any file in memory."""
+
+    __slots__ = ("xattrs",)
+
+    fs: MemoryFileSystem
+
+    def __init__(self, fs: MemoryFileSystem, mode: int, uid: int, gid: int, ino: int = 0) -> None:
+        super().__init__(fs, mode, uid, gid, ino)
+        self.xattrs: dict[bytes, bytes] | None = None
+        fs.inodes_used += 1  # taken back by __del__
+        if fs.inodes is not None and fs.inodes_used > fs.inodes:
+            raise Errno(ENOSPC)
+
+    def touch(self) -> None:
+        """The file is about to change."""
+
+    def setattr(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        atime: int | None = None,
+        mtime: int | None = None,
+    ) -> None:
+        self.touch()
+        if size is not None:
+            self.resize(size)
+        self.set_fields(mode, uid, gid, atime, mtime)
+
+    def resize(self, size: int) -> None:
+        raise Errno(EINVAL)
+
+    def unnamed(self) -> None:
+        """One name less."""
+        self.touch()
+        self.nlink -= 1
+        self.ctime = now()
+
+    def load_xattrs(self) -> None:
+        """Bring `xattrs` up to what it should be; for files that came from elsewhere."""
+
+    def getxattr(self, name: bytes) -> bytes:
+        self.load_xattrs()
+        return get_attribute(self.xattrs, name)
+
+    def setxattr(self, name: bytes, value: bytes, flags: int) -> None:
+        self.load_xattrs()
+        self.touch()
+        self.xattrs = set_attribute(self.xattrs, name, value, flags)
+        self.ctime = now()
+
+    def listxattr(self) -> list[bytes]:
+        self.load_xattrs()
+        return list(self.xattrs or ())
+
+    def removexattr(self, name: bytes) -> None:
+        self.load_xattrs()
+        if not self.xattrs or name not in self.xattrs:
+            raise Errno(ENODATA)
+        self.touch()
+        del self.xattrs[name]
+        self.ctime = now()
+
+    def __del__(self) -> None:
+        self.fs.inodes_used -= 1
+
+
+class MemorySymlink(Node):
+    __slots__ = ("target",)
+
+    def __init__(self, fs: MemoryFileSystem, target: bytes, uid: int, gid: int) -> None:
+        super().__init__(fs, S_IFLNK | 0o777, uid, gid)
+        self.target = target
+        self.size = len(target)
+
+    def readlink(self) -> bytes:
+        return self.target
+
+
+class MemorySpecial(Node):
+    """A FIFO, socket or device node."""
+
+    __slots__ = ()

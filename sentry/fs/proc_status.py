@@ -1,0 +1,183 @@
+"""/proc/PID/stat and /proc/PID/status: a task in figures; formats as in proc(5), which ps and top parse."""
+
+from __future__ import annotations
+
+from time import CLOCK_BOOTTIME, clock_gettime_ns
+
+from sentry import _core
+from sentry.abi.resource import RLIM_INFINITY, RLIMIT_RSS, RLIMIT_SIGPENDING
+from sentry.abi.sched import SCHED_FIFO, SCHED_RR
+from sentry.abi.time import NSEC_PER_TICK
+from sentry.fs.proc_access import may_inspect
+from sentry.kernel import cpus
+from sentry.mm import maps as mm_maps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+
+PAGE = 4096
+_PF_FORKNOEXEC = 0x40
+_PF_RANDOMIZE = 0x400000
+_STATES = {"R": b"running", "S": b"sleeping", "D": b"disk sleep", "T": b"stopped", "Z": b"zombie"}
+
+
+def state_letter(task: Task) -> str:
+    """R running, S waiting, D waiting for what no signal interrupts, T stopped, Z dead and not waited for."""
+    if task.state == "waiting":
+        return "S" if task.interruptible else "D"
+    return {"stopped": "T", "dead": "Z"}.get(task.state, "R")
+
+
+def since_boot(monotonic: int) -> int:
+    """A CLOCK_MONOTONIC time in ns as time since boot, sleeps of the machine counted."""
+    return monotonic + clock_gettime_ns(CLOCK_BOOTTIME) - _core.monotonic()
+
+
+def _parent_id(task: Task) -> int:
+    parent = task.group.parent
+    return parent.tgid if parent is not None else 0
+
+
+def _escaped(name: bytes) -> bytes:
+    return name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+
+
+# stat
+
+
+def process_stat(target: Task, reader: Task) -> bytes:
+    return _stat(target, reader, whole=True)
+
+
+def thread_stat(target: Task, reader: Task) -> bytes:
+    return _stat(target, reader, whole=False)
+
+
+def _stat(task: Task, reader: Task, whole: bool) -> bytes:
+    group, mm, policy = task.group, task.mm, task.sched
+    terminal = group.session.tty
+    foreground = terminal.foreground if terminal is not None else None
+    user, system = group.usage.ticks()
+    children = group.usage.children // NSEC_PER_TICK if whole else 0
+    real_time = policy.policy in (SCHED_FIFO, SCHED_RR)
+    open_to = may_inspect(reader, task)
+    size = resident = 0
+    code = data = args = env = (0, 0)
+    stack = brk = 0
+    if mm is not None:
+        size, resident = mm.areas.total, mm_maps.statm(mm)[1]
+        code = (1, 1)
+        if open_to:
+            code, data = (mm.code_start, mm.code_end), (mm.data_start, mm.data_end)
+            args, env = (mm.arg_start, mm.arg_end), (mm.env_start, mm.env_end)
+            stack, brk = mm.stack_start, mm.brk_start
+    low = 0x7FFFFFFF
+    pending = task.pending & low
+    values = (
+        _parent_id(task), group.pgid, group.sid,
+        terminal.number if terminal is not None else 0, foreground.pgid if foreground is not None else -1,
+        _PF_RANDOMIZE | (0 if group.has_execed else _PF_FORKNOEXEC),
+        0, 0, 0, 0,  # page faults are the host's
+        user, system, children, 0,
+        -1 - policy.priority if real_time else 20 + policy.nice, policy.nice,
+        len(group.tasks), 0, since_boot(task.start_time) // NSEC_PER_TICK,
+        size, resident, group.rlimit(RLIMIT_RSS), *code, stack, 0, 0,
+        pending, task.sigmask & low, group.sighand.ignored() & low, group.sighand.caught() & low,
+        0, 0, 0, group.exit_signal if whole else -1, 0,
+        policy.priority, policy.policy, 0, 0, 0, *data, brk, *args, *env, group.exit_code if open_to else 0,
+    )  # fmt: skip
+    head = b"%d (%b) %c " % (task.tid, _escaped(task.comm), ord(state_letter(task)))
+    return head + b" ".join([b"%d" % value for value in values]) + b"\n"
+
+
+# status
+
+
+def status(target: Task, reader: Task) -> bytes:
+    group, creds = target.group, target.creds
+    letter = state_letter(target)
+    lines = [b"Name:\t" + _escaped(target.comm)]
+    if target.files is not None:
+        lines.append(b"Umask:\t%04o" % target.fs.umask)
+    lines += [
+        b"State:\t%b (%b)" % (letter.encode(), _STATES[letter]),
+        b"Tgid:\t%d" % group.tgid,
+        b"Ngid:\t0",
+        b"Pid:\t%d" % target.tid,
+        b"PPid:\t%d" % _parent_id(target),
+        b"TracerPid:\t0",
+        b"Uid:\t%d\t%d\t%d\t%d" % (creds.uid, creds.euid, creds.suid, creds.fsuid),
+        b"Gid:\t%d\t%d\t%d\t%d" % (creds.gid, creds.egid, creds.sgid, creds.fsgid),
+        b"FDSize:\t%d" % _table_size(target),
+        b"Groups:\t" + b"".join([b"%d " % gid for gid in creds.groups]),
+        b"NStgid:\t%d" % group.tgid,
+        b"NSpid:\t%d" % target.tid,
+        b"NSpgid:\t%d" % group.pgid,
+        b"NSsid:\t%d" % group.sid,
+        b"Kthread:\t0",
+    ]
+    lines += _memory_lines(target)
+    queued = len(target.signal.queue.infos) + len(group.queue.infos)
+    lines += [
+        b"Threads:\t%d" % max(len(group.tasks), 1),
+        b"SigQ:\t%d/%d" % (queued, _bounded(group.rlimit(RLIMIT_SIGPENDING))),
+    ]
+    sets = (
+        (b"SigPnd", target.pending),
+        (b"ShdPnd", group.pending),
+        (b"SigBlk", target.sigmask),
+        (b"SigIgn", group.sighand.ignored()),
+        (b"SigCgt", group.sighand.caught()),
+        (b"CapInh", creds.inheritable),
+        (b"CapPrm", creds.permitted),
+        (b"CapEff", creds.effective),
+        (b"CapBnd", creds.bounding),
+        (b"CapAmb", creds.ambient),
+    )
+    lines += [b"%b:\t%016x" % pair for pair in sets]
+    every = target.kernel.cpus
+    allowed = target.sched.affinity or every
+    lines += [
+        b"NoNewPrivs:\t%d" % creds.no_new_privs,
+        b"Seccomp:\t0",
+        b"Seccomp_filters:\t0",
+        b"Speculation_Store_Bypass:\tunknown",
+        b"SpeculationIndirectBranch:\tunknown",
+        b"Cpus_allowed:\t" + cpus.mask_text(allowed, every),
+        b"Cpus_allowed_list:\t" + cpus.list_text(allowed),
+        b"Mems_allowed:\t1",
+        b"Mems_allowed_list:\t0",
+        b"voluntary_ctxt_switches:\t0",  # the host's scheduler does not tell
+        b"nonvoluntary_ctxt_switches:\t0",
+    ]
+    return b"\n".join(lines) + b"\n"
+
+
+def _bounded(limit: int) -> int:
+    return -1 if limit == RLIM_INFINITY else limit
+
+
+def _table_size(task: Task) -> int:
+    """Slots of the descriptor table as Linux sizes it: a power of two, 64 or more."""
+    if task.files is None:
+        return 0
+    highest = max((fd for fd, _ in task.files.items()), default=0)
+    return max(64, 1 << highest.bit_length())
+
+
+def _memory_lines(task: Task) -> list[bytes]:
+    mm = task.mm
+    if mm is None:
+        return []
+    totals = mm_maps.Totals(mm)
+    shared = mm_maps.statm(mm)[2] * PAGE
+    sizes = (
+        (b"VmPeak", totals.size), (b"VmSize", totals.size), (b"VmLck", totals.locked), (b"VmPin", 0),
+        (b"VmHWM", totals.resident), (b"VmRSS", totals.resident), (b"RssAnon", totals.resident - shared),
+        (b"RssFile", shared), (b"RssShmem", 0), (b"VmData", totals.data), (b"VmStk", totals.stack),
+        (b"VmExe", totals.executable), (b"VmLib", totals.library), (b"VmPTE", 0), (b"VmSwap", 0),
+        (b"HugetlbPages", 0),
+    )  # fmt: skip
+    lines = [b"%b:\t%8d kB" % (name, size // 1024) for name, size in sizes]
+    return [*lines, b"CoreDumping:\t0", b"THP_enabled:\t1"]
