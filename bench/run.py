@@ -2,7 +2,7 @@
 
     python -m bench.run [--rounds N] [ROW...]
 
-Each row is measured in every column one after the other, in one run: only ratios within the run mean anything.
+Each row is measured in every column one after the other, in one run: only ratios within it mean anything.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ class Column:
 
 def columns(work: Path) -> list[Column]:
     """Those that exist here; every sandbox gets the host's root and an in-memory /tmp."""
+    volume = f"{work}:{work}:ro"
     found = [
         Column("native", []),
-        Column("ptrace", [str(RUNSC_PY), "--platform", "ptrace", "do", "--cwd", "/tmp", "--volume", f"{work}:{work}:ro", "--"]),
+        Column("ptrace", [str(RUNSC_PY), "--platform=ptrace", "do", "--cwd=/tmp", "--volume", volume, "--"]),
     ]
     peer = shutil.which("runsc")
     if peer and os.geteuid() == 0:
@@ -48,7 +49,8 @@ def columns(work: Path) -> list[Column]:
 
 
 def compile_c(sources: list[Path], target: Path, *flags: str) -> None:
-    subprocess.run(["gcc", "-O2", "-std=gnu11", "-pthread", *flags, *map(str, sources), "-o", str(target)], check=True)
+    command = ["gcc", "-O2", "-std=gnu11", "-pthread", *flags, *map(str, sources), "-o", str(target)]
+    subprocess.run(command, check=True)
 
 
 def floor(work: Path) -> str:
@@ -63,10 +65,12 @@ def floor(work: Path) -> str:
 
 def micro(column: Column, program: Path, cwd: Path, rows: list[str]) -> dict[str, float]:
     """Nanoseconds by row name."""
-    result = subprocess.run(column.command([str(program), *rows]), cwd=cwd, capture_output=True, text=True, check=False)
+    command = column.command([str(program), *rows])
+    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if result.returncode:
         print(f"{column.name}: micro failed ({result.returncode}): {result.stderr.strip()}", file=sys.stderr)
-    return {name: float(ns) for name, ns in (line.split() for line in result.stdout.splitlines() if line.count(" ") == 1)}
+    lines = [line.split() for line in result.stdout.splitlines()]
+    return {line[0]: float(line[1]) for line in lines if len(line) == 2}
 
 
 def wall(column: Column, script: str, rounds: int, cwd: Path) -> float | None:
@@ -76,7 +80,8 @@ def wall(column: Column, script: str, rounds: int, cwd: Path) -> float | None:
         with tempfile.TemporaryDirectory(dir=cwd) as empty:
             inside = f"d=$(mktemp -d) && cd $d && {{ {script}; }}" if column.prefix else script
             started = time.monotonic()
-            result = subprocess.run(column.command(["/bin/sh", "-c", inside]), cwd=empty, capture_output=True, check=False)
+            command = column.command(["/bin/sh", "-c", inside])
+            result = subprocess.run(command, cwd=empty, capture_output=True, check=False)
             took = time.monotonic() - started
         if result.returncode:
             print(f"{column.name}: {script[:40]}...: {result.stderr.decode()[-300:]}", file=sys.stderr)
@@ -105,7 +110,8 @@ def family(pid: int) -> list[int]:
 
 def idle(column: Column) -> tuple[float, float]:
     """(PSS in MiB, CPU seconds burnt in three idle seconds) of a sandbox that sleeps, all its processes."""
-    process = subprocess.Popen(column.command(["/bin/sleep", "1000"]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(column.command(["/bin/sleep", "1000"]), stdout=nowhere, stderr=nowhere)
     time.sleep(1.5)
     members = family(process.pid)
     pss = 0

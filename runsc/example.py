@@ -12,6 +12,7 @@ import json
 import os
 import sys
 
+from runsc import capabilities
 from runsc.spec import example
 
 SHOW = r"""
@@ -31,6 +32,9 @@ def write_bundle(directory: str, args: list[str]) -> None:
     config = example()
     config["root"] = {"path": "/", "readonly": False}
     config["process"]["args"] = args
+    config["process"]["capabilities"] = dict.fromkeys(
+        ("bounding", "effective", "permitted"), capabilities.names(capabilities.ALL)
+    )
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
         json.dump(config, file, indent=2)

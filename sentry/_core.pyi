@@ -54,12 +54,20 @@ class InodeBase:
     fd: int  # host descriptor of the contents, -1: none.  Owned: closed when replaced or when the inode dies
     volatile: bool  # attributes must be refreshed by Python (getattr()) before they are used
     writable: bool  # fd was opened for writing: the C write path may use it
-    growable: bool  # the file system has no size limit: C may write past size
+    pool: PagePool | None  # what the contents are charged to; None: C must not grow the file
+    charged: int  # pages charged to it
     def __init__(self) -> None: ...
     def stat_bytes(self) -> bytes:
         """struct stat (144 bytes, x86-64)."""
     def blocks(self) -> int:
         """st_blocks: 512-byte units held by fd, or from size when there is none."""
+
+class PagePool:
+    """The pages that a file system in memory may take."""
+
+    limit: int
+    used: int
+    def __init__(self, limit: int) -> None: ...
 
 class FileBase:
     """An open file description."""
@@ -206,8 +214,8 @@ class TaskBase:
     def write_u32(self, addr: int, value: int) -> None: ...
     def write_u64(self, addr: int, value: int) -> None: ...
     def read_iovec(self, addr: int, count: int) -> list[tuple[int, int]]:
-        """struct iovec[count]; Errno(EINVAL) for count outside 0..1024 or a length sum past SSIZE_MAX (the sum
-        is cut to MAX_RW_COUNT as Linux does)."""
+        """struct iovec[count]; Errno(EINVAL) for count outside 0..1024 or a length past SSIZE_MAX (the sum is
+        cut to MAX_RW_COUNT as Linux does)."""
     def gather(self, iov: list[tuple[int, int]]) -> bytes:
         """The bytes the vector describes, short at the first inaccessible one (EFAULT when none)."""
     def scatter(self, iov: list[tuple[int, int]], data: bytes) -> int: ...
@@ -238,7 +246,7 @@ class Machine:
     def run(self) -> None:
         """Drive everything until `stop`.  Calls, with K = kernel:
         K.on_syscall(task, nr, a, b, c, d, e, f) -> int | NO_RESULT | None (None: suspended or dead)
-        K.on_return(task, result: int | NO_RESULT) -> bool (work is pending before guest code goes on; True: go on)
+        K.on_return(task, result: int | NO_RESULT) -> bool (work is pending; True: let guest code go on)
         K.on_fault(task, signo, code, addr, trapno) -> bool (True: go on)
         K.on_gone(task); K.run_ready(); K.on_watch()"""
     def futex_enter(self, addr: int) -> None:
@@ -255,5 +263,8 @@ def timer_arm(fd: int, when: int) -> None:
 def host_open(dirfd: int, path: bytes, flags: int, mode: int = 0, resolve: int = 0) -> int:
     """openat2(2), O_CLOEXEC added; raises Errno."""
 def host_stat(dirfd: int, path: bytes) -> tuple[int, ...]:
-    """Metadata of dirfd/path without following links or leaving dirfd: (mode, ino, dev, nlink, uid, gid, rdev, size,
-    atime, mtime, ctime, blksize, blocks), times in ns; with an empty path, of dirfd itself.  Raises Errno."""
+    """Metadata of dirfd/path without following links or leaving dirfd: (mode, ino, dev, nlink, uid, gid, rdev,
+    size, atime, mtime, ctime, blksize, blocks), times in ns; with an empty path, of dirfd itself.
+
+    Raises Errno.
+    """

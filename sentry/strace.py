@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 STRING_MAX = 32  # bytes of a buffer that are shown
 PATH_SHOWN = 256
 
-# Calls whose data argument is filled by the kernel: shown by the result's length.
-_RESULT_BUFFERS = {"read": "buf", "pread64": "buf", "recvfrom": "ubuf", "readlink": "buf", "readlinkat": "buf",
-                   "getcwd": "buf"}  # fmt: skip
+# Calls that fill a buffer, and which argument it is: shown by the result's length.
+_RESULT_BUFFERS = {"read": 1, "pread64": 1, "recvfrom": 1, "readlink": 1, "readlinkat": 2, "getcwd": 0}
 _DATA = {"write": ("buf", 2), "pwrite64": ("buf", 2), "sendto": ("buff", 2)}
 _RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
 
@@ -43,14 +42,13 @@ class Strace:
         self._names = {entry.nr: entry.name for entry in TABLE}
         self._prototypes: dict[str, Any] = prototypes.SYSCALL_PROTOTYPES
         self._under_way: dict[Task, tuple[int, str, list[str], tuple[int, ...]]] = {}
-        wrap: Callable[[Callable[[Any], str]], Callable[[int], str]] = lambda f: lambda value: f(_Value(value))  # noqa: E731
         self._formats: dict[tuple[str, str], Callable[[int], str]] = {
-            ("open", "flags"): wrap(posix_arg.formatOpenFlags),
-            ("openat", "flags"): wrap(posix_arg.formatOpenFlags),
-            ("mmap", "prot"): wrap(posix_arg.formatMmapProt),
-            ("mprotect", "prot"): wrap(posix_arg.formatMmapProt),
-            ("clone", "flags"): wrap(posix_arg.formatCloneFlags),
-            ("access", "mode"): wrap(posix_arg.formatAccessMode),
+            ("open", "flags"): _of_value(posix_arg.formatOpenFlags),
+            ("openat", "flags"): _of_value(posix_arg.formatOpenFlags),
+            ("mmap", "prot"): _of_value(posix_arg.formatMmapProt),
+            ("mprotect", "prot"): _of_value(posix_arg.formatMmapProt),
+            ("clone", "flags"): _of_value(posix_arg.formatCloneFlags),
+            ("access", "mode"): _of_value(posix_arg.formatAccessMode),
         }
         self._signal_name: Callable[[int], str] = posix_arg.signalName
         _quote(b"")  # its codec is imported on first use, which the sealed sandbox can't do
@@ -76,11 +74,9 @@ class Strace:
         if type(result) is not int:
             self._print(task, "?")
             return
-        label = _RESULT_BUFFERS.get(name)
-        if label and result > 0 and task.ctx is not None:
-            index = 1 if name != "getcwd" and name != "readlinkat" else (0 if name == "getcwd" else 2)
-            if index < len(texts):
-                texts[index] = self._data(task, values[index], result)
+        index = _RESULT_BUFFERS.get(name)
+        if index is not None and result > 0 and task.ctx is not None:
+            texts[index] = self._data(task, values[index], result)
         if result >= 0:
             text = hex(result) if name in ("mmap", "mremap", "brk") else str(result)
         elif -result in _RESTARTS:
@@ -98,7 +94,9 @@ class Strace:
         seconds = (_core.monotonic() - started) / 1e9
         os.write(self._fd, f"[{task.tid:5}] {seconds:.6f} {name}({', '.join(texts)}) = {result}\n".encode())
 
-    def _argument(self, task: Task, name: str, kind: str, label: str, value: int, values: tuple[int, ...]) -> str:
+    def _argument(
+        self, task: Task, name: str, kind: str, label: str, value: int, values: tuple[int, ...]
+    ) -> str:
         formatter = self._formats.get((name, label))
         if formatter is not None:
             return formatter(value)
@@ -141,6 +139,10 @@ class _Value:
 
     def __init__(self, value: int) -> None:
         self.value = value
+
+
+def _of_value(formatter: Callable[[Any], str]) -> Callable[[int], str]:
+    return lambda value: formatter(_Value(value))
 
 
 def _quote(data: bytes) -> str:

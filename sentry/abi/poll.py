@@ -42,7 +42,6 @@ EVENTFD_MAX = 2**64 - 2  # the largest value of an eventfd's counter
 
 TFD_TIMER_ABSTIME = 1
 TFD_TIMER_CANCEL_ON_SET = 2
-TFD_IOC_SET_TICKS = 0x40085400
 
 SIGNALFD_SIGINFO = Struct("<IiiIIiIIIIiIQQQQ")  # struct signalfd_siginfo up to ssi_addr
 SIGNALFD_SIGINFO_SIZE = 128

@@ -31,8 +31,16 @@ typedef struct {
 	unsigned int mode, uid, gid;
 	long long atime, mtime, ctime, btime;
 	int fd;
-	char is_volatile, writable, growable;
+	char is_volatile, writable;
+	PyObject *pool; /* PagePool that the contents are charged to; NULL: no such account, C must not grow it */
+	long long charged; /* pages */
 } Inode;
+
+/* The pages that a file system in memory may take. */
+typedef struct {
+	PyObject_HEAD
+	long long limit, used;
+} PagePool;
 
 typedef struct {
 	PyObject_HEAD
@@ -101,7 +109,7 @@ typedef struct {
 	PyObject *capsule, *kernel;
 } Machine;
 
-extern PyTypeObject WaitQueueType, InodeType, FileType, PipeBufferType, CounterType, FdTableType, CredsType,
+extern PyTypeObject WaitQueueType, InodeType, PagePoolType, FileType, PipeBufferType, CounterType, FdTableType, CredsType,
 	GroupType, ContextType, TaskType, MachineType;
 extern const struct pf_ops *ops; /* the back-end in use; NULL before Machine() */
 extern PyObject *no_result;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define BOUNCE (256 << 10)
+#define PAGE 4096ULL
 #define SETID_BITS (S_ISUID | S_ISGID)
 
 static char bounce[BOUNCE];
@@ -66,6 +67,29 @@ static int64_t read_inode(Task *task, File *file, uint64_t addr, uint64_t count,
 	return (int64_t)done;
 }
 
+static long long pages(unsigned long long bytes)
+{
+	return (long long)((bytes + PAGE - 1) / PAGE);
+}
+
+/* Account for the pages of a write that ends at `end`; false: Python must see to it. */
+static bool charge(Inode *inode, unsigned long long end)
+{
+	PagePool *pool = (PagePool *)inode->pool;
+	if (!pool || !Py_IS_TYPE(pool, &PagePoolType))
+		return end <= inode->size;
+	if (inode->charged < pages(inode->size))
+		return false; /* a file with holes: which of its pages exist takes a closer look */
+	long long more = pages(end) - inode->charged;
+	if (more <= 0)
+		return true;
+	if (more > pool->limit - pool->used)
+		return false;
+	pool->used += more;
+	inode->charged += more;
+	return true;
+}
+
 static int64_t write_inode(Task *task, File *file, uint64_t addr, uint64_t count, long long pos)
 {
 	Inode *inode = inode_of(file);
@@ -73,7 +97,9 @@ static int64_t write_inode(Task *task, File *file, uint64_t addr, uint64_t count
 	if (!inode || !inode->writable || inode->fd < 0 || inode->mode & SETID_BITS || !count)
 		return HOT_MISS;
 	unsigned long long end = (unsigned long long)pos + count;
-	if (end > inode->size && (!inode->growable || end > group->fsize_limit || end > INT64_MAX))
+	if (end > inode->size && (end > group->fsize_limit || end > INT64_MAX - PAGE))
+		return HOT_MISS;
+	if (!charge(inode, end))
 		return HOT_MISS;
 	uint64_t done = 0;
 	while (done < count) {

@@ -109,6 +109,7 @@ static void dealloc(Inode *self)
 {
 	if (self->fd >= 0)
 		close(self->fd);
+	Py_XDECREF(self->pool);
 	Py_TYPE(self)->tp_free(self);
 }
 
@@ -124,8 +125,9 @@ static PyMemberDef members[] = {
 	FIELD(nlink, T_ULONGLONG), FIELD(size, T_ULONGLONG), FIELD(blksize, T_ULONGLONG),
 	FIELD(mode, T_UINT),	   FIELD(uid, T_UINT),	     FIELD(gid, T_UINT),
 	FIELD(atime, T_LONGLONG),  FIELD(mtime, T_LONGLONG), FIELD(ctime, T_LONGLONG),
-	FIELD(btime, T_LONGLONG),  FIELD(writable, T_BOOL),  FIELD(growable, T_BOOL),
+	FIELD(btime, T_LONGLONG),  FIELD(writable, T_BOOL),  FIELD(charged, T_LONGLONG),
 	{"volatile", T_BOOL, offsetof(Inode, is_volatile), 0, NULL},
+	{"pool", T_OBJECT, offsetof(Inode, pool), 0, NULL},
 	{0},
 };
 
@@ -144,4 +146,25 @@ PyTypeObject InodeType = {
 	.tp_methods = methods,
 	.tp_members = members,
 	.tp_getset = getset,
+};
+
+static int pool_init(PagePool *self, PyObject *args, PyObject *kwargs)
+{
+	static char *names[] = {"limit", NULL};
+	return PyArg_ParseTupleAndKeywords(args, kwargs, "L", names, &self->limit) ? 0 : -1;
+}
+
+static PyMemberDef pool_members[] = {
+	{"limit", T_LONGLONG, offsetof(PagePool, limit), 0, NULL},
+	{"used", T_LONGLONG, offsetof(PagePool, used), 0, NULL},
+	{0},
+};
+
+PyTypeObject PagePoolType = {
+	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "sentry._core.PagePool",
+	.tp_basicsize = sizeof(PagePool),
+	.tp_flags = Py_TPFLAGS_DEFAULT,
+	.tp_new = PyType_GenericNew,
+	.tp_init = (initproc)pool_init,
+	.tp_members = pool_members,
 };

@@ -30,7 +30,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__core(void)
 {
-	PyTypeObject *types[] = {&WaitQueueType, &InodeType, &FileType,	   &PipeBufferType, &CounterType, &FdTableType,
+	PyTypeObject *types[] = {&WaitQueueType, &InodeType, &PagePoolType, &FileType,	   &PipeBufferType, &CounterType, &FdTableType,
 				 &CredsType,	 &GroupType, &ContextType, &TaskType,	    &MachineType};
 	PyObject *module = PyModule_Create(&definition);
 	if (!module || load_errors() < 0 || machine_load() < 0)

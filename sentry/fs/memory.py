@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from errno import EINVAL, ENODATA, ENOSPC, EOPNOTSUPP
 
+from sentry._core import PagePool
 from sentry.abi.stat import S_IFLNK
 from sentry.errors import Errno
 from sentry.vfs.inode import Inode, now
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 
 
 class MemoryFileSystem(FileSystem):
-    """What the file systems made of the inodes below share: room, in pages and inodes (None: no limit)."""
+    """What the file systems made of the inodes below share: room, in pages and inodes (None: the default)."""
 
     def __init__(self, name: bytes, magic: int, pages: int | None = None, inodes: int | None = None) -> None:
         super().__init__(name, magic)
         self.pages = pages
-        self.pages_used = 0
+        # No limit asked for: half of the machine's memory, as Linux; a guest must not take it all.
+        self.pool = PagePool(os.sysconf("SC_PHYS_PAGES") // 2 if pages is None else pages)
         self.inodes = inodes
         self.inodes_used = 0
 
@@ -34,9 +36,9 @@ class MemoryFileSystem(FileSystem):
         raise Errno(EOPNOTSUPP)
 
     def statfs(self) -> StatFs:
-        pages = self.pages if self.pages is not None else os.sysconf("SC_PHYS_PAGES") // 2
+        pages = self.pool.limit
         inodes = self.inodes if self.inodes is not None else pages
-        free = max(pages - self.pages_used, 0)
+        free = max(pages - self.pool.used, 0)
         return StatFs(pages, free, free, inodes, max(inodes - self.inodes_used, 0))
 
 

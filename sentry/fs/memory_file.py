@@ -26,15 +26,14 @@ PREALLOCATE_MAX = 256 << 20  # fallocate sets aside at most this much at once: t
 class MemoryFile(Node, RegularInode):
     """A regular file; `seals` are memfd_create(2)'s."""
 
-    __slots__ = ("_charged", "_mapped", "_parked", "seals")
+    __slots__ = ("_mapped", "_parked", "seals")
 
     def __init__(self, fs: MemoryFileSystem, mode: int, uid: int, gid: int, ino: int = 0) -> None:
-        self._charged = 0  # pages
         super().__init__(fs, mode, uid, gid, ino)
         self._mapped = False
         self._parked: bytes | None = None
         self.seals = F_SEAL_SEAL
-        self.growable = fs.pages is None
+        self.pool = fs.pool
 
     def contents(self, write: bool) -> int:
         if write and self.seals & F_SEAL_WRITE:
@@ -49,8 +48,7 @@ class MemoryFile(Node, RegularInode):
                     os.ftruncate(self.fd, self.size)
             except OSError:
                 raise Errno(ENOSPC) from None
-            # With limited room, writes that may need some more are Python's: see `room`.
-            self.writable = self.fs.pages is None and not self.seals & (F_SEAL_WRITE | F_SEAL_GROW)
+            self.writable = not self.seals & (F_SEAL_WRITE | F_SEAL_GROW)
             descriptors.add(self)
         return self.fd
 
@@ -64,10 +62,7 @@ class MemoryFile(Node, RegularInode):
     def room(self, pos: int, count: int) -> int:
         if self.seals & F_SEAL_WRITE or (self.seals & F_SEAL_GROW and pos + count > self.size):
             raise Errno(EPERM)
-        limit = self.fs.pages
-        if limit is None:
-            return count
-        free = limit - self.fs.pages_used
+        free = self.fs.pool.limit - self.fs.pool.used
         wanted = (pos + count + PAGE - 1) // PAGE - pos // PAGE
         if wanted <= free:
             return count
@@ -92,10 +87,9 @@ class MemoryFile(Node, RegularInode):
         self._charge()
 
     def _charge(self) -> None:
-        if self.fs.pages is not None:
-            pages = self.blocks() // 8
-            self.fs.pages_used += pages - self._charged
-            self._charged = pages
+        pages = self.blocks() // 8
+        self.fs.pool.used += pages - self.charged
+        self.charged = pages
 
     def resize(self, size: int) -> None:
         forbidden = F_SEAL_SHRINK if size < self.size else F_SEAL_GROW if size > self.size else 0
@@ -124,4 +118,4 @@ class MemoryFile(Node, RegularInode):
 
     def __del__(self) -> None:
         super().__del__()
-        self.fs.pages_used -= self._charged
+        self.fs.pool.used -= self.charged

@@ -150,7 +150,8 @@ class LowerFile(MemoryFile):
             os.ftruncate(upper, self.size)
         self._lower = None
         self.fd = upper  # closes the lower one
-        self.writable = self.growable = True
+        self.writable = True
+        self._charge()
 
 
 class LowerOther(Node):

@@ -59,6 +59,10 @@ class ProcFs(FileSystem):
         for key, directory in list(self._directories.items()):
             if tasks.get(key[0]) is not directory.task:
                 del self._directories[key]
+        for dentry in list((self.root.children or {}).values()):
+            inode = dentry.inode
+            if isinstance(inode, TaskDirectory) and tasks.get(inode.task.tid) is not inode.task:
+                dentry.detach(absent=False)  # names that were walked would keep the dead in memory
 
 
 def task_ino(tid: int, thread: bool, number: int) -> int:

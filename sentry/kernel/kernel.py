@@ -96,7 +96,7 @@ class Kernel:
             result = stop.value
         except Errno as error:
             result = -error.code
-        except Exception:  # the border: a bug in a handler must not take the sandbox down
+        except Exception:  # noqa: BLE001  # the border: a bug must not take the sandbox down
             result = self._bug(task)
         else:
             return None
@@ -118,7 +118,7 @@ class Kernel:
             result = call(task, a, b, c, d, e, f)
         except Errno as error:
             result = -error.code
-        except Exception:  # the border: a bug in a handler must not take the sandbox down
+        except Exception:  # noqa: BLE001  # the border: a bug must not take the sandbox down
             result = self._bug(task)
         if type(result) is not int and result is not None and result is not _core.NO_RESULT:
             result = -errno.EAGAIN if result is WOULD_BLOCK else self.drive(task, result)

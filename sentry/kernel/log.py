@@ -24,7 +24,7 @@ class Log:
         self._fd = fd
         self._json = as_json
         self._level = _LEVELS[level]
-        time.gmtime()  # the C library reads its time zone the first time, which it can't do once we are sealed
+        time.gmtime()  # the first time the C library reads its time zone; once sealed it can't
         self.bugs = 0
         self.counts: dict[str, int] = {}  # of `once` records, by key
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Reactor:
-    """One host epoll instance.  `Machine.watch` waits for it on a helper thread and calls `poll` from the loop."""
+    """One host epoll instance; `Machine.watch` waits for it on its own thread and has the loop call `poll`."""
 
     def __init__(self, timer_fd: int, set_timer: Callable[[int, int], None]) -> None:
         """`timer_fd` is a CLOCK_MONOTONIC timerfd; set_timer(fd, when) arms it at an absolute time in ns."""
@@ -28,7 +28,7 @@ class Reactor:
         return self._epoll.fileno()
 
     def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
-        """Call callback(revents) once when the host descriptor fd has one of `events` (one shot; call again to go on).
+        """Call callback(revents) once when the host descriptor fd has one of `events` (one shot).
 
         Regular files are always ready and can't be watched: OSError(EPERM).
         """

@@ -66,8 +66,8 @@ class Task(_core.TaskBase):
         self._end_wait(WOKEN)
 
     def interrupt(self) -> None:
-        """End an interruptible wait because a signal is pending (or any wait when it must die); a task in guest
-        code is stopped so that it takes notice."""
+        """End an interruptible wait because a signal is pending (or any wait when it must die); a task in
+        guest code is stopped so that it takes notice."""
         if self.state == "waiting":
             if self.interruptible or self.dying:
                 self._end_wait(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""Deadlines: one heap of (CLOCK_MONOTONIC nanoseconds, callback), and one host timerfd that kicks the loop."""
+"""Deadlines: a heap of (CLOCK_MONOTONIC nanoseconds, callback), and one host timerfd that kicks the loop."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ The contract itself is `platform/include/platform.h`: a back-end fills a table o
 dispatcher (`sentry._core`) wraps it in Machine, Context and the guest-memory calls.  A back-end is a package
 of this one - ptrace, later systrap and kvm - with the same names in each:
 
-    _NAME.ops    the capsule with the table          NAME/probe.py    probe() -> why it can't work here, or None
+    _NAME.ops    the capsule with the table
+    probe.py     probe() -> why it can't work here, or None
     stub.elf     the program that becomes the stub process
 """
 

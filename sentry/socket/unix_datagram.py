@@ -10,14 +10,14 @@ from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.socket import unix_names
 from sentry.socket.base import Received, Socket
-from sentry.socket.unix import (
+from sentry.socket.unix import UnixSocket
+from sentry.socket.unix_endpoint import (
     CLOSED,
     CONNECTED,
     NO_READS,
     NO_WRITES,
     UNCONNECTED,
     Endpoint,
-    UnixSocket,
     blocked_on,
     note_peer,
 )

@@ -19,7 +19,7 @@ from sentry.vfs.permissions import check
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
-    from sentry.socket.unix import Endpoint
+    from sentry.socket.unix_endpoint import Endpoint
     from sentry.vfs.inode import Inode
 
 _AUTOBIND_NAMES = 1 << 20  # b"\0" and five hexadecimal digits

@@ -18,7 +18,8 @@ from sentry.kernel.wait import TIMED_OUT, WOULD_BLOCK, block
 from sentry.socket import unix_names
 from sentry.socket.base import Received, Socket
 from sentry.socket.options import Options
-from sentry.socket.unix import (
+from sentry.socket.unix import UnixSocket
+from sentry.socket.unix_endpoint import (
     CLOSED,
     CONNECTED,
     LISTENING,
@@ -27,7 +28,6 @@ from sentry.socket.unix import (
     UNCONNECTED,
     Endpoint,
     Message,
-    UnixSocket,
     note_peer,
 )
 

@@ -67,5 +67,5 @@ def decoder(handler: "Handler") -> "Call":
     for register, kind in zip("abcdef", wanted, strict=False):
         arguments.append(_CONVERSIONS[kind].format(r=register))
     source = f"lambda t, a, b, c, d, e, f: h({', '.join(arguments)})"
-    call: "Call" = eval(source, {"h": handler})  # the text is made of the constants above alone
+    call: Call = eval(source, {"h": handler})  # the text is made of the constants above alone
     return call

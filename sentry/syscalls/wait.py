@@ -2,6 +2,7 @@
 
 import errno
 
+from sentry.abi.fcntl import O_NONBLOCK
 from sentry.abi.signal import SIGINFO_SIZE
 from sentry.abi.wait import (
     P_ALL,
@@ -58,10 +59,14 @@ async def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options:
         raise Errno(errno.EINVAL)
     if not options & (WEXITED | WSTOPPED | WCONTINUED):
         raise Errno(errno.EINVAL)
+    nonblocking = False
     if id_type == P_PIDFD:
         if identity < 0:
             raise Errno(errno.EINVAL)
-        id_type, identity = P_PID, pidfd.group_of(task, identity).tgid
+        fd, id_type, identity = identity, P_PID, pidfd.group_of(task, identity).tgid
+        if task.files.get(fd).flags & O_NONBLOCK:
+            nonblocking = not options & WNOHANG
+            options |= WNOHANG
     elif id_type == P_PGID:
         if identity < 0:
             raise Errno(errno.EINVAL)
@@ -72,6 +77,8 @@ async def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options:
     elif id_type != P_ALL:
         raise Errno(errno.EINVAL)
     found = await reap.wait(task, id_type, identity, options)
+    if found is None and nonblocking:
+        raise Errno(errno.EAGAIN)
     if found is not None and rusage:
         task.copy_out(rusage, found.rusage)
     if infop:

@@ -1,25 +1,22 @@
 """Advisory locks on files: POSIX and open-file-description byte ranges (fcntl(2)), and flock(2).
 
-What must hold, for each inode and each owner: the ranges in the list don't overlap, adjacent ranges of one
-type are one range, and two owners hold overlapping ranges only when both are read locks.  A lock exists only
-while its inode has at least one, so `_inodes` is as large as what is locked.
-
 Owners: a POSIX lock belongs to a descriptor table (what threads share), an OFD lock and a flock to an open
 file description.  An owner is known by its id(), because a lock must not keep its owner alive: whoever drops
 the last use of a table calls `drop_process`, and an open file's end is noticed here.  flock and fcntl locks
-do not see each other.
+do not see each other.  What must hold: an inode is in `_ranges` or `_flocks` only while somebody holds a
+lock on it or waits for one.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import struct
 from _weakref import ref
 
-from sentry._core import WaitQueue
+from sentry.abi.fcntl import F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, SEEK_CUR, SEEK_END, SEEK_SET
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
+from sentry.vfs.lock_state import FLOCK, TO_THE_END, FlockState, Range, RangeLocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,123 +29,10 @@ if TYPE_CHECKING:
     from sentry.vfs.file import File
     from sentry.vfs.inode import Inode
 
-F_OFD_GETLK = 36
-F_OFD_SETLK = 37
-F_OFD_SETLKW = 38
-_FLOCK = struct.Struct("<hh4xqqi4x")  # struct flock, x86-64
-_UNLOCKED = struct.pack("<h", fcntl.F_UNLCK)  # its l_type when nothing is in the way
-_MAX = (1 << 63) - 1  # OFFSET_MAX; the end of a range that reaches to the end of the file
-MAX_RANGES = 16384  # on one inode; ENOLCK beyond (Linux is bounded by memory alone)
+_UNLOCKED = fcntl.F_UNLCK.to_bytes(2, "little")  # a struct flock's l_type when nothing is in the way
 _MAX_CHAIN = 64  # owners followed when looking for a deadlock
 
-SEEK_SET, SEEK_CUR, SEEK_END = 0, 1, 2
 
-
-class Range:
-    """A locked byte range [start, end], both inclusive."""
-
-    __slots__ = ("end", "kind", "owner", "pid", "start")
-
-    def __init__(self, owner: int, pid: int, kind: int, start: int, end: int) -> None:
-        self.owner = owner
-        self.pid = pid  # F_GETLK's l_pid; -1 for an open file description
-        self.kind = kind  # F_RDLCK or F_WRLCK
-        self.start = start
-        self.end = end
-
-    def conflicts(self, owner: int, kind: int, start: int, end: int) -> bool:
-        return (
-            self.owner != owner
-            and self.start <= end
-            and start <= self.end
-            and (self.kind == fcntl.F_WRLCK or kind == fcntl.F_WRLCK)
-        )
-
-    def pack(self) -> bytes:
-        """struct flock, as F_GETLK tells about a lock in the way."""
-        length = 0 if self.end == _MAX else self.end - self.start + 1
-        return _FLOCK.pack(self.kind, SEEK_SET, self.start, length, self.pid)
-
-
-class RangeLocks:
-    """The byte-range locks of one inode, by start."""
-
-    __slots__ = ("queue", "ranges")
-
-    def __init__(self) -> None:
-        self.ranges: list[Range] = []
-        self.queue = WaitQueue()
-
-    def conflict(self, owner: int, kind: int, start: int, end: int) -> Range | None:
-        """The first range that stands in the way of a lock, or None."""
-        for held in self.ranges:
-            if held.start > end:
-                break
-            if held.conflicts(owner, kind, start, end):
-                return held
-        return None
-
-    def set(self, owner: int, pid: int, kind: int, start: int, end: int) -> None:
-        """Replace what `owner` holds in [start, end] by `kind` (F_UNLCK: nothing); no conflict is checked.
-
-        Raises Errno(ENOLCK) when there are too many ranges.
-        """
-        keep: list[Range] = []
-        new = Range(owner, pid, kind, start, end)
-        for held in self.ranges:
-            if held.owner != owner or held.end < start - 1 or held.start > end + 1:
-                keep.append(held)
-            elif held.kind == kind:  # overlapping or adjacent: one range
-                new.start = min(new.start, held.start)
-                new.end = max(new.end, held.end)
-            else:  # what sticks out on either side stays
-                if held.start < start:
-                    keep.append(Range(owner, held.pid, held.kind, held.start, min(held.end, start - 1)))
-                if held.end > end:
-                    keep.append(Range(owner, held.pid, held.kind, max(held.start, end + 1), held.end))
-        if kind != fcntl.F_UNLCK:
-            keep.append(new)
-        if len(keep) > MAX_RANGES and len(keep) > len(self.ranges):
-            raise Errno(errno.ENOLCK)
-        keep.sort(key=lambda held: held.start)
-        self.ranges = keep
-        self.queue.wake(0xFFFFFFFF)
-
-    def drop(self, owner: int) -> None:
-        """Release everything `owner` holds."""
-        keep = [held for held in self.ranges if held.owner != owner]
-        if len(keep) != len(self.ranges):
-            self.ranges = keep
-            self.queue.wake(0xFFFFFFFF)
-
-
-class FlockState:
-    """The flock(2) locks of one inode: one exclusive holder, or any number of shared ones."""
-
-    __slots__ = ("holders", "queue")
-
-    def __init__(self) -> None:
-        self.holders: dict[int, int] = {}  # id of the open file description -> LOCK_SH or LOCK_EX
-        self.queue = WaitQueue()
-
-    def take(self, owner: int, kind: int) -> bool:
-        """Give `owner` the lock; a conversion drops what it held first, as Linux does.  False: must wait."""
-        if self.holders.get(owner) == kind:
-            return True
-        self.drop(owner)
-        if kind == fcntl.LOCK_EX and self.holders:
-            return False
-        if fcntl.LOCK_EX in self.holders.values():
-            return False
-        self.holders[owner] = kind
-        return True
-
-    def drop(self, owner: int) -> None:
-        if self.holders.pop(owner, None) is not None:
-            self.queue.wake(0xFFFFFFFF)
-
-
-# By inode.  An entry goes away with its last lock and waiter; the inode is kept alive by the open file.
 _ranges: dict[Inode, RangeLocks] = {}
 _flocks: dict[Inode, FlockState] = {}
 _owners: dict[int, ref[File]] = {}  # open files that have or had locks of their own
@@ -174,8 +58,8 @@ def fcntl_lock(task: Task, file: File, cmd: int, arg: int) -> int | Coroutine[No
     Raises Errno: EFAULT, EINVAL (type, whence, range), EOVERFLOW, EBADF (not open for that), EAGAIN, EDEADLK,
     ENOLCK.
     """
-    request = task.copy_in(arg, _FLOCK.size)
-    kind, whence, start, length, pid = _FLOCK.unpack(request)
+    request = task.copy_in(arg, FLOCK.size)
+    kind, whence, start, length, pid = FLOCK.unpack(request)
     start, end = _range(file, whence, start, length)
     ofd = cmd in (F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW)
     if ofd and pid != 0:
@@ -226,14 +110,14 @@ def _range(file: File, whence: int, start: int, length: int) -> tuple[int, int]:
     else:
         raise Errno(errno.EINVAL)
     start += base
-    if start > _MAX:
+    if start > TO_THE_END:
         raise Errno(errno.EOVERFLOW)
     if start < 0:
         raise Errno(errno.EINVAL)
     if length == 0:
-        return start, _MAX
+        return start, TO_THE_END
     if length > 0:
-        if start + length - 1 > _MAX:
+        if start + length - 1 > TO_THE_END:
             raise Errno(errno.EOVERFLOW)
         return start, start + length - 1
     if start + length < 0:
@@ -361,5 +245,5 @@ def held() -> list[tuple[str, str, str, int, int, int, int, int]]:
     for inode, flocks in _flocks.items():
         for kind in flocks.holders.values():
             access = "WRITE" if kind == fcntl.LOCK_EX else "READ"
-            rows.append(("FLOCK", "ADVISORY", access, 0, inode.dev, inode.ino, 0, _MAX))
+            rows.append(("FLOCK", "ADVISORY", access, 0, inode.dev, inode.ino, 0, TO_THE_END))
     return rows

@@ -225,7 +225,7 @@ class PipeEnd(File):
 
 def broken(task: Task) -> NoReturn:
     """Nobody will ever read: SIGPIPE and EPIPE."""
-    send_task(task, SIGPIPE, None)
+    send_task(task, SIGPIPE, None, force=True)  # its own doing: init too ends as any program would
     raise Errno(errno.EPIPE)
 
 

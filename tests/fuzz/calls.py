@@ -46,7 +46,6 @@ dup3 fd fd 0|0x80000 >fd
 nanosleep timespec out
 getitimer 0|1|2 out
 setitimer 1|2 itimerval out
-alarm 0|1|100
 sendfile fd fd 0|off_in len
 socket 1 1|2|5|0x801|0x80001 0 >fd
 connect fd sockaddr 2|4|16|110

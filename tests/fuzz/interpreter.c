@@ -1,10 +1,11 @@
 /*
  * Runs a random program: system calls with arguments that are constants or earlier results (see program.py).
  *
- *	interpreter SECONDS < program
+ *	interpreter SECTION STEPS < program
  *
- * The first process only watches: it starts a worker, kills it and all its descendants when they have had their time,
- * then tries whether the kernel still works, and says so.
+ * The first process only watches: it has workers run the program, SECTION operations each and two at a time, kills
+ * them and all their descendants when they have had STEPS steps of 5 ms, then tries whether the kernel still works,
+ * and says so.
  */
 #include "../isolation/guests/hostile.h"
 
@@ -164,7 +165,7 @@ static void limit(int resource, rlim_t most)
 	setrlimit(resource, &(struct rlimit){ most, most });
 }
 
-static void work(void)
+static void work(unsigned first, unsigned end)
 {
 	static char alternate[1 << 15];
 	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof(alternate) };
@@ -183,7 +184,7 @@ static void work(void)
 	chdir("/tmp/work");
 	for (int i = 0; i < SLOTS; i++)
 		slots[i] = i % 8 + 3;
-	run(0, program->operations);
+	run(first, end);
 	call(SYS_exit_group, 0, 0, 0, 0, 0, 0);
 }
 
@@ -224,25 +225,38 @@ static int is_alive(void)
 	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 42;
 }
 
-int main(int argc, char **argv)
+/* Two workers, until both have ended or their time is over. */
+static void run_pair(unsigned first, unsigned section, int steps)
 {
 	struct timespec step = { 0, 5000000 };
-	pid_t worker, ended = 0;
+	pid_t ended, workers[2];
+	int left = 2;
 
-	if (argc != 2 || read_program() != 0)
-		return 2;
-	mkdir("/tmp/work", 0777);
-	worker = fork();
-	if (worker == 0)
-		work();
-	for (int left = 200 * atoi(argv[1]); left > 0 && ended != worker; left--) {
-		while ((ended = waitpid(-1, NULL, WNOHANG | __WALL)) > 0 && ended != worker)
-			;
+	for (int i = 0; i < 2; i++) {
+		workers[i] = fork();
+		if (workers[i] == 0)
+			work(first + i * section, first + (i + 1) * section);
+	}
+	for (; steps > 0 && left > 0; steps--) {
+		while ((ended = waitpid(-1, NULL, WNOHANG | __WALL)) > 0)
+			left -= ended == workers[0] || ended == workers[1];
 		nanosleep(&step, NULL);
 	}
 	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
 		;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned section;
+
+	if (argc != 3 || read_program() != 0)
+		return 2;
+	section = atoi(argv[1]);
+	mkdir("/tmp/work", 0777);
+	for (unsigned first = 0; first < program->operations; first += 2 * section)
+		run_pair(first, section, atoi(argv[2]));
 	if (!is_alive())
 		return 1;
 	dprintf(2, "alive\n");

@@ -104,9 +104,11 @@ COMPILERS = [
             }
             END
             ulimit -c 0
-            g++ -std=c++17 -pthread -o program program.cc && exec ./program
+            g++ -std=c++17 -pthread -o program program.cc && ./program
+            exit $?
         """),
         status=134,
+        stderr=False,  # bash names the process that was aborted
         needs=("g++",),
     ),
     Program(

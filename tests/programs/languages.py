@@ -8,7 +8,16 @@ PYTHONS = [
     Program("python-expression", python("print(6 * 7, 2 ** 100, 1 / 3)")),
     Program("python-exit-status", python("import sys; print('no', file=sys.stderr); sys.exit(5)"), status=5),
     Program("python-traceback", python("def f(): raise ValueError('wrong')\nf()"), status=1),
-    Program("python-killed", python("import os, signal; os.kill(os.getpid(), signal.SIGTERM)"), status=143),
+    Program(
+        "python-killed",
+        python("""
+            import os, signal
+            if (child := os.fork()) == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(128 + os.WTERMSIG(os.waitpid(child, 0)[1]))
+        """),
+        status=143,
+    ),
     Program(
         "python-json",
         python("""

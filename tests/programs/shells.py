@@ -91,9 +91,11 @@ SHELLS = [
     Program(
         "bash-background-wait",
         bash("""
-            (exit 5) & (exit 6) & wait %1
+            (exit 5) & first=$!
+            (exit 6) & second=$!
+            wait $second
             echo $?
-            wait %2
+            wait $first
             echo $?
             wait
             echo $?
@@ -183,8 +185,9 @@ SHELLS = [
     Program("bash-exit-status", bash("exit 42"), status=42),
     Program("bash-command-not-found", bash("no-such-command"), status=127),
     Program("bash-not-executable", bash("echo text > file; ./file"), status=126),
-    Program("bash-killed", bash("kill -KILL $$"), status=137),
-    Program("bash-terminated", bash("kill -TERM $$"), status=143),
+    # In the sandbox the program is process 1, which no signal from its own namespace kills: hence the child.
+    Program("bash-killed", bash("bash -c 'kill -KILL $$'; exit $?"), status=137, stderr=False),
+    Program("bash-terminated", bash("bash -c 'kill -TERM $$'; exit $?"), status=143, stderr=False),
     Program(
         "bash-child-killed",
         bash("""
@@ -271,7 +274,7 @@ SHELLS = [
         """),
         status=2,
     ),
-    Program("dash-killed", dash("kill -ABRT $$"), status=134),
+    Program("dash-killed", dash("dash -c 'kill -ABRT $$'; exit $?"), status=134, stderr=False),
     Program(
         "dash-200-forks",
         dash("""

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.runsc import bundles
-from tests.sandbox import HANG_GUARD, NOBODY, RUNSC, run
+from tests.sandbox import ENVIRONMENT, HANG_GUARD, NOBODY, RUNSC, run
 
 BUSYBOX = "/usr/bin/busybox"
 
 
 def do(*argv: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    result = run([str(RUNSC), "do", "--", *argv], stdin=stdin)
+    result = run([str(RUNSC), "do", "--", *argv], stdin=stdin, env=ENVIRONMENT)
     return result.returncode, result.stdout, result.stderr
 
 

@@ -15,7 +15,7 @@ from sentry.abi.signal import SIGUSR1
 from sentry.errors import Errno
 from sentry.vfs import locks
 from sentry.vfs.file import File
-from sentry.vfs.locks import RangeLocks
+from sentry.vfs.lock_state import FLOCK, MAX_RANGES, Range, RangeLocks
 from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
 __all__ = ["world"]
@@ -35,7 +35,7 @@ def opened(node: Any, flags: int = O_RDWR) -> File:
 def lock(
     task: FakeTask, file: File, cmd: int, kind: int, start: int = 0, length: int = 0, whence: int = 0
 ) -> Any:
-    task.copy_out(BASE, locks._FLOCK.pack(kind, whence, start, length, 0))
+    task.copy_out(BASE, FLOCK.pack(kind, whence, start, length, 0))
     return task.run(lambda: locks.fcntl_lock(task, file, cmd, BASE))
 
 
@@ -47,7 +47,7 @@ def holder(
     task: FakeTask, file: File, kind: int, start: int = 0, length: int = 0, cmd: int = fcntl.F_GETLK
 ) -> Any:
     assert lock(task, file, cmd, kind, start, length) == 0
-    kind, _, start, length, pid = locks._FLOCK.unpack(task.copy_in(BASE, locks._FLOCK.size))
+    kind, _, start, length, pid = FLOCK.unpack(task.copy_in(BASE, FLOCK.size))
     return None if kind == UN else (kind, start, length, pid)
 
 
@@ -99,13 +99,13 @@ def test_ranges_agree_with_a_map_of_single_bytes() -> None:
 
 def test_the_number_of_ranges_is_bounded() -> None:
     state = RangeLocks()
-    for index in range(locks.MAX_RANGES):
-        state.ranges.append(locks.Range(1, 1, WR, 2 * index, 2 * index))
+    for index in range(MAX_RANGES):
+        state.ranges.append(Range(1, 1, WR, 2 * index, 2 * index))
     with pytest.raises(Errno) as error:
-        state.set(1, 1, WR, 4 * locks.MAX_RANGES, 4 * locks.MAX_RANGES)
+        state.set(1, 1, WR, 4 * MAX_RANGES, 4 * MAX_RANGES)
     assert error.value.code == errno.ENOLCK
     state.set(1, 1, UN, 0, 0)
-    state.set(1, 1, WR, 4 * locks.MAX_RANGES, 4 * locks.MAX_RANGES)
+    state.set(1, 1, WR, 4 * MAX_RANGES, 4 * MAX_RANGES)
 
 
 def test_getlk_tells_the_lock_in_the_way_and_setlk_refuses(world: World) -> None:

@@ -90,7 +90,7 @@ def test_a_full_file_system_takes_what_fits_and_then_nothing() -> None:
     assert fs.statfs().bfree == 2
     del file
     guest.unlink(b"f")
-    assert fs.pages_used == 0
+    assert fs.pool.used == 0
 
 
 def test_the_number_of_inodes_is_limited() -> None:

@@ -1,0 +1,216 @@
+"""The ends of UNIX sockets (unix(7)): what all three types share.
+
+An `Endpoint` is the socket; `UnixSocket` is the open file in front of it.  Endpoints know each other (peers,
+senders), never a file, so that a file dies with its last descriptor whatever its peer holds.  What must hold:
+`sent` is the sum of the charges of an endpoint's messages that lie unread in other endpoints.
+"""
+
+from __future__ import annotations
+
+from _collections import deque
+
+from sentry import _core
+from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLRDHUP, POLLWRBAND, READABLE, WRITABLE
+from sentry.abi.socket import (
+    MSG_PEEK,
+    MSG_TRUNC,
+)
+from sentry.errors import Errno
+from sentry.kernel.wait import WOULD_BLOCK
+from sentry.socket import unix_names
+from sentry.socket.base import Received
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from sentry.kernel.task import Task
+    from sentry.kernel.wait import _Marker
+    from sentry.socket.base import Credentials, Outgoing
+    from sentry.socket.options import Options
+    from sentry.socket.rights import Rights
+    from sentry.vfs.path import Path
+
+NO_READS = 1  # bits of Endpoint.shut: SHUT_RD + 1, SHUT_WR + 1
+NO_WRITES = 2
+OVERHEAD = 256  # what a message is charged beyond its bytes
+
+UNCONNECTED = "unconnected"
+LISTENING = "listening"
+CONNECTED = "connected"
+CLOSED = "closed"
+
+
+class Message:
+    """Bytes in an inbox, and what came with them; `start` are read already (streams)."""
+
+    __slots__ = ("charge", "creds", "data", "rights", "sender", "start")
+
+    def __init__(
+        self, sender: Endpoint, data: bytes, rights: Rights | None = None, creds: Credentials | None = None
+    ) -> None:
+        self.sender = sender
+        self.data = data
+        self.start = 0
+        self.rights = rights
+        self.creds = creds
+        self.charge = len(data) + OVERHEAD
+        sender.sent += self.charge
+
+
+class Endpoint:
+    """One UNIX socket."""
+
+    __slots__ = (
+        "blocked", "error", "inbox", "name", "options", "path", "peer", "peer_creds", "peer_groups", "queue",
+        "sent", "shut", "state", "type",
+    )  # fmt: skip
+
+    connection_based = False
+
+    def __init__(self, options: Options) -> None:
+        self.type = options.type
+        self.options = options
+        self.queue = _core.WaitQueue()
+        self.state = UNCONNECTED
+        self.name = b""
+        self.path: Path | None = None  # the socket file it is bound to
+        self.peer: Endpoint | None = None
+        self.peer_creds: Credentials = (0, 0xFFFFFFFF, 0xFFFFFFFF)
+        self.peer_groups: tuple[int, ...] = ()
+        self.inbox: deque[Message] = deque()
+        self.blocked: set[Endpoint] = set()  # those who found this inbox full
+        self.sent = 0
+        self.shut = 0
+        self.error = 0
+
+    # What the types do differently
+
+    def send(self, task: Task, outgoing: Outgoing) -> int | _Marker:
+        raise NotImplementedError
+
+    def receive(self, count: int, flags: int) -> Received | _Marker:
+        raise NotImplementedError
+
+    def connect(self, task: Task, name: bytes | None, nonblocking: bool) -> int | Coroutine[None, None, Any]:
+        """Connect to `name`; None: to nobody (AF_UNSPEC)."""
+        raise NotImplementedError
+
+    def is_full(self) -> bool:
+        """Whether the one we send to takes no more for now."""
+        return False
+
+    # Messages
+
+    def deliver(self, to: Endpoint, outgoing: Outgoing, data: bytes) -> None:
+        """Put a message into the inbox of `to`; the first message of `outgoing` carries what goes along."""
+        creds = outgoing.creds
+        to.inbox.append(Message(self, data, outgoing.rights, creds))
+        outgoing.rights = None
+        to.queue.wake(READABLE)
+
+    def take(self) -> Message:
+        """Remove the oldest message: its sender has room again."""
+        message: Message = self.inbox.popleft()
+        message.sender.sent -= message.charge
+        message.sender.write_space()
+        if self.blocked:
+            blocked, self.blocked = self.blocked, set()
+            for sender in blocked:
+                sender.write_space()
+        return message
+
+    def write_space(self) -> None:
+        if self.is_writable():
+            self.queue.wake(WRITABLE | POLLWRBAND)
+
+    def is_writable(self) -> bool:
+        # Linux calls a socket writable while at least three quarters of its send buffer are free.
+        return self.sent * 4 <= self.options.sndbuf
+
+    def receive_message(self, count: int, flags: int) -> Received:
+        """The oldest message of a non-empty inbox; what exceeds count is lost (datagrams and records)."""
+        message = self.inbox[0] if flags & MSG_PEEK else self.take()
+        sender = message.sender.name
+        length = len(message.data)
+        received = Received(
+            message.data[:count],
+            length,
+            unix_names.pack(sender) if sender else b"",
+            MSG_TRUNC if length > count else 0,
+        )
+        received.creds = message.creds
+        if message.rights is not None:
+            received.rights = list(message.rights.files)
+        return received
+
+    # State
+
+    def take_error(self) -> int:
+        error, self.error = self.error, 0
+        return error
+
+    def raise_error(self) -> None:
+        if self.error:
+            raise Errno(self.take_error())
+
+    def poll(self) -> int:
+        events = POLLERR if self.error else 0
+        if self.shut == NO_READS | NO_WRITES:
+            events |= POLLHUP
+        if self.shut & NO_READS:
+            events |= POLLRDHUP | READABLE
+        if self.inbox:
+            events |= READABLE
+        if self.connection_based and self.state == UNCONNECTED:
+            events |= POLLHUP
+        if self.is_writable() and not self.is_full():
+            events |= WRITABLE | POLLWRBAND
+        return events
+
+    def shutdown(self, how: int) -> None:
+        bits = how + 1
+        self.shut |= bits
+        self.queue.wake(ANY_EVENT)
+        peer = self.peer
+        if self.connection_based and peer is not None:
+            peer.shut |= (NO_WRITES if bits & NO_READS else 0) | (NO_READS if bits & NO_WRITES else 0)
+            peer.queue.wake(ANY_EVENT)
+
+    def close(self) -> None:
+        """The last descriptor is gone."""
+        self.state = CLOSED
+        self.shut = NO_READS | NO_WRITES
+        unix_names.unbind(self)
+        while self.inbox:
+            self.take()  # files in it go with it: socket.rights
+        blocked, self.blocked = self.blocked, set()
+        for sender in blocked:
+            sender.queue.wake(ANY_EVENT)
+        peer = self.peer
+        if peer is not None:
+            peer.blocked.discard(self)
+            if peer.state == CLOSED:  # nobody is left to ask for names: leave no circle behind
+                self.peer = None
+                if peer.peer is self:
+                    peer.peer = None
+        self.queue.wake(ANY_EVENT)
+
+
+def credentials(task: Task) -> Credentials:
+    """What SCM_CREDENTIALS tells of a sender that does not say otherwise."""
+    return task.group.tgid, task.creds.uid, task.creds.gid
+
+
+def note_peer(endpoint: Endpoint, task: Task) -> None:
+    """Remember `task` as the one on the other side (SO_PEERCRED: the effective ids at connect or listen)."""
+    creds = task.creds
+    endpoint.peer_creds = (task.group.tgid, creds.euid, creds.egid)
+    endpoint.peer_groups = creds.groups
+
+
+def blocked_on(sender: Endpoint, receiver: Endpoint) -> _Marker:
+    """The receiver's inbox is full: have the sender woken when it is not."""
+    receiver.blocked.add(sender)
+    return WOULD_BLOCK

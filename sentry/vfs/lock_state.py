@@ -1,0 +1,123 @@
+"""The lock state of one inode: byte ranges by owner, and flock(2)'s holders.  No tasks, no waiting.
+
+What must hold, for each owner: the ranges in the list don't overlap and adjacent ranges of one type are one
+range; two owners hold overlapping ranges only when both are read locks.  An owner is a number: see vfs.locks.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import struct
+
+from sentry._core import WaitQueue
+from sentry.abi.fcntl import MAX_FILE_SIZE, SEEK_SET
+from sentry.errors import Errno
+
+FLOCK = struct.Struct("<hh4xqqi4x")  # struct flock, x86-64: type, whence, start, length, pid
+TO_THE_END = MAX_FILE_SIZE  # OFFSET_MAX; the end of a range that reaches to the end of the file
+MAX_RANGES = 16384  # on one inode; ENOLCK beyond (Linux is bounded by memory alone)
+
+
+class Range:
+    """A locked byte range [start, end], both inclusive."""
+
+    __slots__ = ("end", "kind", "owner", "pid", "start")
+
+    def __init__(self, owner: int, pid: int, kind: int, start: int, end: int) -> None:
+        self.owner = owner
+        self.pid = pid  # F_GETLK's l_pid; -1 for an open file description
+        self.kind = kind  # F_RDLCK or F_WRLCK
+        self.start = start
+        self.end = end
+
+    def conflicts(self, owner: int, kind: int, start: int, end: int) -> bool:
+        return (
+            self.owner != owner
+            and self.start <= end
+            and start <= self.end
+            and (self.kind == fcntl.F_WRLCK or kind == fcntl.F_WRLCK)
+        )
+
+    def pack(self) -> bytes:
+        """struct flock, as F_GETLK tells about a lock in the way."""
+        length = 0 if self.end == TO_THE_END else self.end - self.start + 1
+        return FLOCK.pack(self.kind, SEEK_SET, self.start, length, self.pid)
+
+
+class RangeLocks:
+    """The byte-range locks of one inode, by start."""
+
+    __slots__ = ("queue", "ranges")
+
+    def __init__(self) -> None:
+        self.ranges: list[Range] = []
+        self.queue = WaitQueue()
+
+    def conflict(self, owner: int, kind: int, start: int, end: int) -> Range | None:
+        """The first range that stands in the way of a lock, or None."""
+        for held in self.ranges:
+            if held.start > end:
+                break
+            if held.conflicts(owner, kind, start, end):
+                return held
+        return None
+
+    def set(self, owner: int, pid: int, kind: int, start: int, end: int) -> None:
+        """Replace what `owner` holds in [start, end] by `kind` (F_UNLCK: nothing); no conflict is checked.
+
+        Raises Errno(ENOLCK) when there are too many ranges.
+        """
+        keep: list[Range] = []
+        new = Range(owner, pid, kind, start, end)
+        for held in self.ranges:
+            if held.owner != owner or held.end < start - 1 or held.start > end + 1:
+                keep.append(held)
+            elif held.kind == kind:  # overlapping or adjacent: one range
+                new.start = min(new.start, held.start)
+                new.end = max(new.end, held.end)
+            else:  # what sticks out on either side stays
+                if held.start < start:
+                    keep.append(Range(owner, held.pid, held.kind, held.start, min(held.end, start - 1)))
+                if held.end > end:
+                    keep.append(Range(owner, held.pid, held.kind, max(held.start, end + 1), held.end))
+        if kind != fcntl.F_UNLCK:
+            keep.append(new)
+        if len(keep) > MAX_RANGES and len(keep) > len(self.ranges):
+            raise Errno(errno.ENOLCK)
+        keep.sort(key=lambda held: held.start)
+        self.ranges = keep
+        self.queue.wake(0xFFFFFFFF)
+
+    def drop(self, owner: int) -> None:
+        """Release everything `owner` holds."""
+        keep = [held for held in self.ranges if held.owner != owner]
+        if len(keep) != len(self.ranges):
+            self.ranges = keep
+            self.queue.wake(0xFFFFFFFF)
+
+
+class FlockState:
+    """The flock(2) locks of one inode: one exclusive holder, or any number of shared ones."""
+
+    __slots__ = ("holders", "queue")
+
+    def __init__(self) -> None:
+        self.holders: dict[int, int] = {}  # id of the open file description -> LOCK_SH or LOCK_EX
+        self.queue = WaitQueue()
+
+    def take(self, owner: int, kind: int) -> bool:
+        """Give `owner` the lock; a conversion drops what it held first, as Linux does.  False: must wait."""
+        if self.holders.get(owner) == kind:
+            return True
+        self.drop(owner)
+        if kind == fcntl.LOCK_EX and self.holders:
+            return False
+        if fcntl.LOCK_EX in self.holders.values():
+            return False
+        self.holders[owner] = kind
+        return True
+
+    def drop(self, owner: int) -> None:
+        if self.holders.pop(owner, None) is not None:
+            self.queue.wake(0xFFFFFFFF)
