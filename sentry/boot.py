@@ -57,7 +57,7 @@ def run(kernel: Kernel) -> int:
     Raises StartError when the program can't be started.
     """
     # What exists now stays for good: keep the collector's eyes off it, and its pages shared with the parent.
-    # From here on it runs between two handlers only (Kernel.run_ready), for what it frees changes kernel state.
+    # From here on it runs between two handlers only (Kernel.run_ready): what it frees changes kernel state.
     gc.freeze()
     gc.disable()
     start_init(kernel, kernel.config)

@@ -1,6 +1,8 @@
 /* The host's file calls that Python lacks. */
+#define _GNU_SOURCE
 #include "core.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -62,6 +64,54 @@ static PyObject *host_stat(PyObject *module, PyObject *args)
 			     nanoseconds(st.st_ctim), (long)st.st_blksize, (long long)st.st_blocks);
 }
 
+/* One batch of getdents64(2) records appended to `list`; 0, or -1 with an exception. */
+static int append_entries(PyObject *list, const char *records, long size, int fd)
+{
+	struct stat st;
+	for (long at = 0; at < size;) {
+		const struct dirent64 *entry = (const struct dirent64 *)(records + at);
+		at += entry->d_reclen;
+		const char *name = entry->d_name;
+		unsigned type = entry->d_type;
+		if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
+			continue;
+		if (type == DT_UNKNOWN) { /* some file systems keep the type in the inode alone */
+			if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+				continue; /* gone meanwhile */
+			type = IFTODT(st.st_mode);
+		}
+		PyObject *item = Py_BuildValue("yKI", name, (unsigned long long)entry->d_ino, type);
+		if (!item || PyList_Append(list, item) < 0) {
+			Py_XDECREF(item);
+			return -1;
+		}
+		Py_DECREF(item);
+	}
+	return 0;
+}
+
+static PyObject *host_list(PyObject *module, PyObject *arg)
+{
+	(void)module;
+	char records[32768] __attribute__((aligned(8)));
+	long fd = PyLong_AsLong(arg);
+	if (fd == -1 && PyErr_Occurred())
+		return NULL;
+	PyObject *list = PyList_New(0);
+	while (list) {
+		long size = syscall(SYS_getdents64, (int)fd, records, sizeof records);
+		if (size == 0)
+			break;
+		if (size < 0) {
+			raise_errno(errno);
+			Py_CLEAR(list);
+		} else if (append_entries(list, records, size, (int)fd) < 0) {
+			Py_CLEAR(list);
+		}
+	}
+	return list;
+}
+
 static PyObject *clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -108,6 +158,7 @@ static PyObject *timer_arm(PyObject *module, PyObject *args)
 
 PyMethodDef host_methods[] = {
 	{"host_open", host_open, METH_VARARGS, NULL},
+	{"host_list", host_list, METH_O, NULL},
 	{"host_stat", host_stat, METH_VARARGS, NULL},
 	{"monotonic", monotonic, METH_NOARGS, NULL},
 	{"realtime", realtime, METH_NOARGS, NULL},

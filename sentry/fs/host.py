@@ -19,7 +19,6 @@ from sentry.vfs.mount import StatFs, new_dev
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from sentry.vfs.inode import Inode
 
@@ -79,8 +78,7 @@ class HostTree:
         """(name, ino, DT_ type) of each entry of a directory."""
         fd = self.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            with host(os.scandir, fd) as found:
-                return host(list, _entries(found))
+            return _core.host_list(fd)
         finally:
             os.close(fd)
 
@@ -114,24 +112,6 @@ class HostTree:
         found = host(os.fstatvfs, self.root_fd)
         blocks, files = (found.f_blocks, found.f_bfree, found.f_bavail), (found.f_files, found.f_ffree)
         return StatFs(*blocks, *files, found.f_frsize, found.f_namemax)
-
-
-def _entries(found: Iterator[os.DirEntry[str]]) -> Iterator[tuple[bytes, int, int]]:
-    encode = os.fsencode
-    for entry in found:
-        # The type comes with the name (d_type); only the rare others cost a stat.
-        if entry.is_file(follow_symlinks=False):
-            kind = 8
-        elif entry.is_dir(follow_symlinks=False):
-            kind = 4
-        elif entry.is_symlink():
-            kind = 10
-        else:
-            try:
-                kind = entry.stat(follow_symlinks=False).st_mode >> 12
-            except OSError:
-                continue  # gone meanwhile
-        yield encode(entry.name), entry.inode(), kind
 
 
 def join(directory: bytes, name: bytes) -> bytes:

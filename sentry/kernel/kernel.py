@@ -7,6 +7,7 @@ What must hold: handlers raise Errno or return an int, NO_RESULT, None or a coro
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from _collections import deque
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from sentry.strace import Strace
     from sentry.syscalls.args import Call
     from sentry.vfs.mount import MountNamespace
+
+GARBAGE = 30_000  # new objects, less those freed, after which cycles are looked for
 
 
 class Kernel:
@@ -79,6 +82,8 @@ class Kernel:
                 self._step(task, task.coroutine)
             elif task.state == "running":  # unparked
                 self.machine.start(task)
+        if gc.get_count()[0] > GARBAGE:
+            gc.collect()
 
     def _step(self, task: Task, coroutine: Coroutine[None, None, Any]) -> None:
         result = self.drive(task, coroutine)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Reactor:
-    """One host epoll instance; `Machine.watch` waits for it on its own thread and has the loop call `poll`."""
+    """One host epoll instance; `Machine.watch` waits for it on a thread and has the loop call `poll`."""
 
     def __init__(self, timer_fd: int, set_timer: Callable[[int, int], None]) -> None:
         """`timer_fd` is a CLOCK_MONOTONIC timerfd; set_timer(fd, when) arms it at an absolute time in ns."""

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+KTIME_MAX = 2**63 - 1  # ns; Linux cuts later deadlines down to this, too
+
 
 class Timer:
     """One armed deadline; `cancel` undoes it."""
@@ -41,6 +43,7 @@ class Timers:
 
     def at(self, when: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once `when` (CLOCK_MONOTONIC ns) has passed."""
+        when = min(when, KTIME_MAX)
         timer = Timer(when, callback)
         self._serial += 1
         heappush(self._heap, (when, self._serial, timer))

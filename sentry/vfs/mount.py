@@ -169,6 +169,8 @@ class MountNamespace:
         mount = path.mount
         if path.dentry is not mount.root or mount.parent is None or mount.point is None:
             raise Errno(EINVAL)
+        if mount not in self.mounts:  # detached already, and held by someone's working directory or root
+            raise Errno(EINVAL)
         if mount.mounts:
             if not detach:
                 raise Errno(EBUSY)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.sandbox import ENVIRONMENT, Hung, run_lines, sandbox_argv
+from tests.sandbox import ENVIRONMENT, HANG_GUARD, Hung, run_lines, sandbox_argv
 
 SOURCES = Path(__file__).parent
 PROGRAMS = sorted(path.stem for path in SOURCES.glob("*.c"))
@@ -36,6 +36,7 @@ def compile_program(program: str, directory: Path) -> Path:
     """Compiles program.c into the directory unless that has been done, and returns the executable's path."""
     target = directory / program
     if not target.exists():
+        target.parent.mkdir(exist_ok=True)
         unfinished = directory / f"{program}.{os.getpid()}"
         command = ["gcc", *FLAGS, "-o", str(unfinished), str(SOURCES / f"{program}.c")]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -64,7 +65,13 @@ def sandboxed(directory: Path, *, platform: str, hot: bool) -> Launcher:
 
 
 def run_cases(
-    launch: Launcher, program: str, cases: list[str], *, cwd: Path | None = None, user: int | None = None
+    launch: Launcher,
+    program: str,
+    cases: list[str],
+    *,
+    cwd: Path | None = None,
+    user: int | None = None,
+    patience: float = HANG_GUARD,
 ) -> Results:
     """Runs all cases of a program; a case that hangs has failed, and those after it run in a new process."""
     results: dict[str, Result] = {}
@@ -78,7 +85,9 @@ def run_cases(
 
     while True:
         try:
-            done = run_lines(launch(program, arguments), read_line, cwd=cwd, env=ENVIRONMENT, user=user)
+            done = run_lines(
+                launch(program, arguments), read_line, cwd=cwd, env=ENVIRONMENT, patience=patience, user=user
+            )
         except Hung as hung:
             stopped_by = Result(FAILED, f"hung; stderr: {tail(hung.stderr)}")
             hangs += 1
