@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 from bench.workloads import ROUNDS, WORKLOADS
-from sentry.platform.base import stub_path
 
 HERE = Path(__file__).resolve().parent
 RUNSC_PY = Path(sys.executable).with_name("runsc-py")
@@ -59,7 +58,9 @@ def floor(work: Path) -> str:
     sources = [HERE / "ptrace_floor.c", *(path for path in backend.glob("*.c") if path.name != "module.c")]
     program, stub = work / "floor", work / "stub.elf"
     compile_c(sources, program, f"-I{backend}", f"-I{backend.parent / 'include'}")
-    shutil.copy(stub_path("ptrace"), stub)
+    where = "from sentry.platform.base import stub_path; print(stub_path('ptrace'))"
+    installed = subprocess.run([sys.executable, "-Pc", where], capture_output=True, text=True, check=True)
+    shutil.copy(installed.stdout.strip(), stub)
     return subprocess.run([program, stub], capture_output=True, text=True, check=True).stdout
 
 

@@ -102,6 +102,17 @@ class HostFacts:
         return b"".join(blocks)
 
 
+_opened: list[HostFacts] = []
+
+
+def host_facts() -> HostFacts:
+    """The facts of this host.  To be called once before the sandbox is sealed, which can open nothing:
+    a guest may mount proc and sysfs at any time."""
+    if not _opened:
+        _opened.append(HostFacts())
+    return _opened[0]
+
+
 def _cpu_line(name: bytes, value: bytes) -> bytes:
     tabs = b"\t" if len(name) >= 8 else b"\t\t"
     return name + tabs + b": " + value + b"\n" if value else name + tabs + b":\n"

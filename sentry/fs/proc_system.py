@@ -7,7 +7,7 @@ from time import CLOCK_BOOTTIME, CLOCK_REALTIME, clock_gettime_ns
 
 from sentry import _core
 from sentry.abi.time import NSEC, NSEC_PER_TICK
-from sentry.fs.host_facts import HostFacts
+from sentry.fs.host_facts import host_facts
 from sentry.kernel import cpus, version
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ class SystemView:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.facts = HostFacts()
+        self.facts = host_facts()
         self._loads = [0.0, 0.0, 0.0]
         self._load_time = _core.monotonic()
         self._load_used = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentry.fs.host_facts import HostFacts
+from sentry.fs.host_facts import HostFacts, host_facts
 from sentry.fs.pseudo import DirectoryInode
 from sentry.kernel import cpus
 from sentry.vfs.mount import FileSystem
@@ -22,7 +22,7 @@ class SysFs(FileSystem):
     def __init__(self, mask: int) -> None:
         """`mask`: the CPUs of the sandbox."""
         super().__init__(b"sysfs", SYSFS_MAGIC)
-        facts = HostFacts()
+        facts = host_facts()
         self.set_root(DirectoryInode(self, lambda: _tree(facts, mask)))
 
 

@@ -47,6 +47,7 @@ class Kernel:
         self.machine = machine
         self.reactor = reactor
         self.timers = reactor.timers
+        self.timers.on_bug = self._bug
         self.log = log
         self.config = config
         self.calls: list[Call | None] = [None] * (TABLE[-1].nr + 1)  # by number; made on first use
@@ -176,6 +177,6 @@ class Kernel:
         for entry in TABLE:
             resolve(entry)
 
-    def _bug(self, task: Task) -> int:
+    def _bug(self, task: Task | None = None) -> int:
         self.log.bug(task, sys.exc_info())
         return -errno.EIO

@@ -54,5 +54,8 @@ class Reactor:
                 continue
             callback = self._callbacks.get(fd)
             if callback is not None:
-                callback(events)
+                try:
+                    callback(events)
+                except Exception:  # noqa: BLE001  # the border: the others' events come only once
+                    self.timers.on_bug()
         self.timers.run()

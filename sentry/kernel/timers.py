@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 KTIME_MAX = 2**63 - 1  # ns; Linux cuts later deadlines down to this, too
 
 
+def reraise() -> None:
+    """What to do about an exception where nobody logs it."""
+    raise  # noqa: PLE0704  # within `except`
+
+
 class Timer:
     """One armed deadline; `cancel` undoes it."""
 
@@ -32,7 +37,7 @@ class Timers:
         arm: called with the earliest deadline whenever it moves forward in the queue.
     """
 
-    __slots__ = ("_arm", "_armed", "_heap", "_now", "_serial")
+    __slots__ = ("_arm", "_armed", "_heap", "_now", "_serial", "on_bug")
 
     def __init__(self, now: Callable[[], int], arm: Callable[[int], None]) -> None:
         self._now = now
@@ -40,6 +45,7 @@ class Timers:
         self._armed: int | None = None
         self._heap: list[tuple[int, int, Timer]] = []
         self._serial = 0
+        self.on_bug: Callable[[], object] = reraise  # called when a callback raises, within `except`
 
     def at(self, when: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once `when` (CLOCK_MONOTONIC ns) has passed."""
@@ -62,7 +68,10 @@ class Timers:
         while heap and (heap[0][2].callback is None or heap[0][0] <= now):
             callback = heappop(heap)[2].callback
             if callback is not None:
-                callback()
+                try:
+                    callback()
+                except Exception:  # noqa: BLE001  # the border: the other deadlines must not be lost
+                    self.on_bug()
         if heap:
             self._armed = heap[0][0]
             self._arm(self._armed)
@@ -70,5 +79,5 @@ class Timers:
     def _drop_cancelled(self) -> None:
         # Cancelled entries otherwise stay until their time comes: a guest that polls with a long
         # time-out in a loop would grow the heap.
-        self._heap = [entry for entry in self._heap if entry[2].callback is not None]
+        self._heap[:] = [entry for entry in self._heap if entry[2].callback is not None]  # `run` holds it, too
         self._heap.sort()

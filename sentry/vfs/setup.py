@@ -11,6 +11,7 @@ from sentry.abi.fcntl import AT_FDCWD
 from sentry.abi.stat import S_IFDIR, S_IFMT
 from sentry.errors import Errno, StartError
 from sentry.fs import dev, devpts, proc, sysfs, tmpfs
+from sentry.fs.host_facts import host_facts
 from sentry.fs.hostfs import HostFs
 from sentry.fs.overlay import OverlayFs
 from sentry.kernel.creds import Creds
@@ -75,6 +76,7 @@ def build_root(kernel: Kernel, config: Config) -> MountNamespace:
     """
     # Half for files' contents; the rest is the platform's, the kernel's own and open host files'.
     descriptors.limit = max(64, getrlimit(RLIMIT_NOFILE)[0] // 2)
+    host_facts()  # opens files of the host, also for what the guest mounts later
     try:
         root: FileSystem = OverlayFs(config.root_fd)
         if config.overlay != "memory":

@@ -94,7 +94,7 @@ def test_probe_says_what_the_host_denies(call: int, error: int, words: str) -> N
         pytest.skip("Yama answers first")
     script = DENY.format(call=call, error=error)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
+    done = subprocess.run([sys.executable, "-Pc", script], capture_output=True, text=True, check=True, env=env)
     assert done.stdout.startswith(words)
 
 
