@@ -228,9 +228,10 @@ class Seal(Step):
 
     def describe(self) -> str:
         allowed = sum(len(names) for names in seccomp.ALLOWED.values())
+        some = (*seccomp.LIMITED, *seccomp.WITHOUT)
         return (
-            f"seccomp: {allowed} calls allowed, {len(seccomp.LIMITED)} for some arguments"
-            f" ({' '.join(seccomp.LIMITED)}), any other kills"
+            f"seccomp: {allowed} calls allowed, {len(some)} for some arguments ({' '.join(some)}),"
+            f" any other kills"
         )
 
     def run(self) -> None:

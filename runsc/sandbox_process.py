@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from runsc.description import Description
     from sentry.kernel.kernel import Kernel
 
-# Signals that are passed on to the guest's first program.
-FORWARDED = frozenset(
-    (
-        _signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2, _signal.SIGTERM,
-        _signal.SIGCONT, _signal.SIGWINCH, _signal.SIGALRM, _signal.SIGTSTP,
-    )
-)  # fmt: skip
+# Signals that are passed on to the guest's first program: all but those that a program brings upon itself,
+# and those that the host's job control sends to a background job.
+FORWARDED = frozenset(_signal.valid_signals()) - {
+    _signal.SIGKILL, _signal.SIGSTOP, _signal.SIGCHLD, _signal.SIGPIPE, _signal.SIGTTIN, _signal.SIGTTOU,
+    _signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGABRT,
+    _signal.SIGSYS,
+}  # fmt: skip
 REPORT_MAX = 4096  # bytes of a report: one atomic write to a pipe
 
 
@@ -67,9 +67,9 @@ class SandboxProcess:
     def wait(self) -> int:
         """Forward signals until it ends; its exit status.  Raises RuntimeFailure with its own report.
 
-        SIGCHLD and FORWARDED are blocked (see `start`), so that none is missed between two looks.
+        SIGCHLD and what is forwarded are blocked (see `start`), so that none is missed between two looks.
         """
-        awaited = FORWARDED | {_signal.SIGCHLD}
+        awaited = _awaited()
         while True:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -121,7 +121,7 @@ def start(description: Description) -> SandboxProcess:
     flags = 0
     for flag in boot.NAMESPACES.values():
         flags |= flag
-    _signal.pthread_sigmask(_signal.SIG_BLOCK, FORWARDED | {_signal.SIGCHLD})
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _awaited())
     try:
         pid = _boot.clone(flags)
     except OSError as error:
@@ -132,6 +132,12 @@ def start(description: Description) -> SandboxProcess:
     for fd in (stub, control_read, report_write):
         os.close(fd)
     return SandboxProcess(pid, control_write, report_read)
+
+
+def _awaited() -> frozenset[int]:
+    """What the command line waits for.  Under nohup(1), SIGHUP stays ignored."""
+    awaited = FORWARDED | {_signal.SIGCHLD}
+    return awaited - {_signal.SIGHUP} if _signal.getsignal(_signal.SIGHUP) == _signal.SIG_IGN else awaited
 
 
 class _Guest:

@@ -20,37 +20,34 @@ PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sentry.bpf")
 # Calls allowed with any arguments, by what the sentry needs them for.
 ALLOWED = {
     "the bytes of files, pipes and terminals": (
-        "read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2",
-        "lseek", "copy_file_range", "sendfile", "splice", "ftruncate", "fallocate", "fsync", "fdatasync",
-        "sync_file_range", "fadvise64",
+        "read", "write", "pread64", "pwrite64", "preadv2", "pwritev2", "lseek", "sendfile", "ftruncate",
+        "fallocate", "fsync",
     ),
     "names, only ever below a directory descriptor": (
-        "openat2", "newfstatat", "statx", "readlinkat", "getdents64", "mkdirat", "mknodat", "unlinkat",
-        "renameat", "renameat2", "linkat", "symlinkat", "fchmodat", "fchownat", "utimensat", "faccessat2",
+        "openat2", "newfstatat", "readlinkat", "getdents64", "mkdirat", "mknodat", "unlinkat", "renameat",
+        "linkat", "symlinkat", "fchownat", "utimensat",
     ),
     "open descriptors": (
-        "close", "fstat", "fstatfs", "fchmod", "fchown", "flock", "dup", "fgetxattr", "flistxattr",
-        "fsetxattr", "fremovexattr",
+        "close", "fstat", "fstatfs", "fchmod", "fchown", "fgetxattr", "flistxattr", "fsetxattr",
+        "fremovexattr",
     ),
     "waiting": (
-        "poll", "ppoll", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2",
-        "eventfd2", "timerfd_create", "timerfd_settime", "nanosleep", "clock_nanosleep", "sched_yield",
-        "futex", "restart_syscall",
+        "poll", "epoll_ctl", "epoll_wait", "epoll_pwait", "timerfd_settime", "futex", "restart_syscall",
     ),
     "memory": (
-        "memfd_create", "mmap", "munmap", "mremap", "madvise", "mprotect", "brk", "msync",
+        "memfd_create", "munmap", "mremap", "madvise", "brk",
     ),
     "the stubs": (
-        "ptrace", "process_vm_readv", "process_vm_writev", "wait4", "waitid", "sendmsg", "recvmsg",
+        "process_vm_readv", "process_vm_writev", "wait4", "waitid", "sendmsg", "recvmsg", "sched_setaffinity",
     ),
     "clocks, randomness and what the machine is": (
-        "clock_gettime", "clock_getres", "gettimeofday", "timer_settime", "timer_delete", "getrandom",
-        "sched_getaffinity", "sched_setaffinity", "getcpu", "sysinfo", "getrusage", "times",
+        "clock_gettime", "gettimeofday", "timer_settime", "timer_delete", "getrandom", "getcpu", "sysinfo",
     ),
     "this process itself": (
-        "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "rt_sigaction", "rt_sigprocmask",
-        "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "rseq", "set_robust_list", "exit", "exit_group",
-        "umask",
+        "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "exit", "exit_group",
+    ),
+    "the first steps of the helper thread, which the filter may overtake": (
+        "rseq", "set_robust_list",
     ),
 }  # fmt: skip
 
@@ -64,16 +61,25 @@ LIMITED = {
             "TIOCSWINSZ": 0x5414, "FIONREAD": 0x541B,
         },
     ),
-    "fcntl": (
-        1,
-        {"F_GETFD": 1, "F_SETFD": 2, "F_GETFL": 3, "F_SETFL": 4, "F_DUPFD_CLOEXEC": 1030, "F_ADD_SEALS": 1033,
-         "F_GET_SEALS": 1034},
+    "fcntl": (1, {"F_GETFL": 3, "F_DUPFD_CLOEXEC": 1030, "F_ADD_SEALS": 1033}),
+    "prctl": (0, {"PR_SET_NAME": 15}),
+    # Not PTRACE_ATTACH or SEIZE: a stub is traced from the moment its parent is cloned.
+    "ptrace": (
+        0,
+        {
+            "PTRACE_SYSEMU": 31, "PTRACE_CONT": 7, "PTRACE_GETREGS": 12, "PTRACE_SETREGS": 13,
+            "PTRACE_GETSIGINFO": 0x4202, "PTRACE_GETREGSET": 0x4204, "PTRACE_SETREGSET": 0x4205,
+            "PTRACE_INTERRUPT": 0x4207, "PTRACE_GET_SYSCALL_INFO": 0x420E,
+        },
     ),
-    "prctl": (0, {"PR_SET_NAME": 15, "PR_GET_NAME": 16}),
-    # Signals only to itself (pid 1 of its own pid namespace) and, with SIGKILL or SIGSTOP, to its stubs.
-    "kill": (1, {"SIGKILL": 9, "SIGSTOP": 19}),
-    "tgkill": (2, {"SIGKILL": 9, "SIGSTOP": 19, "SIGURG": 23}),
+    # Its own PID namespace holds no process but itself and its stubs.
+    "kill": (1, {"SIGKILL": 9}),
+    "tgkill": (2, {"SIGURG": 23}),
 }  # fmt: skip
+
+# Calls allowed unless one bit of one argument is set: name -> (argument's index, meaning, bit).
+# The sentry runs no code that it did not come with.
+WITHOUT = {"mmap": (2, "PROT_EXEC", 4), "mprotect": (2, "PROT_EXEC", 4)}
 
 
 def load() -> bytes:
@@ -96,6 +102,8 @@ def generate(file: BinaryIO) -> None:
     for name, (index, values) in LIMITED.items():
         for value in values.values():
             program.add_rule(pyseccomp.ALLOW, name, pyseccomp.Arg(index, pyseccomp.EQ, value))
+    for name, (index, _, bit) in WITHOUT.items():
+        program.add_rule(pyseccomp.ALLOW, name, pyseccomp.Arg(index, pyseccomp.MASKED_EQ, bit, 0))
     program.export_bpf(file)
 
 
@@ -103,4 +111,5 @@ def describe() -> list[str]:
     """The filter as text, a line for each purpose or limited call."""
     lines = [f"{purpose}: {' '.join(names)}" for purpose, names in ALLOWED.items()]
     lines += [f"{name}: only {' '.join(values)}" for name, (_, values) in LIMITED.items()]
+    lines += [f"{name}: only without {meaning}" for name, (_, meaning, _) in WITHOUT.items()]
     return lines

@@ -114,6 +114,8 @@ class FdTable:
         """The file; raises Errno(EBADF)."""
     def install(self, file: FileBase, cloexec: bool = False, minimum: int = 0) -> int:
         """The lowest free descriptor >= minimum; raises Errno(EMFILE)."""
+    def lowest_free(self) -> int:
+        """The descriptor that `install` would choose; raises Errno(EMFILE)."""
     def set(self, fd: int, file: FileBase, cloexec: bool = False) -> Any:
         """Put file at exactly fd; returns the file that was there, or None.  Errno(EBADF) beyond limit."""
     def remove(self, fd: int) -> Any:

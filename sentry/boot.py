@@ -29,6 +29,7 @@ def prepare(config: Config) -> Kernel:
     try:
         machine = load(config.platform)
         machine.init(config.stub_fd)
+        os.close(config.stub_fd)  # it is running
     except Errno as error:
         raise StartError(f"platform {config.platform}: {os.strerror(error.code)}") from error
     reactor = Reactor(_core.timer_create(), _core.timer_arm)

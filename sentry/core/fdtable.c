@@ -73,6 +73,24 @@ static PyObject *get(FdTable *self, PyObject *arg)
 	return file ? Py_NewRef(file) : raise_errno(EBADF);
 }
 
+/* The first free descriptor from fd on; -1 when the limit forbids it. */
+static long free_slot(FdTable *table, long fd)
+{
+	while (fd < table->allocated && table->slots[fd].file)
+		fd++;
+	return fd < table->limit ? fd : -1;
+}
+
+static PyObject *lowest_free(FdTable *self, PyObject *unused)
+{
+	(void)unused;
+	long fd = free_slot(self, self->lowest);
+	if (fd < 0)
+		return raise_errno(EMFILE);
+	self->lowest = (int)fd;
+	return PyLong_FromLong(fd);
+}
+
 static PyObject *install(FdTable *self, PyObject *args, PyObject *kwargs)
 {
 	static char *names[] = {"file", "cloexec", "minimum", NULL};
@@ -82,11 +100,8 @@ static PyObject *install(FdTable *self, PyObject *args, PyObject *kwargs)
 	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|pl", names, &FileType, &file, &cloexec, &fd))
 		return NULL;
 	bool from_lowest = fd <= self->lowest;
-	if (from_lowest)
-		fd = self->lowest;
-	while (fd < self->allocated && self->slots[fd].file)
-		fd++;
-	if (fd >= self->limit)
+	fd = free_slot(self, from_lowest ? self->lowest : fd);
+	if (fd < 0)
 		return raise_errno(EMFILE);
 	if (reserve(self, fd) < 0)
 		return NULL;
@@ -235,6 +250,7 @@ static void dealloc(FdTable *self)
 static PyMethodDef methods[] = {
 	{"get", (PyCFunction)get, METH_O, NULL},
 	{"install", (PyCFunction)(void (*)(void))install, METH_VARARGS | METH_KEYWORDS, NULL},
+	{"lowest_free", (PyCFunction)lowest_free, METH_NOARGS, NULL},
 	{"set", (PyCFunction)(void (*)(void))set, METH_VARARGS | METH_KEYWORDS, NULL},
 	{"remove", (PyCFunction)drop, METH_O, NULL},
 	{"cloexec", (PyCFunction)cloexec, METH_O, NULL},

@@ -47,6 +47,9 @@ def deliver(kernel: Kernel, signo: int) -> None:
         return
     tty = init.session.tty
     if tty is not None and signo in _TYPED:
-        tty.signal_foreground(signo)
+        members = tty.foreground.members.copy() if tty.foreground is not None else ()
+        for group in members:
+            # A stopped init would be of no use: nobody inside could continue it.
+            signals.send_group(group, signo, force=group is init and signo != SIGTSTP)
     else:
         signals.send_group(init, signo, force=True)

@@ -1,12 +1,12 @@
 """chdir, fchdir, getcwd, chroot, umask."""
 
-from errno import ENOENT, ENOTDIR, EPERM, ERANGE
+from errno import ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, ERANGE
 
 from sentry.abi.capability import CAP_SYS_CHROOT
 from sentry.abi.fcntl import AT_FDCWD
 from sentry.abi.stat import ACCESS_EXEC
 from sentry.errors import Errno
-from sentry.syscalls.args import File, Int, Path, Ptr, Size
+from sentry.syscalls.args import PATH_MAX, File, Int, Path, Ptr, Size
 from sentry.vfs.namei import walk
 from sentry.vfs.permissions import check
 
@@ -40,6 +40,8 @@ def getcwd(task: "Task", buf: Ptr, size: Size) -> int:
     if cwd.dentry.deleted:
         raise Errno(ENOENT)
     text = cwd.absolute(task.fs.root) + b"\0"
+    if len(text) > PATH_MAX:
+        raise Errno(ENAMETOOLONG)
     if len(text) > size:
         raise Errno(ERANGE)
     task.copy_out(buf, text)

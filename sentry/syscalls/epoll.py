@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _MAX_EVENTS = 0x7FFFFFFF // EPOLL_EVENT.size
 _FAR = 1 << 62  # nanoseconds; a longer time-out is for ever
-_BATCH = 4096  # events told at once: as many as Linux is ever asked for, and a bound for us
 
 
 def epoll_create(task: "Task", size: Int) -> int:
@@ -83,11 +82,11 @@ def _wait(
     if not 0 < limit <= _MAX_EVENTS:
         raise Errno(errno.EINVAL)
     ready = _epoll(file).ready
-    found = ready.collect(min(limit, _BATCH))
+    found = ready.collect(limit)
     if found or duration == 0:
         return _tell(task, at, found)
     deadline = None if duration is None or duration >= _FAR else _core.monotonic() + duration
-    return _suspended(task, ready, at, min(limit, _BATCH), deadline)
+    return _suspended(task, ready, at, limit, deadline)
 
 
 async def _suspended(task: "Task", ready: "ReadyList", at: int, limit: int, deadline: int | None) -> int:

@@ -1,6 +1,6 @@
 """open, openat, openat2, creat."""
 
-from errno import E2BIG, EAGAIN, EINVAL, EMFILE
+from errno import E2BIG, EAGAIN, EINVAL
 from struct import Struct
 
 from sentry.abi.fcntl import (
@@ -40,8 +40,7 @@ def _open(task: "Task", dirfd: int, name: bytes, flags: int, mode: int, resolve:
     if not flags & O_PATH:
         flags |= O_LARGEFILE
     cloexec = bool(flags & O_CLOEXEC)
-    if len(task.files) >= task.files.limit:
-        raise Errno(EMFILE)  # before anything is created
+    task.files.lowest_free()  # EMFILE before anything is created
     file = open_at(task, dirfd, name, flags, mode, resolve)
     if not isinstance(file, File):
         return _open_later(task, file, cloexec)

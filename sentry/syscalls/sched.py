@@ -41,6 +41,10 @@ def sched_yield(task: "Task") -> int:
 def _target(task: "Task", pid: int) -> "Task":
     if pid < 0:
         raise Errno(errno.EINVAL)
+    return _task_of(task, pid)
+
+
+def _task_of(task: "Task", pid: int) -> "Task":
     other = task.kernel.tasks.get(pid) if pid else task
     if other is None:
         raise Errno(errno.ESRCH)
@@ -217,7 +221,7 @@ def sched_rr_get_interval(task: "Task", pid: Int, address: Ptr) -> int:
 
 def sched_getaffinity(task: "Task", pid: Int, size: UInt, address: Ptr) -> int:
     cpus = task.kernel.cpus
-    mask = _target(task, pid).sched.affinity or cpus
+    mask = _task_of(task, pid).sched.affinity or cpus
     if size * 8 < cpus.bit_length() or size % _WORD:
         raise Errno(errno.EINVAL)
     length = (cpus.bit_length() + 8 * _WORD - 1) // (8 * _WORD) * _WORD
@@ -227,7 +231,7 @@ def sched_getaffinity(task: "Task", pid: Int, size: UInt, address: Ptr) -> int:
 
 def sched_setaffinity(task: "Task", pid: Int, size: UInt, address: Ptr) -> int:
     data = task.copy_in(address, min(size, 1024)) if size else b""
-    other = _target(task, pid)
+    other = _task_of(task, pid)
     _check_owner(task, other)
     mask = int.from_bytes(data, "little") & task.kernel.cpus
     if not mask:

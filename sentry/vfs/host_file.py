@@ -105,7 +105,7 @@ class HostInode(Inode):
 class HostFile(File):
     """A regular file of the caller's."""
 
-    __slots__ = ("shares_offset",)
+    __slots__ = ("_offset", "shares_offset")
 
     whole = True
     seekable = True
@@ -115,6 +115,19 @@ class HostFile(File):
         """`shares_offset`: this is the caller's description; otherwise one with an offset of its own."""
         super().__init__(flags, path, inode)
         self.shares_offset = shares_offset
+        self._offset = 0
+
+    @property
+    def pos(self) -> int:
+        """The offset, wherever it is kept: sendfile(2) and its like move it by this name."""
+        return host(os.lseek, self.inode.host_fd, 0, SEEK_CUR) if self.shares_offset else self._offset
+
+    @pos.setter
+    def pos(self, offset: int) -> None:
+        if self.shares_offset:
+            host(os.lseek, self.inode.host_fd, offset, SEEK_SET)
+        else:
+            self._offset = offset
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
         fd = self.inode.host_fd

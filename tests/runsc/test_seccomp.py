@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 import signal
 import tempfile
@@ -10,6 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from runsc import _boot, seccomp
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sealed(attempt: Callable[[], object]) -> int:
@@ -35,11 +39,19 @@ def test_the_stored_program_is_what_libseccomp_makes_of_the_list() -> None:
 
 
 def test_an_allowed_call_goes_through() -> None:
-    assert os.waitstatus_to_exitcode(sealed(os.getpid)) == 42
+    assert os.waitstatus_to_exitcode(sealed(lambda: os.fstat(0))) == 42
 
 
 def clone() -> None:
     _boot.clone(0)
+
+
+def ptrace_attach() -> None:
+    libc.ptrace(16, 1, None, None)
+
+
+def map_code() -> None:
+    mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 FORBIDDEN: dict[str, Callable[[], object]] = {
@@ -56,6 +68,9 @@ FORBIDDEN: dict[str, Callable[[], object]] = {
     "kill, SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "setxattr": lambda: os.setxattr("/nowhere", b"user.a", b""),
     "prctl": _boot.undumpable,
+    "ptrace, PTRACE_ATTACH": ptrace_attach,
+    "mmap, PROT_EXEC": map_code,
+    "getdents by number of a 32-bit call": lambda: libc.syscall(0x40000000 | 78, 0, None, 0),
     "a second filter": lambda: _boot.seal(seccomp.load()),
 }
 

@@ -110,8 +110,8 @@ static inline void handle(int number, void (*handler)(int), int flags)
 }
 
 /*
- * From now on SIGALRM arrives every five milliseconds: a call is interrupted whenever it comes to block, so there
- * is no race between the alarm and the call. still() ends it.
+ * From now on SIGALRM arrives every five milliseconds: a call is interrupted whenever it comes to block, so
+ * there is no race between the alarm and the call. still() ends it.
  */
 static inline void alarm_often(void (*handler)(int), int flags)
 {

@@ -7,8 +7,8 @@
  *		CHECK_EQ(read(fd, buffer, 1), 0);
  *	}
  *
- * A case is named by the fact that it checks and says which manual page states it. It runs in a child and in an
- * empty directory of its own, so that the crash of one is not another's. The first failed check ends it.
+ * A case is named by the fact that it checks and says which manual page states it. It runs in a child and in
+ * an empty directory of its own, so that the crash of one is not another's. The first failed check ends it.
  *
  *	prog                 every case, a line each: "ok NAME", "ok NAME # SKIP why" or
  *	                     "not ok NAME: what (file:line)"; status 1 if any failed

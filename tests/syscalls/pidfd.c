@@ -1,0 +1,111 @@
+/* Processes as descriptors: pidfd_open, pidfd_send_signal, waiting and polling. */
+#include "harness.h"
+#include "fixtures.h"
+
+#include <linux/sched.h>
+#include <poll.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+static int pidfd_open(pid_t pid, unsigned flags)
+{
+	return syscall(SYS_pidfd_open, pid, flags);
+}
+
+static long pidfd_send_signal(int fd, int number, siginfo_t *info, unsigned flags)
+{
+	return syscall(SYS_pidfd_send_signal, fd, number, info, flags);
+}
+
+static pid_t sleeping_child(void)
+{
+	pid_t child = fork_child();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+
+CASE(pidfd_becomes_readable_when_the_process_ends, "pidfd_open(2)")
+{
+	pid_t child = sleeping_child();
+	struct pollfd entry = { .fd = CHECK_OK(pidfd_open(child, 0)), .events = POLLIN };
+
+	CHECK_EQ(fcntl(entry.fd, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(poll(&entry, 1, 0), 0);
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_EQ(poll(&entry, 1, -1), 1);
+	CHECK(entry.revents & POLLIN);
+	CHECK_KILLED(child, SIGKILL);
+}
+
+CASE(waitid_P_PIDFD_waits_for_that_process, "wait(2)")
+{
+	siginfo_t info = { 0 };
+	pid_t child = fork_child();
+	int fd;
+
+	if (child == 0)
+		_exit(31);
+	fd = CHECK_OK(pidfd_open(child, 0));
+	CHECK_OK(waitid(P_PIDFD, fd, &info, WEXITED));
+	CHECK_EQ(info.si_pid, child);
+	CHECK_EQ(info.si_status, 31);
+	CHECK_ERR(waitid(P_PIDFD, fd, &info, WEXITED), ECHILD);
+	CHECK_ERR(waitid(P_PIDFD, 999, &info, WEXITED), EBADF);
+}
+
+CASE(pidfd_send_signal_signals_the_process, "pidfd_send_signal(2)")
+{
+	pid_t child = sleeping_child();
+	int fd = CHECK_OK(pidfd_open(child, 0));
+
+	CHECK_OK(pidfd_send_signal(fd, 0, NULL, 0));
+	CHECK_OK(pidfd_send_signal(fd, SIGKILL, NULL, 0));
+	CHECK_KILLED(child, SIGKILL);
+	CHECK_ERR(pidfd_send_signal(fd, 0, NULL, 0), ESRCH);
+}
+
+CASE(pidfd_errors, "pidfd_open(2)")
+{
+	int fd = CHECK_OK(pidfd_open(getpid(), 0));
+
+	CHECK_ERR(pidfd_open(0, 0), EINVAL);
+	CHECK_ERR(pidfd_open(-1, 0), EINVAL);
+	CHECK_ERR(pidfd_open(0x3fffffff, 0), ESRCH);
+	CHECK_ERR(pidfd_open(getpid(), 0x40000000), EINVAL);
+	CHECK_ERR(pidfd_send_signal(fd, 65, NULL, 0), EINVAL);
+	CHECK_ERR(pidfd_send_signal(fd, 0, NULL, 0x1000), EINVAL);
+	CHECK_ERR(pidfd_send_signal(0, 0, NULL, 0), EBADF);
+	CHECK_ERR(pidfd_send_signal(999, 0, NULL, 0), EBADF);
+}
+
+CASE(CLONE_PIDFD_stores_a_descriptor_of_the_child, "clone(2)")
+{
+	struct pollfd entry = { .fd = -1, .events = POLLIN };
+	pid_t child = CHECK_OK(syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &entry.fd, 0, 0));
+
+	if (child == 0)
+		_exit(3);
+	CHECK(entry.fd >= 0);
+	CHECK_EQ(poll(&entry, 1, -1), 1);
+	CHECK_EXITS(child, 3);
+}
+
+CASE(rt_sigqueueinfo_refuses_to_pretend_to_be_the_kernel, "rt_sigqueueinfo(2)")
+{
+	siginfo_t info = { .si_code = SI_QUEUE };
+	pid_t child = sleeping_child();
+
+	CHECK_OK(syscall(SYS_rt_sigqueueinfo, child, 0, &info));
+	info.si_code = SI_USER;
+	CHECK_ERR(syscall(SYS_rt_sigqueueinfo, child, 0, &info), EPERM);
+	info.si_code = SI_QUEUE;
+	CHECK_OK(syscall(SYS_rt_tgsigqueueinfo, child, child, SIGTERM, &info));
+	CHECK_KILLED(child, SIGTERM);
+	CHECK_ERR(syscall(SYS_rt_sigqueueinfo, 0x3fffffff, 0, &info), ESRCH);
+	CHECK_ERR(syscall(SYS_rt_sigqueueinfo, getpid(), 0, unmapped()), EFAULT);
+}
