@@ -33,6 +33,8 @@ def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
     for field in ("seccomp", "resources", "maskedPaths", "readonlyPaths"):
         if document.get("linux", {}).get(field):
             log.warning(f"config.json: linux.{field}: ignored")
+    if document["process"].get("terminal") and not os.isatty(0):
+        log.warning("config.json: process.terminal: ignored: standard input is not a terminal")
 
     root = os.path.join(bundle, document["root"]["path"])
     check_exists(root, "config.json: root.path", directory=True)
@@ -53,12 +55,15 @@ def _process(process: dict[str, Any]) -> Config:
     where = "config.json: process"
     if not process["args"]:
         raise RuntimeFailure(f"{where}.args: empty")
+    if not process["args"][0]:
+        raise RuntimeFailure(f"{where}.args[0]: empty")
     if not process["cwd"].startswith("/"):
         raise RuntimeFailure(f"{where}.cwd: expected an absolute path, got '{process['cwd']}'")
     strings = process["args"] + (process.get("env") or []) + [process["cwd"]]
     if any("\0" in text for text in strings):
         raise RuntimeFailure(f"{where}: a string contains a NUL character")
     config = Config(_bytes(process["args"]), _bytes(process.get("env") or []), os.fsencode(process["cwd"]))
+    config.make_cwd = True  # as runc does
     user = process.get("user") or {}
     config.uid = user.get("uid") or 0
     config.gid = user.get("gid") or 0
@@ -66,10 +71,6 @@ def _process(process: dict[str, Any]) -> Config:
     if user.get("umask") is not None:
         config.umask = user["umask"] & 0o777
     config.no_new_privs = bool(process.get("noNewPrivileges"))
-    config.terminal = bool(process.get("terminal"))
-    size = process.get("consoleSize")
-    if size:
-        config.console_size = (size["width"], size["height"])
     config.capabilities = _capabilities(process.get("capabilities") or {}, f"{where}.capabilities")
     for index, limit in enumerate(process.get("rlimits") or []):
         config.rlimits.append(_rlimit(limit, f"{where}.rlimits[{index}]"))

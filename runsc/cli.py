@@ -75,8 +75,10 @@ def _run(context: Context, argv: list[str]) -> int:
     module = _module(name)
     if len(argv) > 1 and argv[1] in ("--help", "-help", "-h"):
         return _print(_help(module))
-    options, arguments = parse(module.FLAGS, argv[1:])
+    options, arguments = parse(module.FLAGS, argv[1:], FLAGS)
+    context.log.debug(f"runsc-py {VERSION}: {name} {' '.join(argv[1:])}")
     status: int = module.run(context, options, arguments)
+    context.log.debug(f"{name}: exit status {status}")
     return status
 
 

@@ -20,7 +20,7 @@ __all__ = ["FLAGS", "LIST", "Context"]
 FLAGS = (
     Flag("root", VALUE, "where the state of sandboxes is kept", "DIR"),
     Flag("log", VALUE, "write the runtime's own records to FILE", "FILE"),
-    Flag("log-format", VALUE, "format of --log and --debug-log", "text|json", "text"),
+    Flag("log-format", VALUE, "form of --log and --debug-log", "text|json", "text"),
     Flag("debug", SWITCH, "log debug records too"),
     Flag("debug-log", VALUE, "write the sentry's log to FILE", "FILE"),
     Flag("strace", SWITCH, "print each system call (to --debug-log, else to standard error)"),

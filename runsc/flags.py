@@ -61,9 +61,12 @@ class Options:
             self._values[flag.name] = text
 
 
-def parse(flags: tuple[Flag, ...], argv: list[str]) -> tuple[Options, list[str]]:
+def parse(
+    flags: tuple[Flag, ...], argv: list[str], elsewhere: tuple[Flag, ...] = ()
+) -> tuple[Options, list[str]]:
     """Read options up to the first other argument or `--`; the rest is returned as it is.
 
+    `elsewhere` are options that are known, but not at this place.
     Raises RuntimeFailure for an unknown option or a missing or wrong value.
     """
     by_name = {flag.name: flag for flag in flags}
@@ -80,6 +83,8 @@ def parse(flags: tuple[Flag, ...], argv: list[str]) -> tuple[Options, list[str]]
         name, equals, text = argument.lstrip("-").partition("=")
         flag = by_name.get(name)
         if flag is None:
+            if any(other.name == name for other in elsewhere):
+                raise RuntimeFailure(f"option '{argument}': goes before the command")
             raise RuntimeFailure(f"unknown option '{argument}'; see runsc-py --help")
         if flag.kind == SWITCH:
             if equals and text not in ("true", "false"):

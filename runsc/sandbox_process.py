@@ -143,10 +143,9 @@ def _awaited() -> frozenset[int]:
 class _Guest:
     """What runs in the sandbox process."""
 
-    __slots__ = ("_config", "_description", "_kernel", "_steps")
+    __slots__ = ("_config", "_kernel", "_steps")
 
     def __init__(self, description: Description) -> None:
-        self._description = description
         self._config = description.config
         self._kernel: Kernel | None = None
         self._steps = boot.plan(description, self._prepare, self._watch)

@@ -264,6 +264,8 @@ def timer_arm(fd: int, when: int) -> None:
     """Have a timerfd expire at `when`, CLOCK_MONOTONIC ns."""
 def host_open(dirfd: int, path: bytes, flags: int, mode: int = 0, resolve: int = 0) -> int:
     """openat2(2), O_CLOEXEC added; raises Errno."""
+def host_fallocate(fd: int, mode: int, offset: int, length: int) -> None:
+    """fallocate(2); raises Errno."""
 def host_list(fd: int) -> list[tuple[bytes, int, int]]:
     """(name, inode number, DT_ type) of each entry of an open directory but . and ..; raises Errno."""
 def host_stat(dirfd: int, path: bytes) -> tuple[int, ...]:

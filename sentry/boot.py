@@ -34,13 +34,14 @@ def prepare(config: Config) -> Kernel:
         raise StartError(f"platform {config.platform}: {os.strerror(error.code)}") from error
     reactor = Reactor(_core.timer_create(), _core.timer_arm)
     log = Log(config.log_fd, config.log_json, "debug" if config.debug else "warning")
+    log.take_over()
     kernel = Kernel(machine, reactor, log, config)
     machine.kernel = kernel
     machine.hot = config.hot
     if config.strace:
         from sentry.strace import Strace
 
-        kernel.strace = Strace(config.strace_fd)
+        kernel.strace = Strace(config.strace_fd, config.log_json and config.strace_fd == config.log_fd)
         machine.hot = False  # every call is to be seen
     kernel.preload()
     kernel.mounts = build_root(kernel, config)
@@ -62,9 +63,12 @@ def run(kernel: Kernel) -> int:
     gc.freeze()
     gc.disable()
     start_init(kernel, kernel.config)
+    kernel.log.write("debug", "the first program is loaded")
     try:
         kernel.machine.run()
     finally:
         kernel.machine.shutdown()
+    for key, count in kernel.log.counts.items():
+        kernel.log.write("debug", f"{key}: {count} times")
     status = kernel.exit_status
     return 128 + (status & 0x7F) if status & 0x7F else status >> 8

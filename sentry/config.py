@@ -37,16 +37,17 @@ class Config:
     """A sandbox: its first process, its file systems and the host descriptors it lives on."""
 
     __slots__ = (
-        "args", "capabilities", "console_size", "control_fd", "cwd", "debug", "domainname", "env", "gid",
-        "groups", "hostname", "hot", "log_fd", "log_json", "mounts", "no_new_privs", "overlay", "platform",
+        "args", "capabilities", "control_fd", "cwd", "debug", "domainname", "env", "gid", "groups",
+        "hostname", "hot", "log_fd", "log_json", "make_cwd", "mounts", "no_new_privs", "overlay", "platform",
         "rlimits", "root_fd", "root_readonly", "run_id", "status_fd", "stdio", "strace", "strace_fd",
-        "stub_fd", "terminal", "uid", "umask",
+        "stub_fd", "uid", "umask",
     )  # fmt: skip
 
     def __init__(self, args: list[bytes], env: list[bytes], cwd: bytes = b"/") -> None:
         self.args = args
         self.env = env  # NAME=VALUE
         self.cwd = cwd
+        self.make_cwd = False  # where it is missing
         self.uid = 0
         self.gid = 0
         self.groups: list[int] = []  # supplementary
@@ -54,8 +55,6 @@ class Config:
         self.capabilities = (0, 0, 0, 0, 0)  # bit masks: bounding, effective, inheritable, permitted, ambient
         self.rlimits: list[tuple[int, int, int]] = []  # (RLIMIT_*, soft, hard); 2**64-1: no limit
         self.no_new_privs = False
-        self.terminal = False
-        self.console_size: tuple[int, int] | None = None  # (columns, rows)
         self.hostname = b"runsc"
         self.domainname = b"(none)"
         self.root_fd = CLOSED  # the root file system's directory on the host

@@ -15,6 +15,13 @@
  *  - Calls that change an address space are carried out by one stopped context of it (`ctx`),
  *    which still is stopped, with its registers untouched, when they return.
  *  - When the sentry dies, by whatever cause, all its stubs die.
+ *
+ * What back-ends that work through shared memory may add later, none of which changes what is here:
+ *  - Work orders: an order to an address space that can't fail (unmap, protect of what is mapped) may be put
+ *    off until `resume`, and go along with it.  It must be done before anything reads the memory.
+ *  - Calls that a stub answers by itself (identity, clocks, its signal mask) from a page that only the sentry
+ *    can write: one more operation, which publishes those facts of a context.
+ *  - Call sites patched by the back-end: the dispatcher sees the same registers as if it had trapped there.
  */
 #ifndef RUNSC_PLATFORM_H
 #define RUNSC_PLATFORM_H
@@ -41,7 +48,8 @@ struct pf_regs {
 
 enum pf_kind {
 	PF_NONE,	/* kicked, or `block` was false and nothing had happened */
-	PF_SYSCALL,	/* regs.orig_rax is the number; rip is behind the instruction */
+	PF_SYSCALL,	/* regs.orig_rax is the number; rip is behind the instruction, two bytes before
+			 * it the call is made again (wherever the guest was really trapped) */
 	PF_FAULT,	/* the CPU raised signo/code at addr; rip is at the instruction */
 	PF_INTERRUPTED, /* `interrupt` took effect (or spuriously): registers as the guest left them */
 	PF_GONE,	/* the host thread is dead (killed from outside, or the host ran out of memory) */
@@ -118,13 +126,15 @@ struct pf_ops {
 	 * guest's part; all 0 when they are not. */
 	void (*vdso)(uint64_t *vvar_start, uint64_t *vdso_start, uint64_t *vdso_end);
 
-	/* Guest memory.  Bytes copied (short when a later page is not accessible), or -EFAULT when none
-	 * was.  Protection is honoured: a write to a read-only page faults. */
-	ssize_t (*read)(struct pf_space *space, uint64_t addr, void *buf, size_t len);
-	ssize_t (*write)(struct pf_space *space, uint64_t addr, const void *buf, size_t len);
+	/* The memory of ctx's address space.  Bytes copied (short when a later page is not accessible), or
+	 * -EFAULT when none was.  Protection is honoured: a write to a read-only page faults.
+	 * ctx may be running (another task looks at its memory).  If it is stopped in a call, a back-end may
+	 * answer a read from a copy of the call's arguments that it has been handed along with it. */
+	ssize_t (*read)(struct pf_context *ctx, uint64_t addr, void *buf, size_t len);
+	ssize_t (*write)(struct pf_context *ctx, uint64_t addr, const void *buf, size_t len);
 	/* The same, scattered on the guest's side; iovcnt <= 1024. */
-	ssize_t (*readv)(struct pf_space *space, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
-	ssize_t (*writev)(struct pf_space *space, const struct pf_iov *iov, int iovcnt, const void *buf,
+	ssize_t (*readv)(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
+	ssize_t (*writev)(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, const void *buf,
 			  size_t len);
 	/* Atomic compare-and-swap of an aligned 32-bit guest word: 0 with *seen the value found (swapped if
 	 * equal to `expect`), or -EFAULT. */

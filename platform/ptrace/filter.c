@@ -9,6 +9,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -23,6 +24,8 @@
 #define CALL(nr) UNLESS_EQ(nr, 1), ALLOW
 /* ... only when the low half of argument `n` is `value` */
 #define CALL_WITH(nr, n, value) UNLESS_EQ(nr, 4), LOAD(DATA(args[n])), UNLESS_EQ(value, 1), ALLOW, KILL
+#define CALL_WITH_EITHER(nr, n, value, other) \
+	UNLESS_EQ(nr, 6), LOAD(DATA(args[n])), UNLESS_EQ(value, 1), ALLOW, UNLESS_EQ(other, 1), ALLOW, KILL
 
 static const struct sock_filter program[] = {
 	LOAD(DATA(arch)),
@@ -46,7 +49,7 @@ static const struct sock_filter program[] = {
 	CALL(SYS_mremap),
 	CALL(SYS_madvise),
 	CALL(SYS_msync),
-	CALL(SYS_clone),
+	CALL_WITH_EITHER(SYS_clone, 0, NEW_SPACE, NEW_THREAD),
 	CALL_WITH(SYS_recvmsg, 0, STUB_SOCKET),
 	CALL_WITH(SYS_close, 0, STUB_RECEIVED),
 	CALL(SYS_exit),

@@ -17,16 +17,10 @@
 
 #define MAX_PARKED 16 /* per space, leader included; waitpid walks over all of them */
 
-/* CLONE_PTRACE: the child is traced as its parent is, and no event stops the parent.  CLONE_PARENT: it is
- * ours to reap, whoever made it. */
-#define NEW_SPACE (CLONE_PARENT | CLONE_PTRACE)
-#define NEW_THREAD \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE)
-
 /* Take charge of a new host thread: waits for its first stop.  NULL: out of memory or dead. */
 struct thread *thread_adopt(int tid, struct space *space)
 {
-	int status;
+	int status = 0; /* as of one that has exited, should there be nothing to wait for */
 	struct thread *thread = calloc(1, sizeof *thread);
 	if (!thread)
 		goto kill;

@@ -23,14 +23,14 @@ bool guest_range(uint64_t addr, uint64_t len)
 	return addr <= PF_GUEST_END && len <= PF_GUEST_END - addr;
 }
 
-static size_t copy_pages(struct pf_space *space, uint64_t addr, char *buf, size_t len, transfer *copy)
+static size_t copy_pages(int pid, uint64_t addr, char *buf, size_t len, transfer *copy)
 {
 	size_t done = 0;
 	while (done < len) {
 		size_t step = PAGE - ((addr + done) & (PAGE - 1));
 		step = step < len - done ? step : len - done;
 		struct iovec local = {buf + done, step}, remote = {(void *)(addr + done), step};
-		ssize_t got = copy(space->host_pid, &local, 1, &remote, 1, 0);
+		ssize_t got = copy(pid, &local, 1, &remote, 1, 0);
 		if (got <= 0)
 			break;
 		done += (size_t)got;
@@ -39,7 +39,7 @@ static size_t copy_pages(struct pf_space *space, uint64_t addr, char *buf, size_
 }
 
 /* One contiguous range, cut off at the end of the guest's part. */
-static ssize_t copy_range(struct pf_space *space, uint64_t addr, char *buf, size_t len, transfer *copy)
+static ssize_t copy_range(int pid, uint64_t addr, char *buf, size_t len, transfer *copy)
 {
 	size_t done = 0;
 	if (!len)
@@ -49,15 +49,15 @@ static ssize_t copy_range(struct pf_space *space, uint64_t addr, char *buf, size
 	if (len > PF_GUEST_END - addr)
 		len = PF_GUEST_END - addr;
 	struct iovec local = {buf, len}, remote = {(void *)addr, len};
-	ssize_t got = copy(space->host_pid, &local, 1, &remote, 1, 0);
+	ssize_t got = copy(pid, &local, 1, &remote, 1, 0);
 	if (got == (ssize_t)len)
 		return got;
 	done = got > 0 ? (size_t)got : 0;
-	done += copy_pages(space, addr + done, buf + done, len - done, copy);
+	done += copy_pages(pid, addr + done, buf + done, len - done, copy);
 	return done ? (ssize_t)done : -EFAULT;
 }
 
-static ssize_t copy_scattered(struct pf_space *space, const struct pf_iov *iov, int iovcnt, char *buf,
+static ssize_t copy_scattered(int pid, const struct pf_iov *iov, int iovcnt, char *buf,
 			      size_t len, transfer *copy)
 {
 	struct iovec remote[IOV_MAX], local = {buf, 0};
@@ -75,14 +75,14 @@ static ssize_t copy_scattered(struct pf_space *space, const struct pf_iov *iov, 
 	if (!local.iov_len)
 		return 0;
 	if (clean) {
-		ssize_t got = copy(space->host_pid, &local, 1, remote, (unsigned long)count, 0);
+		ssize_t got = copy(pid, &local, 1, remote, (unsigned long)count, 0);
 		if (got == (ssize_t)local.iov_len)
 			return got;
 	}
 	/* Not all of it can be had: one by one, to the first that fails. */
 	for (int i = 0; i < count; i++) {
 		size_t want = remote[i].iov_len;
-		ssize_t got = copy_range(space, (uint64_t)remote[i].iov_base, buf + done, want, copy);
+		ssize_t got = copy_range(pid, (uint64_t)remote[i].iov_base, buf + done, want, copy);
 		if (got > 0)
 			done += (size_t)got;
 		if (got < (ssize_t)want)
@@ -91,24 +91,24 @@ static ssize_t copy_scattered(struct pf_space *space, const struct pf_iov *iov, 
 	return done ? (ssize_t)done : -EFAULT;
 }
 
-ssize_t op_read(struct pf_space *space, uint64_t addr, void *buf, size_t len)
+ssize_t op_read(struct pf_context *ctx, uint64_t addr, void *buf, size_t len)
 {
-	return copy_range(space, addr, buf, len, process_vm_readv);
+	return copy_range(ctx->space->host_pid, addr, buf, len, process_vm_readv);
 }
 
-ssize_t op_write(struct pf_space *space, uint64_t addr, const void *buf, size_t len)
+ssize_t op_write(struct pf_context *ctx, uint64_t addr, const void *buf, size_t len)
 {
-	return copy_range(space, addr, (char *)buf, len, process_vm_writev);
+	return copy_range(ctx->space->host_pid, addr, (char *)buf, len, process_vm_writev);
 }
 
-ssize_t op_readv(struct pf_space *space, const struct pf_iov *iov, int iovcnt, void *buf, size_t len)
+ssize_t op_readv(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, void *buf, size_t len)
 {
-	return copy_scattered(space, iov, iovcnt, buf, len, process_vm_readv);
+	return copy_scattered(ctx->space->host_pid, iov, iovcnt, buf, len, process_vm_readv);
 }
 
-ssize_t op_writev(struct pf_space *space, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len)
+ssize_t op_writev(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len)
 {
-	return copy_scattered(space, iov, iovcnt, (char *)buf, len, process_vm_writev);
+	return copy_scattered(ctx->space->host_pid, iov, iovcnt, (char *)buf, len, process_vm_writev);
 }
 
 /* Done by the guest's own process: no other way is atomic to its threads. */

@@ -54,6 +54,11 @@ void threads_each(void (*visit)(struct thread *thread));
 int threads_count(void);
 
 /* life.c: create, park, kill, reap */
+/* Flags of clone(2), which filter.c insists on.  CLONE_PTRACE: the child is traced as its parent is, and no
+ * event stops the parent.  CLONE_PARENT: it is ours to reap, whoever made it. */
+#define NEW_SPACE (CLONE_PARENT | CLONE_PTRACE)
+#define NEW_THREAD \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE)
 struct thread *thread_adopt(int tid, struct space *space);
 void thread_reaped(struct thread *thread); /* waitpid has reported its death */
 void kill_all(void);
@@ -114,10 +119,10 @@ void affinity_tick(void);
 void affinity_rest(void);
 
 /* memory.c */
-ssize_t op_read(struct pf_space *space, uint64_t addr, void *buf, size_t len);
-ssize_t op_write(struct pf_space *space, uint64_t addr, const void *buf, size_t len);
-ssize_t op_readv(struct pf_space *space, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
-ssize_t op_writev(struct pf_space *space, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len);
+ssize_t op_read(struct pf_context *ctx, uint64_t addr, void *buf, size_t len);
+ssize_t op_write(struct pf_context *ctx, uint64_t addr, const void *buf, size_t len);
+ssize_t op_readv(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
+ssize_t op_writev(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len);
 int op_cmpxchg(struct pf_context *ctx, uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *seen);
 bool guest_range(uint64_t addr, uint64_t len);
 

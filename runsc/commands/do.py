@@ -32,10 +32,10 @@ OWN = ("/proc", "/sys", "/dev", "/tmp")  # the guest's own: the host's directory
 
 
 def run(context: Context, options: Options, arguments: list[str]) -> int:
-    if not arguments:
+    if not arguments or not arguments[0]:
         raise RuntimeFailure(f"expected a command; usage: runsc-py {USAGE}")
     config = Config([os.fsencode(argument) for argument in arguments], _environment(options.values("env")))
-    config.cwd = os.fsencode(options.value("cwd") or _cwd())
+    config.cwd = os.fsencode(_cwd(options.value("cwd")))
     config.capabilities = (ALL, ALL, 0, ALL, 0)
     config.overlay = context.overlay
     config.root_readonly = context.overlay == "none"
@@ -70,8 +70,12 @@ def _environment(given: list[str]) -> list[bytes]:
     return [os.fsencode(f"{name}={value}") for name, value in variables.items()]
 
 
-def _cwd() -> str:
-    """The caller's directory where the guest has it too, else the root."""
+def _cwd(given: str) -> str:
+    """By default the caller's directory where the guest has it too, else the root."""
+    if given:
+        if not given.startswith("/"):
+            raise RuntimeFailure(f"--cwd: expected an absolute path, got '{given}'")
+        return given
     try:
         cwd = os.getcwd()
     except OSError:  # removed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 PAGE_SIZE = 4096
 PAGE_MASK = -PAGE_SIZE  # address & PAGE_MASK: the start of its page
+TASK_SIZE = 0x7FFFFFFFF000  # TASK_SIZE_MAX of Linux: no user address reaches beyond
 
 PROT_NONE = 0
 PROT_READ = 1

@@ -3,11 +3,15 @@
 
 #include <errno.h>
 
-PyObject *context_new(struct pf_context *pf)
+PyObject *context_adopt(int result, struct pf_context *pf)
 {
+	if (result < 0)
+		return raise_errno(-result);
 	Context *self = PyObject_New(Context, &ContextType);
 	if (self)
 		self->pf = pf;
+	else
+		ops->thread_end(pf);
 	return (PyObject *)self;
 }
 
@@ -102,16 +106,6 @@ static PyObject *clone_regs(Context *self, PyObject *other)
 	Py_RETURN_NONE;
 }
 
-static PyObject *adopt(int result, struct pf_context *pf)
-{
-	if (result < 0)
-		return raise_errno(-result);
-	PyObject *context = context_new(pf);
-	if (!context)
-		ops->thread_end(pf);
-	return context;
-}
-
 static PyObject *fork_space(Context *self, PyObject *unused)
 {
 	(void)unused;
@@ -119,7 +113,7 @@ static PyObject *fork_space(Context *self, PyObject *unused)
 	if (!pf)
 		return NULL;
 	int result = ops->space_fork(pf, &child);
-	return adopt(result, child);
+	return context_adopt(result, child);
 }
 
 static PyObject *thread(Context *self, PyObject *unused)
@@ -129,7 +123,7 @@ static PyObject *thread(Context *self, PyObject *unused)
 	if (!pf)
 		return NULL;
 	int result = ops->thread_new(pf, &child);
-	return adopt(result, child);
+	return context_adopt(result, child);
 }
 
 static PyObject *end(Context *self, PyObject *unused)
@@ -165,7 +159,7 @@ static PyObject *read_memory(Context *self, PyObject *args)
 	PyObject *bytes = PyBytes_FromStringAndSize(NULL, count);
 	if (!bytes || !count)
 		return bytes;
-	ssize_t got = ops->read(pf->space, addr, PyBytes_AS_STRING(bytes), (size_t)count);
+	ssize_t got = ops->read(pf, addr, PyBytes_AS_STRING(bytes), (size_t)count);
 	if (got <= 0) {
 		Py_DECREF(bytes);
 		return raise_errno(EFAULT);
@@ -182,7 +176,7 @@ static PyObject *write_memory(Context *self, PyObject *args)
 	struct pf_context *pf = context_pf((PyObject *)self);
 	if (!pf || !PyArg_ParseTuple(args, "Ky*", &addr, &view))
 		return NULL;
-	ssize_t done = view.len ? ops->write(pf->space, addr, view.buf, (size_t)view.len) : 0;
+	ssize_t done = view.len ? ops->write(pf, addr, view.buf, (size_t)view.len) : 0;
 	PyBuffer_Release(&view);
 	return done < 0 ? raise_errno(EFAULT) : PyLong_FromSsize_t(done);
 }
@@ -312,11 +306,11 @@ static PyObject *get_host_tid(Context *self, void *unused)
 
 static void dealloc(Context *self)
 {
-	/* A stopped context that nobody ended goes with its last reference. */
-	if (self->pf && !self->pf->running) {
+	/* A stopped context that nobody ended goes with its last reference; one that runs stays, of nobody. */
+	if (self->pf)
 		self->pf->owner = NULL;
+	if (self->pf && !self->pf->running)
 		ops->thread_end(self->pf);
-	}
 	PyObject_Free(self);
 }
 

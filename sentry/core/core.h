@@ -109,8 +109,8 @@ typedef struct {
 	PyObject *capsule, *kernel;
 } Machine;
 
-extern PyTypeObject WaitQueueType, InodeType, PagePoolType, FileType, PipeBufferType, CounterType, FdTableType, CredsType,
-	GroupType, ContextType, TaskType, MachineType;
+extern PyTypeObject WaitQueueType, InodeType, PagePoolType, FileType, PipeBufferType, CounterType,
+	FdTableType, CredsType, GroupType, ContextType, TaskType, MachineType;
 extern const struct pf_ops *ops; /* the back-end in use; NULL before Machine() */
 extern PyObject *no_result;
 
@@ -137,25 +137,35 @@ long long now_coarse(void); /* CLOCK_REALTIME_COARSE, ns: what file timestamps a
 File *fdtable_peek(Task *task, uint64_t fd);
 
 /* pipe.c */
-size_t pipe_room(PipeBuffer *pipe, unsigned char **at); /* first contiguous free part; 0 with *at NULL on no memory */
+size_t pipe_room(PipeBuffer *pipe, unsigned char **at); /* first contiguous free part; *at NULL: no memory */
 size_t pipe_part(PipeBuffer *pipe, unsigned char **at); /* first contiguous part of the data */
 void pipe_commit(PipeBuffer *pipe, size_t count);
 void pipe_consume(PipeBuffer *pipe, size_t count);
 
-/* context.c: a new reference that owns pf */
-PyObject *context_new(struct pf_context *pf);
+/* context.c: what a platform's call has made, as a new reference that owns it; Errno for a negative result */
+PyObject *context_adopt(int result, struct pf_context *pf);
 struct pf_context *context_pf(PyObject *context); /* NULL with Errno(ESRCH) when ended */
 
 /* machine.c */
 int machine_load(void);
 
-/* hot.c: the C answers.  HOT_MISS means "not mine": the Python handler must answer. */
+/* watcher.c: a thread that kicks the platform when a host descriptor becomes readable */
+int watcher_start(int fd); /* 0 or an errno */
+bool watcher_fired(void);  /* test and clear; the thread rests until watcher_resume */
+void watcher_resume(void);
+
+/* hot_*.c: the C answers.  HOT_MISS means "not mine": the Python handler must answer. */
 #define HOT_MISS INT64_MIN
 #define HOT_COUNT 512
 typedef int64_t (*hot_call)(Task *task, struct pf_regs *regs);
 extern hot_call hot_calls[HOT_COUNT];
 void hot_ids_init(void);
 void hot_io_init(void);
+/* hot_inode.c: the inode of a regular file that C may use as it is, else NULL; bytes moved, -EFAULT or
+ * HOT_MISS.  `pos` is not negative; the file's own position stays. */
+Inode *regular_inode(File *file);
+int64_t inode_read(Task *task, File *file, uint64_t addr, uint64_t count, long long pos);
+int64_t inode_write(Task *task, File *file, uint64_t addr, uint64_t count, long long pos);
 /* Waiters per futex bucket (an address's offset in its page): zero means no one waits there. */
 extern unsigned futex_waiters[1024];
 

@@ -27,7 +27,7 @@ static PyObject *host_open(PyObject *module, PyObject *args)
 	unsigned long long flags, mode = 0, resolve = 0;
 	if (!PyArg_ParseTuple(args, "iyK|KK", &dirfd, &path, &flags, &mode, &resolve))
 		return NULL;
-	if (!(flags & (O_CREAT | O_TMPFILE)))
+	if (!(flags & O_CREAT) && (flags & O_TMPFILE) != O_TMPFILE)
 		mode = 0; /* openat2 refuses a mode that means nothing */
 	int fd = open_beneath(dirfd, path, flags, mode, resolve);
 	return fd < 0 ? raise_errno(-fd) : PyLong_FromLong(fd);
@@ -58,10 +58,11 @@ static PyObject *host_stat(PyObject *module, PyObject *args)
 		close(fd);
 	if (result)
 		return raise_errno(result);
-	return Py_BuildValue("IKKKIIKLLLLlL", st.st_mode, (unsigned long long)st.st_ino, (unsigned long long)st.st_dev,
-			     (unsigned long long)st.st_nlink, st.st_uid, st.st_gid, (unsigned long long)st.st_rdev,
-			     (long long)st.st_size, nanoseconds(st.st_atim), nanoseconds(st.st_mtim),
-			     nanoseconds(st.st_ctim), (long)st.st_blksize, (long long)st.st_blocks);
+	return Py_BuildValue("IKKKIIKLLLLlL", st.st_mode, (unsigned long long)st.st_ino,
+			     (unsigned long long)st.st_dev, (unsigned long long)st.st_nlink, st.st_uid, st.st_gid,
+			     (unsigned long long)st.st_rdev, (long long)st.st_size, nanoseconds(st.st_atim),
+			     nanoseconds(st.st_mtim), nanoseconds(st.st_ctim), (long)st.st_blksize,
+			     (long long)st.st_blocks);
 }
 
 /* One batch of getdents64(2) records appended to `list`; 0, or -1 with an exception. */
@@ -112,6 +113,21 @@ static PyObject *host_list(PyObject *module, PyObject *arg)
 	return list;
 }
 
+static PyObject *host_fallocate(PyObject *module, PyObject *args)
+{
+	(void)module;
+	int fd, mode, result;
+	long long offset, length;
+	if (!PyArg_ParseTuple(args, "iiLL", &fd, &mode, &offset, &length))
+		return NULL;
+	do
+		result = fallocate(fd, mode, offset, length);
+	while (result < 0 && errno == EINTR);
+	if (result < 0)
+		return raise_errno(errno);
+	Py_RETURN_NONE;
+}
+
 static PyObject *clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -160,6 +176,7 @@ PyMethodDef host_methods[] = {
 	{"host_open", host_open, METH_VARARGS, NULL},
 	{"host_list", host_list, METH_O, NULL},
 	{"host_stat", host_stat, METH_VARARGS, NULL},
+	{"host_fallocate", host_fallocate, METH_VARARGS, NULL},
 	{"monotonic", monotonic, METH_NOARGS, NULL},
 	{"realtime", realtime, METH_NOARGS, NULL},
 	{"timer_create", timer_create_fd, METH_NOARGS, NULL},

@@ -1,4 +1,4 @@
-/* C answers that need no file: identity, clocks, yield, the signal mask, a futex wake that finds no waiter. */
+/* C answers that need no file: identity, clocks, yield, the signal mask, a futex wake without waiters. */
 #include "core.h"
 
 #include <errno.h>
@@ -92,10 +92,11 @@ static int64_t hot_gettimeofday(Task *task, struct pf_regs *regs)
 
 static int64_t hot_time(Task *task, struct pf_regs *regs)
 {
-	time_t now = time(NULL);
-	if (regs->rdi && task_write(task, regs->rdi, &now, sizeof now) != sizeof now)
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now); /* as Linux: may lag a tick behind gettimeofday(2) */
+	if (regs->rdi && task_write(task, regs->rdi, &now.tv_sec, sizeof now.tv_sec) != sizeof now.tv_sec)
 		return -EFAULT;
-	return now;
+	return now.tv_sec;
 }
 
 static int64_t hot_rt_sigprocmask(Task *task, struct pf_regs *regs)

@@ -2,6 +2,10 @@
  *
  * Each repeats what its Python twin (sentry.syscalls.read_write) does in the common case and says HOT_MISS
  * for all the rest: a wrong mode, a pipe that would block, a limit in sight, an error of the host.
+ *
+ * A copy from or to guest memory may call the memory manager, and a wake-up may call any waiter, both in
+ * Python.  Neither of them reads, writes, truncates or closes files: a pipe's ring, an inode's descriptor and
+ * the bounce buffer stay as they are meanwhile.  Even so, a reference to the file is held (with_file).
  */
 #include "core.h"
 
@@ -12,116 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BOUNCE (256 << 10)
-#define PAGE 4096ULL
-#define SETID_BITS (S_ISUID | S_ISGID)
+#define USER_END 0x7ffffffff000ULL /* TASK_SIZE_MAX: no buffer reaches beyond */
 
-static char bounce[BOUNCE];
 static const char zeros[4096];
-
-/* The regular file's inode when C may use it as it is. */
-static Inode *inode_of(File *file)
-{
-	if (file->kind != KIND_INODE || !file->inode || !PyObject_TypeCheck(file->inode, &InodeType))
-		return NULL;
-	Inode *inode = (Inode *)file->inode;
-	return inode->is_volatile ? NULL : inode;
-}
-
-static void touch_atime(File *file, Inode *inode)
-{
-	/* relatime (mount(8)); files of a read-only layer keep theirs */
-	if (!inode->writable || file->flags & O_NOATIME)
-		return;
-	if (inode->atime <= inode->mtime || inode->atime <= inode->ctime)
-		inode->atime = now_coarse();
-}
-
-static int64_t read_inode(Task *task, File *file, uint64_t addr, uint64_t count, long long pos)
-{
-	Inode *inode = inode_of(file);
-	if (!inode || (inode->fd < 0 && inode->size))
-		return HOT_MISS;
-	if ((unsigned long long)pos >= inode->size || !count)
-		return 0;
-	if (count > inode->size - (unsigned long long)pos)
-		count = inode->size - (unsigned long long)pos;
-	uint64_t done = 0;
-	while (done < count) {
-		size_t part = count - done < BOUNCE ? count - done : BOUNCE;
-		ssize_t got = pread(inode->fd, bounce, part, pos + (off_t)done);
-		if (got < 0)
-			return done ? (int64_t)done : HOT_MISS;
-		if (!got)
-			break;
-		ssize_t moved = task_write(task, addr + done, bounce, (size_t)got);
-		if (moved > 0)
-			done += (uint64_t)moved;
-		if (moved != got) {
-			if (!done)
-				return -EFAULT;
-			break;
-		}
-	}
-	touch_atime(file, inode);
-	return (int64_t)done;
-}
-
-static long long pages(unsigned long long bytes)
-{
-	return (long long)((bytes + PAGE - 1) / PAGE);
-}
-
-/* Account for the pages of a write that ends at `end`; false: Python must see to it. */
-static bool charge(Inode *inode, unsigned long long end)
-{
-	PagePool *pool = (PagePool *)inode->pool;
-	if (!pool || !Py_IS_TYPE(pool, &PagePoolType))
-		return end <= inode->size;
-	if (inode->charged < pages(inode->size))
-		return false; /* a file with holes: which of its pages exist takes a closer look */
-	long long more = pages(end) - inode->charged;
-	if (more <= 0)
-		return true;
-	if (more > pool->limit - pool->used)
-		return false;
-	pool->used += more;
-	inode->charged += more;
-	return true;
-}
-
-static int64_t write_inode(Task *task, File *file, uint64_t addr, uint64_t count, long long pos)
-{
-	Inode *inode = inode_of(file);
-	Group *group = (Group *)task->group;
-	if (!inode || !inode->writable || inode->fd < 0 || inode->mode & SETID_BITS || !count)
-		return HOT_MISS;
-	unsigned long long end = (unsigned long long)pos + count;
-	if (end > inode->size && (end > group->fsize_limit || end > INT64_MAX - PAGE))
-		return HOT_MISS;
-	if (!charge(inode, end))
-		return HOT_MISS;
-	uint64_t done = 0;
-	while (done < count) {
-		size_t part = count - done < BOUNCE ? count - done : BOUNCE;
-		ssize_t got = task_read(task, addr + done, bounce, part);
-		if (got < 0) {
-			if (!done)
-				return -EFAULT;
-			break;
-		}
-		ssize_t put = pwrite(inode->fd, bounce, (size_t)got, pos + (off_t)done);
-		if (put < 0)
-			return done ? (int64_t)done : HOT_MISS;
-		done += (uint64_t)put;
-		if ((unsigned long long)pos + done > inode->size)
-			inode->size = (unsigned long long)pos + done;
-		if ((size_t)put != part)
-			break;
-	}
-	inode->mtime = inode->ctime = now_coarse();
-	return (int64_t)done;
-}
 
 static int64_t read_pipe(Task *task, File *file, uint64_t addr, uint64_t count)
 {
@@ -157,7 +54,8 @@ static int64_t write_pipe(Task *task, File *file, uint64_t addr, uint64_t count)
 	if (!file->state || !PyObject_TypeCheck(file->state, &PipeBufferType))
 		return HOT_MISS;
 	PipeBuffer *pipe = (PipeBuffer *)file->state;
-	if (!count || !pipe->readers || count > pipe->capacity - (pipe->length < pipe->capacity ? pipe->length : pipe->capacity))
+	size_t room_left = pipe->length < pipe->capacity ? pipe->capacity - pipe->length : 0;
+	if (!count || !pipe->readers || count > room_left)
 		return HOT_MISS; /* SIGPIPE, partial and blocking writes */
 	uint64_t done = 0;
 	while (done < count) {
@@ -229,21 +127,48 @@ static int64_t read_zeros(Task *task, uint64_t addr, uint64_t count)
 	return (int64_t)done;
 }
 
+typedef int64_t (*file_call)(Task *task, File *file, struct pf_regs *regs);
+
+/* Call `answer` with the file of the first argument. */
+static int64_t with_file(Task *task, struct pf_regs *regs, file_call answer)
+{
+	File *file = fdtable_peek(task, regs->rdi);
+	if (!file)
+		return HOT_MISS;
+	Py_INCREF(file);
+	int64_t result = answer(task, file, regs);
+	Py_DECREF(file);
+	return result;
+}
+
+/* Whether the second and third argument are a range of user addresses; else it is EFAULT, even at the end of
+ * the file. */
+static bool is_buffer(struct pf_regs *regs)
+{
+	return regs->rdx <= USER_END && regs->rsi <= USER_END - regs->rdx;
+}
+
+/* Whether pread's or pwrite's bytes lie at offsets that exist. */
+static bool is_range(struct pf_regs *regs)
+{
+	int64_t end;
+	return (int64_t)regs->r10 >= 0 && !__builtin_add_overflow((int64_t)regs->r10, (int64_t)regs->rdx, &end);
+}
+
 static uint64_t bounded(uint64_t count)
 {
 	return count < MAX_RW_COUNT ? count : MAX_RW_COUNT;
 }
 
-static int64_t hot_read(Task *task, struct pf_regs *regs)
+static int64_t read_file(Task *task, File *file, struct pf_regs *regs)
 {
-	File *file = fdtable_peek(task, regs->rdi);
-	if (!file || !file->readable || regs->rdx > INT64_MAX)
+	if (!file->readable || !is_buffer(regs))
 		return HOT_MISS;
 	uint64_t count = bounded(regs->rdx);
 	int64_t result;
 	switch (file->kind) {
 	case KIND_INODE:
-		result = read_inode(task, file, regs->rsi, count, file->pos);
+		result = inode_read(task, file, regs->rsi, count, file->pos);
 		if (result > 0)
 			file->pos += result;
 		return result;
@@ -261,20 +186,24 @@ static int64_t hot_read(Task *task, struct pf_regs *regs)
 	}
 }
 
-static int64_t hot_write(Task *task, struct pf_regs *regs)
+static int64_t hot_read(Task *task, struct pf_regs *regs)
 {
-	File *file = fdtable_peek(task, regs->rdi);
-	if (!file || !file->writable || regs->rdx > INT64_MAX)
+	return with_file(task, regs, read_file);
+}
+
+static int64_t write_file(Task *task, File *file, struct pf_regs *regs)
+{
+	if (!file->writable || !is_buffer(regs))
 		return HOT_MISS;
 	uint64_t count = bounded(regs->rdx);
 	int64_t result;
 	long long pos;
 	switch (file->kind) {
 	case KIND_INODE:
-		if (!inode_of(file))
+		if (!regular_inode(file))
 			return HOT_MISS;
-		pos = file->flags & O_APPEND ? (long long)inode_of(file)->size : file->pos;
-		result = write_inode(task, file, regs->rsi, count, pos);
+		pos = file->flags & O_APPEND ? (long long)regular_inode(file)->size : file->pos;
+		result = inode_write(task, file, regs->rsi, count, pos);
 		if (result > 0)
 			file->pos = pos + result;
 		return result;
@@ -290,27 +219,40 @@ static int64_t hot_write(Task *task, struct pf_regs *regs)
 	}
 }
 
+static int64_t hot_write(Task *task, struct pf_regs *regs)
+{
+	return with_file(task, regs, write_file);
+}
+
+static int64_t pread_file(Task *task, File *file, struct pf_regs *regs)
+{
+	if (!file->readable || !is_buffer(regs) || !is_range(regs))
+		return HOT_MISS;
+	return inode_read(task, file, regs->rsi, bounded(regs->rdx), (long long)regs->r10);
+}
+
 static int64_t hot_pread(Task *task, struct pf_regs *regs)
 {
-	File *file = fdtable_peek(task, regs->rdi);
-	if (!file || !file->readable || regs->rdx > INT64_MAX || (int64_t)regs->r10 < 0)
+	return with_file(task, regs, pread_file);
+}
+
+static int64_t pwrite_file(Task *task, File *file, struct pf_regs *regs)
+{
+	/* With O_APPEND Linux appends whatever the offset (pwrite(2), BUGS): rare, left to Python. */
+	if (!file->writable || !is_buffer(regs) || !is_range(regs) || file->flags & O_APPEND)
 		return HOT_MISS;
-	return read_inode(task, file, regs->rsi, bounded(regs->rdx), (long long)regs->r10);
+	return inode_write(task, file, regs->rsi, bounded(regs->rdx), (long long)regs->r10);
 }
 
 static int64_t hot_pwrite(Task *task, struct pf_regs *regs)
 {
-	File *file = fdtable_peek(task, regs->rdi);
-	/* With O_APPEND Linux appends whatever the offset (pwrite(2), BUGS): rare, left to Python. */
-	if (!file || !file->writable || regs->rdx > INT64_MAX || (int64_t)regs->r10 < 0 || file->flags & O_APPEND)
-		return HOT_MISS;
-	return write_inode(task, file, regs->rsi, bounded(regs->rdx), (long long)regs->r10);
+	return with_file(task, regs, pwrite_file);
 }
 
-static int64_t hot_lseek(Task *task, struct pf_regs *regs)
+static int64_t seek_file(Task *task, File *file, struct pf_regs *regs)
 {
-	File *file = fdtable_peek(task, regs->rdi);
-	Inode *inode = file ? inode_of(file) : NULL;
+	(void)task;
+	Inode *inode = regular_inode(file);
 	long long base, pos;
 	if (!inode)
 		return HOT_MISS;
@@ -332,17 +274,26 @@ static int64_t hot_lseek(Task *task, struct pf_regs *regs)
 	return file->pos = pos;
 }
 
-static int64_t hot_fstat(Task *task, struct pf_regs *regs)
+static int64_t hot_lseek(Task *task, struct pf_regs *regs)
 {
-	File *file = fdtable_peek(task, regs->rdi);
+	return with_file(task, regs, seek_file);
+}
+
+static int64_t stat_file(Task *task, File *file, struct pf_regs *regs)
+{
 	struct stat st;
-	if (!file || !file->inode || !PyObject_TypeCheck(file->inode, &InodeType))
+	if (!file->inode || !PyObject_TypeCheck(file->inode, &InodeType))
 		return HOT_MISS;
 	Inode *inode = (Inode *)file->inode;
 	if (inode->is_volatile)
 		return HOT_MISS;
 	inode_stat(inode, &st);
 	return task_write(task, regs->rsi, &st, sizeof st) == sizeof st ? 0 : -EFAULT;
+}
+
+static int64_t hot_fstat(Task *task, struct pf_regs *regs)
+{
+	return with_file(task, regs, stat_file);
 }
 
 void hot_io_init(void)

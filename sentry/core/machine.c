@@ -1,64 +1,22 @@
 /* Machine: the event loop.
  *
- * Wait for an event of the platform, answer it in C when it is hot, else hand it to the kernel (Python), see to
- * pending work, resume.  One helper thread waits for the host's descriptors and kicks the platform; it runs no
- * Python and touches nothing but the three variables below.
+ * Wait for an event of the platform, answer it in C when it is hot, else hand it to the kernel (Python), see
+ * to pending work, resume.
  */
 #include "core.h"
-
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <sys/prctl.h>
 
 const struct pf_ops *ops;
 hot_call hot_calls[HOT_COUNT];
 
-static atomic_bool watch_fired;
-static sem_t watch_again;
-static int watched_fd;
-
 static PyObject *name_syscall, *name_return, *name_gone, *name_ready, *name_watch;
-
-static void *watcher(void *unused)
-{
-	(void)unused;
-	prctl(PR_SET_NAME, "watcher");
-	for (;;) {
-		struct pollfd fds = {.fd = watched_fd, .events = POLLIN};
-		if (poll(&fds, 1, -1) <= 0)
-			continue;
-		atomic_store(&watch_fired, true);
-		ops->kick();
-		while (sem_wait(&watch_again) < 0)
-			;
-	}
-	return NULL;
-}
 
 static PyObject *watch(Machine *self, PyObject *arg)
 {
 	(void)self;
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
 	long fd = PyLong_AsLong(arg);
 	if (fd == -1 && PyErr_Occurred())
 		return NULL;
-	watched_fd = (int)fd;
-	if (sem_init(&watch_again, 0, 0) < 0)
-		return raise_errno(errno);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 64 << 10);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all); /* signals are for the loop's thread */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int failed = pthread_create(&thread, &attr, watcher, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
+	int failed = watcher_start((int)fd);
 	if (failed)
 		return raise_errno(failed);
 	Py_RETURN_NONE;
@@ -216,11 +174,10 @@ static PyObject *run(Machine *self, PyObject *unused)
 	if (!kernel)
 		return PyErr_Format(PyExc_RuntimeError, "run: no kernel is set");
 	while (!self->stop) {
-		if (atomic_load(&watch_fired)) {
-			atomic_store(&watch_fired, false);
+		if (watcher_fired()) {
 			if (call_kernel(kernel, name_watch) < 0)
 				return NULL;
-			sem_post(&watch_again);
+			watcher_resume();
 		}
 		if (self->ready && call_kernel(kernel, name_ready) < 0)
 			return NULL;
@@ -298,14 +255,9 @@ static PyObject *new_space(Machine *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
-	struct pf_context *pf;
+	struct pf_context *pf = NULL;
 	int result = ops->space_new(&pf);
-	if (result < 0)
-		return raise_errno(-result);
-	PyObject *context = context_new(pf);
-	if (!context)
-		ops->thread_end(pf);
-	return context;
+	return context_adopt(result, pf);
 }
 
 static PyObject *vdso(Machine *self, PyObject *unused)

@@ -30,8 +30,10 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__core(void)
 {
-	PyTypeObject *types[] = {&WaitQueueType, &InodeType, &PagePoolType, &FileType,	   &PipeBufferType, &CounterType, &FdTableType,
-				 &CredsType,	 &GroupType, &ContextType, &TaskType,	    &MachineType};
+	PyTypeObject *types[] = {
+		&WaitQueueType, &InodeType, &PagePoolType, &FileType,	 &PipeBufferType, &CounterType,
+		&FdTableType,	&CredsType, &GroupType,	   &ContextType, &TaskType,	  &MachineType,
+	};
 	PyObject *module = PyModule_Create(&definition);
 	if (!module || load_errors() < 0 || machine_load() < 0)
 		return NULL;

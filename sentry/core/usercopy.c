@@ -12,9 +12,16 @@
 
 static PyObject *fault_in_name;
 
+static struct pf_context *context_of(Task *task)
+{
+	return task->ctx && Py_IS_TYPE(task->ctx, &ContextType) ? ((Context *)task->ctx)->pf : NULL;
+}
+
+/* Only for a task in a call of its own: when another looks at its memory (/proc), it may be running. */
 static bool fault_in(Task *task, uint64_t addr, bool write)
 {
-	if (addr >= PF_GUEST_END || !task->mm || task->mm == Py_None)
+	struct pf_context *pf = context_of(task);
+	if (addr >= PF_GUEST_END || !pf || pf->running || !task->mm || task->mm == Py_None)
 		return false;
 	if (!fault_in_name && !(fault_in_name = PyUnicode_InternFromString("fault_in")))
 		return false;
@@ -33,21 +40,15 @@ static bool fault_in(Task *task, uint64_t addr, bool write)
 	return again;
 }
 
-static struct pf_space *space_of(Task *task)
-{
-	Context *ctx = (Context *)task->ctx;
-	return ctx && Py_IS_TYPE(ctx, &ContextType) && ctx->pf ? ctx->pf->space : NULL;
-}
-
 static ssize_t transfer(Task *task, uint64_t addr, char *buf, size_t len, bool write)
 {
-	struct pf_space *space = space_of(task);
+	struct pf_context *pf = context_of(task);
 	size_t done = 0;
-	if (!space)
+	if (!pf)
 		return -EFAULT;
 	while (done < len) {
-		ssize_t moved = write ? ops->write(space, addr + done, buf + done, len - done)
-				      : ops->read(space, addr + done, buf + done, len - done);
+		ssize_t moved = write ? ops->write(pf, addr + done, buf + done, len - done)
+				      : ops->read(pf, addr + done, buf + done, len - done);
 		if (moved > 0)
 			done += (size_t)moved;
 		/* fault_in answers True only when it has mapped something new, so this ends */

@@ -56,6 +56,7 @@ class NullFile(File):
     """/dev/null; the C dispatcher reads and writes these the same way (KIND_NULL, KIND_ZERO, KIND_FULL)."""
 
     __slots__ = ()
+    seekable = True  # to any offset, which stays 0
     device_kind = _core.KIND_NULL
 
     def __init__(self, flags: int, path: Path) -> None:
@@ -100,6 +101,7 @@ class RandomFile(File):
     """/dev/random and /dev/urandom, which have been the same since Linux 5.6 but for the wait at boot."""
 
     __slots__ = ()
+    seekable = True
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
         count = min(count, _CHUNK)

@@ -26,9 +26,11 @@ class MemoryFileSystem(FileSystem):
     def __init__(self, name: bytes, magic: int, pages: int | None = None, inodes: int | None = None) -> None:
         super().__init__(name, magic)
         self.pages = pages
-        # No limit asked for: half of the machine's memory, as Linux; a guest must not take it all.
-        self.pool = PagePool(os.sysconf("SC_PHYS_PAGES") // 2 if pages is None else pages)
         self.inodes = inodes
+        # No limit asked for: half of the machine's memory, as Linux; a guest must not take it all.
+        half = os.sysconf("SC_PHYS_PAGES") // 2
+        self.pool = PagePool(half if pages is None else pages)
+        self.inodes_limit = half if inodes is None else inodes
         self.inodes_used = 0
 
     def new_directory(self, mode: int, uid: int, gid: int) -> MemoryDirectory:
@@ -37,7 +39,7 @@ class MemoryFileSystem(FileSystem):
 
     def statfs(self) -> StatFs:
         pages = self.pool.limit
-        inodes = self.inodes if self.inodes is not None else pages
+        inodes = self.inodes_limit
         free = max(pages - self.pool.used, 0)
         return StatFs(pages, free, free, inodes, max(inodes - self.inodes_used, 0))
 
@@ -53,7 +55,7 @@ class Node(Inode):
         super().__init__(fs, mode, uid, gid, ino)
         self.xattrs: dict[bytes, bytes] | None = None
         fs.inodes_used += 1  # taken back by __del__
-        if fs.inodes is not None and fs.inodes_used > fs.inodes:
+        if fs.inodes_used > fs.inodes_limit:
             raise Errno(ENOSPC)
 
     def touch(self) -> None:

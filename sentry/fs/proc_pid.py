@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Store = Callable[[Task, Task, bytes], None]
 
 COMM_MAX = 15
+COREDUMP_BITS = 0x1FF  # of coredump_filter (core(5))
 OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX = -1000, 1000
 
 
@@ -152,6 +153,11 @@ def _set_oom_adj(target: Task, writer: Task, data: bytes) -> None:
     _set_oom_score_adj(target, writer, b"%d" % scaled)
 
 
+def _set_coredump_filter(target: Task, writer: Task, data: bytes) -> None:
+    """Remembered only: no core is ever dumped."""
+    target.group.coredump_filter = parse_int(data, 0, 2**32 - 1) & COREDUMP_BITS
+
+
 def _refuse(target: Task, writer: Task, data: bytes) -> None:
     """A setting that is fixed in a sandbox: user namespace maps, security labels."""
     raise Errno(EPERM)
@@ -250,7 +256,7 @@ _PROCESS = [
     Entry(b"stat", 0o444, proc_status.process_stat),
     Entry(b"mountstats", 0o400, proc_mounts.mountstats),
     Entry(b"autogroup", 0o644, proc_task.autogroup, _refuse),
-    Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _refuse),
+    Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _set_coredump_filter),
     Entry(b"timers", 0o444, proc_task.timers),
     Entry(b"timerslack_ns", 0o666, proc_task.timerslack, _set_timer_slack, inspect=True),
 ]

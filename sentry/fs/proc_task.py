@@ -149,7 +149,7 @@ def autogroup(target: Task, reader: Task) -> bytes:
 
 
 def coredump_filter(target: Task, reader: Task) -> bytes:
-    return b"00000033\n"
+    return b"%08x\n" % target.group.coredump_filter
 
 
 def oom_score(target: Task, reader: Task) -> bytes:

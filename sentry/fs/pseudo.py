@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from errno import EINVAL, EIO, ENOENT, EPERM
 
-from sentry.abi.fcntl import MAX_FILE_SIZE, SEEK_CUR, SEEK_SET
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFREG
 from sentry.errors import Errno
 from sentry.vfs.file import File
@@ -115,14 +114,7 @@ class TextFile(File):
         return len(data)
 
     def seek(self, task: Task, offset: int, whence: int) -> int:
-        if whence == SEEK_CUR:
-            offset += self.pos
-        elif whence != SEEK_SET:
-            raise Errno(EINVAL)
-        if not 0 <= offset <= MAX_FILE_SIZE:
-            raise Errno(EINVAL)
-        self.pos = offset
-        return offset
+        return self.move(offset, whence)
 
 
 class LinkInode(PseudoInode):

@@ -40,7 +40,6 @@ _HOST = {
 }
 _COARSE = (CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE)
 _TICK = 4_000_000  # ns: what the coarse clocks' resolution is told to be
-REALTIME_CLOCKS = (CLOCK_REALTIME, CLOCK_REALTIME_ALARM, CLOCK_TAI)
 # What clock_nanosleep and timer_create can wait on, CPU-time clocks aside.
 WAITABLE = (
     CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI,

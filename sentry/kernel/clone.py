@@ -26,6 +26,7 @@ from sentry.abi.clone import (
     CSIGNAL,
     NAMESPACES,
 )
+from sentry.abi.mman import TASK_SIZE
 from sentry.abi.resource import RLIMIT_NPROC
 from sentry.abi.restart import ERESTARTNOINTR
 from sentry.errors import Errno
@@ -38,7 +39,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-_ADDRESS_END = 0x7FFFFFFFF000
 _MASK64 = 2**64 - 1
 
 
@@ -73,7 +73,7 @@ class CloneArgs:
             raise Errno(errno.EINVAL)
         if flags & NAMESPACES:
             raise Errno(errno.EPERM)
-        if flags & CLONE_SETTLS and self.tls >= _ADDRESS_END:
+        if flags & CLONE_SETTLS and self.tls >= TASK_SIZE:
             raise Errno(errno.EPERM)
 
 
@@ -164,6 +164,7 @@ def _found_family(task: Task, child: Task, args: CloneArgs) -> None:
     group.dumpable = old.dumpable
     group.thp_disabled = old.thp_disabled
     group.oom_score_adj = old.oom_score_adj
+    group.coredump_filter = old.coredump_filter
     if args.flags & CLONE_PARENT:
         group.parent, group.parent_task = old.parent, old.parent_task
         group.exit_signal = old.exit_signal

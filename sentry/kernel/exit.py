@@ -40,6 +40,8 @@ def exit_group(task: Task, code: int) -> None:
 def exit_task(task: Task) -> None:
     """End a task: release what it holds, and the process with the last one."""
     group, kernel = task.group, task.kernel
+    if kernel.strace is not None:
+        kernel.strace.exited(task, group.exit_code)
     task.dying = True
     task.coroutine = None
     task.state = "dead"

@@ -26,6 +26,7 @@ from sentry.abi.futex import (
     FUTEX_OP_SET,
     FUTEX_OP_XOR,
 )
+from sentry.abi.mman import TASK_SIZE
 from sentry.abi.restart import ERESTARTSYS
 from sentry.errors import Errno
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from sentry._core import Machine
     from sentry.kernel.task import Task
 
-_ADDRESS_END = 0x7FFFFFFFF000
 
 
 class FutexWaiter:
@@ -71,7 +71,7 @@ class Futexes:
         """What identifies the futex word at `address`; EINVAL when misaligned, EFAULT outside memory."""
         if address & 3:
             raise Errno(errno.EINVAL)
-        if address >= _ADDRESS_END:
+        if address >= TASK_SIZE:
             raise Errno(errno.EFAULT)
         if shared:
             return task.mm.futex_key(address, True)

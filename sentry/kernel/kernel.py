@@ -150,7 +150,10 @@ class Kernel:
 
     def on_gone(self, task: Task) -> None:
         """The host killed the task's thread."""
-        run.on_gone(task)
+        try:
+            run.on_gone(task)
+        except Exception:  # noqa: BLE001
+            self._bug(task)
 
     def on_watch(self) -> None:
         """A host descriptor is ready or a deadline has passed."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TextIO
 
     from sentry.kernel.task import Task
 
@@ -28,6 +30,20 @@ class Log:
         self.bugs = 0
         self.counts: dict[str, int] = {}  # of `once` records, by key
 
+    def take_over(self) -> None:
+        """Have Python tell us what it would print itself: exceptions that nobody can get, and warnings (of
+        a coroutine that was never awaited).  It would print source lines too, and to open a file is the end
+        of a sealed sandbox.
+        """
+        sys.unraisablehook = lambda info: self.bug(None, (info.exc_type, info.exc_value, info.exc_traceback))
+        warnings.showwarning = self._warned
+
+    def _warned(
+        self, message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: TextIO | None = None, line: str | None = None,
+    ) -> None:  # fmt: skip
+        self.once(f"{filename}:{lineno}", f"{category.__name__}: {message}")
+
     def write(self, level: str, message: str) -> None:
         """One record, if its level is asked for."""
         if self._fd < 0 or _LEVELS[level] < self._level:
@@ -35,7 +51,7 @@ class Log:
         year, month, day, hour, minute, second = time.gmtime()[:6]  # not strftime, which opens /etc/localtime
         stamp = f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
         if self._json:
-            line = f'{{"level":"{level}","msg":{_json_string(message)},"time":"{stamp}"}}\n'
+            line = f'{{"level":"{level}","msg":{json_string(message)},"time":"{stamp}"}}\n'
         else:
             line = f"{stamp} {level}: {message}\n"
         try:
@@ -74,6 +90,7 @@ def _describe(info: tuple[Any, Any, TracebackType | None]) -> str:
     return f"{info[0].__name__}: {info[1]} ({' > '.join(lines)})"
 
 
-def _json_string(text: str) -> str:
+def json_string(text: str) -> str:
+    """A JSON string literal; the json package costs too much time to import."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c >= " " else f"\\u{ord(c):04x}" for c in escaped) + '"'

@@ -78,6 +78,8 @@ def _act(task: Task, info: SigInfo) -> None:
     action = group.sighand.actions[signo]
     if action.handler == SIG_IGN:
         return
+    if task.kernel.strace is not None:
+        task.kernel.strace.signal(task, info)
     if action.handler != SIG_DFL:
         _deliver(task, info, action)
         return

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 from struct import Struct
 
+from sentry.abi.mman import TASK_SIZE
 from sentry.abi.signal import (
     SA_ONSTACK,
     SA_RESTORER,
@@ -51,7 +52,6 @@ _TF = 0x100
 _RF = 0x10000
 _RESTORABLE_FLAGS = 0x50DD5 | _RF  # AC OF DF TF SF ZF AF PF CF, RF
 _FIXED_FLAGS = 0x202  # IF, and the bit that always is 1
-_GUEST_END = 0x7FFFFFFFF000
 
 _LEGACY_SIZE = 512
 _XSAVE_HEADER = Struct("<QQ48x")  # xstate_bv, xcomp_bv
@@ -117,7 +117,7 @@ def pop(task: Task) -> None:
         fields = _CONTEXT.unpack_from(image, _HEAD.size)
         fpstate = fields[26]
         fpu = _load_fpu(task, fpstate) if fpstate else None
-        if fields[16] >= _GUEST_END:
+        if fields[16] >= TASK_SIZE:
             raise Errno(errno.EFAULT)
         if fpu is None:
             ctx.reset_fpu()

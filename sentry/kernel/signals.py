@@ -18,7 +18,6 @@ from sentry.abi.signal import (
     NSIG,
     SIG_DFL,
     SIG_IGN,
-    SIGCHLD,
     SIGCONT,
     SIGKILL,
     SIGRTMIN,
@@ -358,10 +357,6 @@ def set_action(group: ThreadGroup, signo: int, action: Action) -> Action:
     if action.handler == SIG_IGN or (action.handler == SIG_DFL and bit & DEFAULT_IGNORED):
         discard(group, bit)
     return old
-
-
-def ignores_children(group: ThreadGroup) -> bool:
-    return group.sighand.actions[SIGCHLD].handler == SIG_IGN
 
 
 def check_signal(signo: int) -> None:

@@ -69,6 +69,7 @@ class ThreadGroup(_core.GroupBase):
         self.dumpable = 1
         self.thp_disabled = False
         self.oom_score_adj = 0
+        self.coredump_filter = 0x33  # the kinds of mappings a core would hold (core(5)): the default
         self.start_time = _core.monotonic()
 
     @property

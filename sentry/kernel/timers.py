@@ -13,7 +13,7 @@ KTIME_MAX = 2**63 - 1  # ns; Linux cuts later deadlines down to this, too
 
 def reraise() -> None:
     """What to do about an exception where nobody logs it."""
-    raise  # noqa: PLE0704  # within `except`
+    raise  # within `except`
 
 
 class Timer:
@@ -79,5 +79,6 @@ class Timers:
     def _drop_cancelled(self) -> None:
         # Cancelled entries otherwise stay until their time comes: a guest that polls with a long
         # time-out in a loop would grow the heap.
-        self._heap[:] = [entry for entry in self._heap if entry[2].callback is not None]  # `run` holds it, too
+        # In place, as `run` holds the list.
+        self._heap[:] = [entry for entry in self._heap if entry[2].callback is not None]
         self._heap.sort()

@@ -37,6 +37,7 @@ from sentry.abi.mman import (
     PROT_EXEC,
     PROT_READ,
     PROT_WRITE,
+    TASK_SIZE,
 )
 from sentry.abi.resource import RLIMIT_MEMLOCK
 from sentry.errors import Errno
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
 _PROT_ACCESS = PROT_READ | PROT_WRITE | PROT_EXEC
 _FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
 _MAX_OFFSET = 2**63 - 1
-_TASK_SIZE = 0x7FFFFFFFF000  # Linux's; what lies above GUEST_END is never mapped
 _LOW_START, _LOW_END = 0x40000000, 0x80000000  # where MAP_32BIT places
 
 
@@ -264,7 +264,7 @@ def munmap(mm: AddressSpace, task: Task, addr: int, length: int) -> None:
 
     Raises Errno: EINVAL for a bad range, ENOMEM when a split would make too many mappings, EPERM when sealed.
     """
-    if addr & ~PAGE_MASK or not length or addr > _TASK_SIZE or length > _TASK_SIZE - addr:
+    if addr & ~PAGE_MASK or not length or addr > TASK_SIZE or length > TASK_SIZE - addr:
         raise Errno(EINVAL)
     end = min(addr + length + PAGE_SIZE - 1 & PAGE_MASK, GUEST_END)
     areas = mm.areas

@@ -11,6 +11,7 @@ from sentry.abi.capability import (
     SECURE_ALL_BITS,
     SECURE_ALL_LOCKS,
 )
+from sentry.abi.mman import TASK_SIZE
 from sentry.abi.prctl import (
     ARCH_GET_CPUID,
     ARCH_GET_FS,
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
 
     Operation = Callable[[Task, int, int, int, int], int]
 
-_ADDRESS_END = 0x7FFFFFFFF000
 _DEFAULT_SLACK = 50_000  # ns
 
 
@@ -274,7 +274,7 @@ _OPERATIONS: "dict[int, Operation]" = {
 def arch_prctl(task: "Task", operation: Int, address: Ptr) -> int:
     ctx = task.ctx
     if operation in (ARCH_SET_FS, ARCH_SET_GS):
-        if address >= _ADDRESS_END:
+        if address >= TASK_SIZE:
             raise Errno(errno.EPERM)
         if operation == ARCH_SET_FS:
             ctx.fs_base = address

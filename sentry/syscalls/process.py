@@ -22,6 +22,7 @@ from sentry.abi.clone import (
 )
 from sentry.abi.fcntl import O_NONBLOCK
 from sentry.abi.futex import ROBUST_LIST_HEAD_SIZE
+from sentry.abi.mman import TASK_SIZE
 from sentry.abi.signal import NSIG, SIGCHLD
 from sentry.errors import Errno
 from sentry.kernel import exit as exits
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     Answer = int | Coroutine[None, None, int]
 
 _PAGE_SIZE = 4096
-_ADDRESS_END = 0x7FFFFFFFF000
 
 
 def clone(task: "Task", flags: Size, stack: Ptr, parent_tid: Ptr, child_tid: Ptr, tls: Ptr) -> "Answer":
@@ -75,7 +75,7 @@ def clone3(task: "Task", address: Ptr, size: Size) -> "Answer":
         raise Errno(errno.EINVAL)
     if flags & (CLONE_THREAD | CLONE_PARENT) and exit_signal:
         raise Errno(errno.EINVAL)
-    if (stack == 0) != (stack_size == 0) or stack + stack_size >= _ADDRESS_END:
+    if (stack == 0) != (stack_size == 0) or stack + stack_size >= TASK_SIZE:
         raise Errno(errno.EINVAL)
     if flags & CLONE_INTO_CGROUP:
         raise Errno(errno.EOPNOTSUPP)

@@ -1,8 +1,9 @@
 """read, write, their positioned and vectored forms, lseek."""
 
-from errno import EFAULT, EINVAL, EOPNOTSUPP, ESPIPE
+from errno import EBADF, EFAULT, EINVAL, EOPNOTSUPP, ESPIPE
 
 from sentry.abi.fcntl import MAX_RW_COUNT, O_APPEND
+from sentry.abi.mman import TASK_SIZE
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Long, Ptr, Size
 from sentry.vfs.transfer import read_into, write_from
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
 
     Count = int | Coroutine[Any, Any, int]
 
-_USER_END = 0x7FFFFFFFF000  # TASK_SIZE_MAX: no buffer reaches beyond
 RWF_NOWAIT = 0x08
 RWF_APPEND = 0x10
 _RWF_SYNC = 0x01 | 0x02 | 0x04  # HIPRI, DSYNC, SYNC: nothing to do for what is in memory
 
 
-def _buffer(address: int, count: int) -> "list[tuple[int, int]]":
-    if address + count > _USER_END:
+def _buffer(allowed: bool, address: int, count: int) -> "list[tuple[int, int]]":
+    if not allowed:  # the file's mode is looked at before the buffer
+        raise Errno(EBADF)
+    if address + count > TASK_SIZE:
         raise Errno(EFAULT)
     return [(address, min(count, MAX_RW_COUNT))]
 
@@ -39,19 +41,21 @@ def _positioned(task: "Task", fd: int, pos: int) -> File:
 
 
 def read(task: "Task", file: File, buf: Ptr, count: Size) -> "Count":
-    return read_into(task, file, _buffer(buf, count), None)
+    return read_into(task, file, _buffer(file.readable, buf, count), None)
 
 
 def write(task: "Task", file: File, buf: Ptr, count: Size) -> "Count":
-    return write_from(task, file, _buffer(buf, count), None)
+    return write_from(task, file, _buffer(file.writable, buf, count), None)
 
 
 def pread64(task: "Task", fd: Fd, buf: Ptr, count: Size, pos: Long) -> "Count":
-    return read_into(task, _positioned(task, fd, pos), _buffer(buf, count), pos)
+    file = _positioned(task, fd, pos)
+    return read_into(task, file, _buffer(file.readable, buf, count), pos)
 
 
 def pwrite64(task: "Task", fd: Fd, buf: Ptr, count: Size, pos: Long) -> "Count":
-    return write_from(task, _positioned(task, fd, pos), _buffer(buf, count), pos)
+    file = _positioned(task, fd, pos)
+    return write_from(task, file, _buffer(file.writable, buf, count), pos)
 
 
 def readv(task: "Task", file: File, iov: Ptr, count: Size) -> "Count":

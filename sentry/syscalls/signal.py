@@ -21,6 +21,7 @@ from sentry.abi.signal import (
     UNBLOCKABLE,
 )
 from sentry.errors import Errno
+from sentry.fs.proc import TaskDirectory
 from sentry.kernel import altstack, pidfd, sigframe, siginfo, signals
 from sentry.kernel.signals import Action
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
@@ -224,10 +225,18 @@ def rt_tgsigqueueinfo(task: "Task", tgid: Int, tid: Int, signo: Int, address: Pt
     return 0
 
 
+def _receiver(task: "Task", fd: int) -> "ThreadGroup":
+    """The process that a pidfd or an open /proc/PID refers to; EBADF when it is neither."""
+    directory = task.files.get(fd).inode
+    if isinstance(directory, TaskDirectory) and not directory.thread:
+        return directory.task.group
+    return pidfd.group_of(task, fd)
+
+
 def pidfd_send_signal(task: "Task", fd: Fd, signo: Int, address: Ptr, flags: UInt) -> int:
     if flags:
         raise Errno(errno.EINVAL)
-    group = pidfd.group_of(task, fd)
+    group = _receiver(task, fd)
     signals.check_signal(signo)
     info = siginfo.from_task(signo, task, SI_USER)
     if address:

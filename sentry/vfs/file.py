@@ -17,6 +17,7 @@ from sentry.abi.fcntl import (
     POLLRDNORM,
     POLLWRNORM,
     SEEK_CUR,
+    SEEK_END,
     SEEK_SET,
 )
 from sentry.abi.stat import DT_DIR
@@ -89,6 +90,19 @@ class File(_core.FileBase):
     def seek(self, task: Task, offset: int, whence: int) -> int:
         """The new file offset (lseek(2)); ESPIPE, EINVAL."""
         raise Errno(ESPIPE)
+
+    def move(self, offset: int, whence: int, size: int | None = None) -> int:
+        """What `seek` does where `pos` is the offset; SEEK_END counts from `size`, and is EINVAL without."""
+        if whence == SEEK_CUR:
+            offset += self.pos
+        elif whence == SEEK_END and size is not None:
+            offset += size
+        elif whence != SEEK_SET:
+            raise Errno(EINVAL)
+        if not 0 <= offset <= MAX_FILE_SIZE:
+            raise Errno(EINVAL)
+        self.pos = offset
+        return offset
 
     # The file behind
 
@@ -183,14 +197,7 @@ class DirectoryFile(File):
         return self._listing
 
     def seek(self, task: Task, offset: int, whence: int) -> int:
-        if whence == SEEK_CUR:
-            offset += self.pos
-        elif whence != SEEK_SET:
-            raise Errno(EINVAL)
-        if not 0 <= offset <= MAX_FILE_SIZE:
-            raise Errno(EINVAL)
-        self.pos = offset
-        return offset
+        return self.move(offset, whence)
 
     def fsync(self) -> None:
         pass

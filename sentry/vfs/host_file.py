@@ -12,13 +12,11 @@ from errno import EACCES, EAGAIN, EINVAL, EIO, ENODEV, ENOTTY, EOPNOTSUPP, EPIPE
 from fcntl import F_GETFL, fcntl, ioctl
 
 from sentry.abi.fcntl import (
-    MAX_FILE_SIZE,
     O_ACCMODE,
     O_APPEND,
     O_RDWR,
     O_WRONLY,
     SEEK_CUR,
-    SEEK_END,
     SEEK_SET,
 )
 from sentry.abi.ioctl import FIONREAD
@@ -153,16 +151,7 @@ class HostFile(File):
     def seek(self, task: Task, offset: int, whence: int) -> int:
         if self.shares_offset:
             return host(os.lseek, self.inode.host_fd, offset, whence)
-        if whence == SEEK_CUR:
-            offset += self.pos
-        elif whence == SEEK_END:
-            offset += os.fstat(self.inode.host_fd).st_size
-        elif whence != SEEK_SET:
-            raise Errno(EINVAL)
-        if not 0 <= offset <= MAX_FILE_SIZE:
-            raise Errno(EINVAL)
-        self.pos = offset
-        return offset
+        return self.move(offset, whence, os.fstat(self.inode.host_fd).st_size)
 
     def ioctl(self, task: Task, request: int, arg: int) -> int:
         if request == FIONREAD:

@@ -1,7 +1,7 @@
 """Regular files: their bytes are those of a host descriptor, `inode.fd`.
 
-The C dispatcher answers read, write and their kin on these files in the common case (sentry/core/hot_io.c);
-what is here gives the same results in all cases.
+The C dispatcher answers read, write and their kin on these files in the common case
+(sentry/core/hot_inode.c); what is here gives the same results in all cases.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from sentry.abi.fcntl import (
     MAX_FILE_SIZE,
     O_APPEND,
     O_NOATIME,
-    SEEK_CUR,
     SEEK_DATA,
-    SEEK_END,
     SEEK_HOLE,
     SEEK_SET,
 )
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 
 FIONREAD = 0x541B
 MAP_SHARED_BIT = 1  # MAP_SHARED and MAP_SHARED_VALIDATE have it, MAP_PRIVATE has not
-_ZEROS = bytes(1 << 16)
 
 
 class DescriptorPool:
@@ -160,20 +157,12 @@ class RegularFile(File):
 
     def seek(self, task: Task, offset: int, whence: int) -> int:
         inode = self.stat_inode()
-        if whence == SEEK_CUR:
-            offset += self.pos
-        elif whence == SEEK_END:
-            offset += inode.size
-        elif whence in (SEEK_DATA, SEEK_HOLE):
+        if whence in (SEEK_DATA, SEEK_HOLE):
             if not 0 <= offset < inode.size:
                 raise Errno(ENXIO)
             offset = host(os.lseek, self.inode.contents(False), offset, whence)
-        elif whence != SEEK_SET:
-            raise Errno(EINVAL)
-        if not 0 <= offset <= MAX_FILE_SIZE:
-            raise Errno(EINVAL)
-        self.pos = offset
-        return offset
+            whence = SEEK_SET
+        return self.move(offset, whence, inode.size)
 
     def ioctl(self, task: Task, request: int, arg: int) -> int:
         if request == FIONREAD:
@@ -197,17 +186,17 @@ class RegularFile(File):
         if mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE):
             raise Errno(EOPNOTSUPP)
         if mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE):
-            self._zero(inode, offset, min(end, inode.size))
+            self._punch(inode, offset, min(end, inode.size))
         if not mode & FALLOC_FL_KEEP_SIZE and end > inode.size:
             inode.setattr(size=end)
         if not mode & FALLOC_FL_PUNCH_HOLE:
             inode.preallocate(offset, min(end, inode.size) - offset)
         inode.changed()
 
-    def _zero(self, inode: RegularInode, offset: int, end: int) -> None:
+    def _punch(self, inode: RegularInode, offset: int, end: int) -> None:
         fd = inode.contents(True)
-        while offset < end:
-            offset += host(os.pwrite, fd, _ZEROS[: end - offset], offset)
+        if offset < end:
+            _core.host_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, end - offset)
 
     def mmap(self, task: Task, prot: int, flags: int, offset: int, length: int) -> Contents:
         inode = self.inode

@@ -93,6 +93,12 @@ def build_root(kernel: Kernel, config: Config) -> MountNamespace:
         except Errno as error:
             where = mount.dest.decode(errors="backslashreplace")
             raise StartError(f"mount {mount.type} on {where}: {os.strerror(error.code)}") from None
+    if config.make_cwd:
+        try:
+            _mount_point(walker, config.cwd, directory=True)
+        except Errno as error:
+            where = config.cwd.decode(errors="backslashreplace")
+            raise StartError(f"working directory {where}: {os.strerror(error.code)}") from None
     return namespace
 
 

@@ -5,10 +5,10 @@ Partial transfers win over errors: what was moved is the answer, and the error c
 
 from __future__ import annotations
 
-from errno import EAGAIN, EBADF, EFAULT
+from errno import EAGAIN, EBADF, EFAULT, EINVAL
 
-from sentry._core import KIND_PIPE
-from sentry.abi.fcntl import O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
+from sentry._core import KIND_NULL, KIND_PIPE, KIND_ZERO
+from sentry.abi.fcntl import MAX_FILE_SIZE, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
 
@@ -38,7 +38,7 @@ def read_into(
     """
     if not file.readable:
         raise Errno(EBADF)
-    total = length_of(iov)
+    total = _total(iov, pos)
     if file.kind == KIND_PIPE and pos is None and total:
         moved = _drain(task, file, iov, total)
         if not isinstance(moved, int) and (not wait or file.flags & O_NONBLOCK):
@@ -63,7 +63,7 @@ def read_into(
         if not data:
             return done
         copied = _deliver(task, iov, done, data)
-        if copied < len(data) and pos is None and file.seekable:
+        if copied < len(data) and pos is None and file.pos:  # it has moved over what memory did not take
             file.pos -= len(data) - copied
         done += copied
         if not copied and not done:
@@ -105,7 +105,9 @@ def write_from(
     """Write from guest memory; arguments and result as `read_into`."""
     if not file.writable:
         raise Errno(EBADF)
-    total = length_of(iov)
+    total = _total(iov, pos)
+    if file.kind in (KIND_NULL, KIND_ZERO):
+        return total  # swallowed unread: the memory need not even be there
     done = 0
     while True:
         want = min(total - done, PIECE)
@@ -151,6 +153,14 @@ async def _write_piece(task: Task, file: File, data: bytes) -> int:
     )
     count: int = written
     return count
+
+
+def _total(iov: Iovec, pos: int | None) -> int:
+    """The bytes to move; EINVAL when they end beyond every offset."""
+    total = length_of(iov)
+    if pos is not None and pos + total > MAX_FILE_SIZE:
+        raise Errno(EINVAL)
+    return total
 
 
 def length_of(iov: Iovec) -> int:

@@ -124,13 +124,13 @@ void run_to_syscall(struct pf_context *ctx, long nr)
 uint32_t peek(struct pf_context *ctx, uint64_t addr)
 {
 	uint32_t value;
-	CHECK_EQ(ops->read(ctx->space, addr, &value, sizeof value), sizeof value);
+	CHECK_EQ(ops->read(ctx, addr, &value, sizeof value), sizeof value);
 	return value;
 }
 
 void poke(struct pf_context *ctx, uint64_t addr, uint32_t value)
 {
-	CHECK_EQ(ops->write(ctx->space, addr, &value, sizeof value), sizeof value);
+	CHECK_EQ(ops->write(ctx, addr, &value, sizeof value), sizeof value);
 }
 
 int count_children(void)

@@ -35,7 +35,7 @@ static void a_space_has_only_what_was_mapped(void)
 	}
 	if (maps)
 		fclose(maps);
-	CHECK_EQ(ops->read(ctx->space, CODE, &byte, 1), -EFAULT);
+	CHECK_EQ(ops->read(ctx, CODE, &byte, 1), -EFAULT);
 	ops->thread_end(ctx);
 }
 
@@ -94,7 +94,7 @@ static void vectors_are_copied(void)
 		made[i]->regs.rsi = DATA;
 		made[i]->regs.rax = 39;
 		run_to_syscall(made[i], 39);
-		CHECK_EQ(ops->read(made[i]->space, DATA, vector, 16), 16);
+		CHECK_EQ(ops->read(made[i], DATA, vector, 16), 16);
 		CHECK(!memcmp(vector, state + 160 + 7 * 16, 16));
 	}
 	free(state);

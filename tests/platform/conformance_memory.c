@@ -18,12 +18,12 @@ static void read_and_write(void)
 	for (size_t i = 0; i < sizeof out; i++)
 		out[i] = (char)(i * 7);
 	map_anonymous(ctx, A, 3 * PAGE, PROT_READ | PROT_WRITE);
-	CHECK_EQ(ops->write(ctx->space, A + 5, out, 2 * PAGE), 2 * PAGE);
-	CHECK_EQ(ops->read(ctx->space, A + 5, in, 2 * PAGE), 2 * PAGE);
+	CHECK_EQ(ops->write(ctx, A + 5, out, 2 * PAGE), 2 * PAGE);
+	CHECK_EQ(ops->read(ctx, A + 5, in, 2 * PAGE), 2 * PAGE);
 	CHECK(!memcmp(out, in, 2 * PAGE));
-	CHECK_EQ(ops->read(ctx->space, A, in, 0), 0);
-	CHECK_EQ(ops->read(ctx->space, 0, in, 1), -EFAULT);
-	CHECK_EQ(ops->write(ctx->space, CODE, out, 1), -EFAULT); /* read-only */
+	CHECK_EQ(ops->read(ctx, A, in, 0), 0);
+	CHECK_EQ(ops->read(ctx, 0, in, 1), -EFAULT);
+	CHECK_EQ(ops->write(ctx, CODE, out, 1), -EFAULT); /* read-only */
 }
 
 static void transfers_end_at_the_first_bad_byte(void)
@@ -33,15 +33,15 @@ static void transfers_end_at_the_first_bad_byte(void)
 	map_anonymous(ctx, A, 32 * PAGE, PROT_READ | PROT_WRITE);
 	for (unsigned hole = 1; hole < 32; hole += 5) {
 		CHECK_EQ(ops->protect(ctx, A + hole * PAGE, PAGE, PROT_NONE), 0);
-		CHECK_EQ(ops->read(ctx->space, A + 3, buf, sizeof buf), hole * PAGE - 3);
-		CHECK_EQ(ops->write(ctx->space, A + 3, buf, sizeof buf), hole * PAGE - 3);
-		CHECK_EQ(ops->read(ctx->space, A + hole * PAGE + 9, buf, 8), -EFAULT);
+		CHECK_EQ(ops->read(ctx, A + 3, buf, sizeof buf), hole * PAGE - 3);
+		CHECK_EQ(ops->write(ctx, A + 3, buf, sizeof buf), hole * PAGE - 3);
+		CHECK_EQ(ops->read(ctx, A + hole * PAGE + 9, buf, 8), -EFAULT);
 		CHECK_EQ(ops->protect(ctx, A + hole * PAGE, PAGE, PROT_READ | PROT_WRITE), 0);
 	}
-	CHECK_EQ(ops->read(ctx->space, A + 1, buf, sizeof buf), 32 * PAGE - 1);
+	CHECK_EQ(ops->read(ctx, A + 1, buf, sizeof buf), 32 * PAGE - 1);
 	CHECK_EQ(ops->protect(ctx, A + PAGE, PAGE, PROT_READ), 0);
-	CHECK_EQ(ops->write(ctx->space, A + 1, buf, 2 * PAGE), PAGE - 1);
-	CHECK_EQ(ops->read(ctx->space, A + 1, buf, 2 * PAGE), 2 * PAGE);
+	CHECK_EQ(ops->write(ctx, A + 1, buf, 2 * PAGE), PAGE - 1);
+	CHECK_EQ(ops->read(ctx, A + 1, buf, 2 * PAGE), 2 * PAGE);
 }
 
 static void scattered_transfers(void)
@@ -53,24 +53,24 @@ static void scattered_transfers(void)
 	map_anonymous(ctx, A, 2 * PAGE, PROT_READ | PROT_WRITE);
 	for (size_t i = 0; i < sizeof buf; i++)
 		buf[i] = (char)(i + 1);
-	CHECK_EQ(ops->writev(ctx->space, iov, 3, buf, 11), 11);
-	CHECK_EQ(ops->writev(ctx->space, iov, 5, buf, 24),
+	CHECK_EQ(ops->writev(ctx, iov, 3, buf, 11), 11);
+	CHECK_EQ(ops->writev(ctx, iov, 5, buf, 24),
 		 13); /* two of eight bytes are left in the fourth */
-	CHECK_EQ(ops->writev(ctx->space, iov, 3, buf, 64), 11);
-	CHECK_EQ(ops->writev(ctx->space, iov, 3, buf, 5), 5);
-	CHECK_EQ(ops->readv(ctx->space, iov, 5, back, 24), 13);
+	CHECK_EQ(ops->writev(ctx, iov, 3, buf, 64), 11);
+	CHECK_EQ(ops->writev(ctx, iov, 3, buf, 5), 5);
+	CHECK_EQ(ops->readv(ctx, iov, 5, back, 24), 13);
 	CHECK(!memcmp(buf, back, 13));
-	CHECK_EQ(ops->readv(ctx->space, iov, 0, back, 24), 0);
+	CHECK_EQ(ops->readv(ctx, iov, 0, back, 24), 0);
 	iov[0].base = 0;
-	CHECK_EQ(ops->readv(ctx->space, iov, 5, back, 24), -EFAULT);
+	CHECK_EQ(ops->readv(ctx, iov, 5, back, 24), -EFAULT);
 	iov[0].base = A;
 	iov[2].base = PF_STUB_BASE;
-	CHECK_EQ(ops->readv(ctx->space, iov, 5, back, 24), 3);
+	CHECK_EQ(ops->readv(ctx, iov, 5, back, 24), 3);
 	for (int i = 0; i < 1025; i++)
 		many[i] = (struct pf_iov){A + (uint64_t)i, 1};
 	static char wide[1024];
-	CHECK_EQ(ops->readv(ctx->space, many, 1024, wide, sizeof wide), 1024);
-	CHECK(ops->readv(ctx->space, many, 1025, wide, sizeof wide) < 0);
+	CHECK_EQ(ops->readv(ctx, many, 1024, wide, sizeof wide), 1024);
+	CHECK(ops->readv(ctx, many, 1025, wide, sizeof wide) < 0);
 }
 
 static void the_stub_is_out_of_reach(void)
@@ -78,14 +78,14 @@ static void the_stub_is_out_of_reach(void)
 	struct pf_context *ctx = LOAD(spin_calls);
 	char buf[2 * PAGE] = {0};
 	const uint64_t end = PF_GUEST_END;
-	CHECK_EQ(ops->read(ctx->space, PF_STUB_BASE, buf, 8), -EFAULT);
-	CHECK_EQ(ops->write(ctx->space, PF_STUB_BASE + PAGE, buf, 8), -EFAULT);
-	CHECK_EQ(ops->read(ctx->space, ~0ULL - 3, buf, 8), -EFAULT);
-	CHECK_EQ(ops->read(ctx->space, 0xffffffffff600000ULL, buf, 8), -EFAULT);
+	CHECK_EQ(ops->read(ctx, PF_STUB_BASE, buf, 8), -EFAULT);
+	CHECK_EQ(ops->write(ctx, PF_STUB_BASE + PAGE, buf, 8), -EFAULT);
+	CHECK_EQ(ops->read(ctx, ~0ULL - 3, buf, 8), -EFAULT);
+	CHECK_EQ(ops->read(ctx, 0xffffffffff600000ULL, buf, 8), -EFAULT);
 	uint64_t vvar, vdso, vdso_end;
 	ops->vdso(&vvar, &vdso, &vdso_end);
 	if (vdso_end == end)
-		CHECK_EQ(ops->read(ctx->space, end - 8, buf, 16), 8); /* cut off at the border */
+		CHECK_EQ(ops->read(ctx, end - 8, buf, 16), 8); /* cut off at the border */
 	const int rw = PROT_READ | PROT_WRITE, anon = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
 	CHECK(ops->map(ctx, PF_STUB_BASE, PAGE, rw, anon, -1, 0) < 0);
 	CHECK(ops->map(ctx, end - PAGE, 2 * PAGE, rw, anon, -1, 0) < 0);
@@ -111,10 +111,10 @@ static void map_protect_unmap(void)
 	map_anonymous(ctx, A, 4 * PAGE, PROT_READ | PROT_WRITE);
 	poke(ctx, A + PAGE, 7);
 	CHECK_EQ(ops->protect(ctx, A + PAGE, PAGE, PROT_READ), 0);
-	CHECK_EQ(ops->write(ctx->space, A + PAGE, &byte, 1), -EFAULT);
+	CHECK_EQ(ops->write(ctx, A + PAGE, &byte, 1), -EFAULT);
 	CHECK_EQ(peek(ctx, A + PAGE), 7);
 	CHECK_EQ(ops->unmap(ctx, A + PAGE, PAGE), 0);
-	CHECK_EQ(ops->read(ctx->space, A + PAGE, &byte, 1), -EFAULT);
+	CHECK_EQ(ops->read(ctx, A + PAGE, &byte, 1), -EFAULT);
 	CHECK_EQ(ops->protect(ctx, A + PAGE, PAGE, PROT_READ), -ENOMEM);
 	CHECK_EQ(ops->map(ctx, A + 1, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), -EINVAL);
 	poke(ctx, A, 5);
@@ -135,7 +135,7 @@ static void remap_moves_pages(void)
 	CHECK_EQ(ops->remap(ctx, A, 2 * PAGE, 3 * PAGE, 0, A + 16 * PAGE), 0);
 	CHECK_EQ(peek(ctx, A + 17 * PAGE), 11);
 	CHECK_EQ(peek(ctx, A + 18 * PAGE), 0);
-	CHECK_EQ(ops->read(ctx->space, A, &byte, 1), -EFAULT);
+	CHECK_EQ(ops->read(ctx, A, &byte, 1), -EFAULT);
 	CHECK(ops->remap(ctx, A, PAGE, PAGE, 0, A + PAGE) < 0); /* nothing there */
 }
 
@@ -239,7 +239,7 @@ static void vdso_lies_in_the_guests_part(void)
 	ops->vdso(&vvar, &vdso, &end);
 	CHECK(vdso); /* this host has one */
 	CHECK(vvar < vdso && vdso < end && end <= PF_GUEST_END);
-	CHECK_EQ(ops->read(ctx->space, vdso, magic, 4), 4);
+	CHECK_EQ(ops->read(ctx, vdso, magic, 4), 4);
 	CHECK(!memcmp(magic, "\177ELF", 4));
 }
 

@@ -75,7 +75,7 @@ static void a_guest_in_32_bit_mode(void)
 	struct pf_context *ctx = LOAD(to_32_bit);
 	static const unsigned char code[] = {0x48, 0x90, 0xcd,
 					     0x80}; /* dec %eax (REX.W in 64 bit); nop; int $0x80 */
-	CHECK_EQ(ops->write(ctx->space, DATA, code, sizeof code), sizeof code);
+	CHECK_EQ(ops->write(ctx, DATA, code, sizeof code), sizeof code);
 	CHECK_EQ(ops->protect(ctx, DATA, PAGE, PROT_READ | PROT_EXEC), 0);
 	struct pf_event event = run(ctx);
 	CHECK_EQ(event.kind, PF_SYSCALL);

@@ -52,6 +52,9 @@ WRONG = [
     (["do", "--volume", "/tmp", "true"], "--volume: expected SRC:DST[:ro] with an absolute DST, got '/tmp'"),
     (["do", "--volume", "/nowhere:/a", "true"], "--volume: /nowhere: No such file or directory"),
     (["do", "--env", "=x", "true"], "--env: expected K=V, got '=x'"),
+    (["do", "--cwd", "tmp", "true"], "--cwd: expected an absolute path, got 'tmp'"),
+    (["do", "--strace", "true"], "option '--strace': goes before the command"),
+    (["do", "--platform=ptrace", "true"], "option '--platform=ptrace': goes before the command"),
     (["doctor", "x"], "unexpected argument 'x'; usage: runsc-py doctor [--plan]"),
 ]
 

@@ -27,6 +27,7 @@ WRONG_TYPES = [
     ("process.args", ..., "process.args: missing"),
     ("process.args", None, "process.args: missing"),
     ("process.args", [], "process.args: empty"),
+    ("process.args", ["", "x"], "process.args[0]: empty"),
     ("process.cwd", ..., "process.cwd: missing"),
     ("process.cwd", "tmp", "process.cwd: expected an absolute path, got 'tmp'"),
     ("process.env", {"A": "b"}, "process.env: expected a list of strings, got object"),
@@ -103,6 +104,20 @@ def test_bytes_that_are_not_utf_8(work_directory: Path) -> None:
 def test_a_missing_bundle(work_directory: Path) -> None:
     bundle = work_directory / "nowhere"
     assert run_bundle(bundle) == (128, f"runsc-py: {bundle}/config.json: No such file or directory\n")
+
+
+def test_a_terminal_that_is_not_there_is_a_warning_in_the_log(work_directory: Path) -> None:
+    bundle = bundles.write(work_directory, bundles.put(bundles.base("true"), "process.terminal", True))
+    assert run_bundle(bundle, "--log", str(bundle / "log")) == (0, "")
+    assert "process.terminal: ignored: standard input is not a terminal" in (bundle / "log").read_text()
+
+
+def test_fields_that_mean_nothing_here_are_ignored(work_directory: Path) -> None:
+    config = bundles.base("true")
+    config |= {"vm": {}, "windows": {}, "hooks": {}, "unknown": [1]}
+    config["process"] |= {"oomScoreAdj": 5, "apparmorProfile": "x", "scheduler": {"policy": "SCHED_OTHER"}}
+    config["linux"] |= {"devices": [], "netDevices": {}, "sysctl": {"kernel.x": "1"}, "cgroupsPath": "/x"}
+    assert run_bundle(bundles.write(work_directory, config)) == (0, "")
 
 
 def test_ignored_fields_are_a_warning_in_the_log(work_directory: Path) -> None:

@@ -114,6 +114,18 @@ def test_a_bundle_runs(work_directory: Path) -> None:
     assert run_bundle(bundles.write(work_directory, config)) == (7, "/tmp\nb\nbox\n", "")
 
 
+def test_a_missing_working_directory_is_made_in_memory(work_directory: Path) -> None:
+    bundle = bundles.write(work_directory, bundles.put(bundles.base("pwd"), "process.cwd", "/not/there"))
+    assert run_bundle(bundle) == (0, "/not/there\n", "")
+    assert not (bundle / "rootfs/not").exists()
+
+
+def test_what_is_no_directory_is_no_working_directory(work_directory: Path) -> None:
+    config = bundles.put(bundles.base("pwd"), "process.cwd", "/bin/busybox/in")
+    expected = "runsc-py: working directory /bin/busybox/in: Not a directory\n"
+    assert run_bundle(bundles.write(work_directory, config)) == (128, "", expected)
+
+
 def test_a_read_only_root(work_directory: Path) -> None:
     bundle = bundles.write(work_directory, bundles.base("touch", "/file"))
     status, _, error = run_bundle(bundle)
@@ -164,6 +176,12 @@ def test_a_file_is_appended_to_and_its_offset_shared(work_directory: Path) -> No
     assert script(f"{{ echo 1; $R do -- echo 2; echo 3; }} > {path}") == (0, "")
     assert path.read_text() == "1\n2\n3\n"
     assert script(f"{{ $R do -- sh -c 'read line'; cat; }} < {path}") == (0, "2\n3\n")
+    # busybox moves the bytes with sendfile(2), which has its own way with offsets.
+    (work_directory / "two").write_text("2\n")
+    bind = f"--volume {work_directory}:/m:ro"
+    assert script(f"{{ echo 1; $R do {bind} -- $B cat /m/two; echo 3; }} > {path}") == (0, "")
+    assert path.read_text() == "1\n2\n3\n"
+    assert script(f"{{ $R do -- $B head -c 2; cat; }} < {path}") == (0, "1\n2\n3\n")
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])

@@ -194,6 +194,42 @@ CASE(fallocate_extends_and_punches, "fallocate(2)")
 	CHECK_ERR(fallocate(999, 0, 0, 1), EBADF);
 }
 
+CASE(a_punched_file_holds_no_blocks, "fallocate(2)")
+{
+	struct stat status;
+	char byte = 'x';
+	int fd = make_file("file", ""), large = make_file("large", "");
+
+	CHECK_OK(fallocate(fd, 0, 0, 1 << 20));
+	CHECK_EQ(pwrite(fd, "abcd", 4, 5000), 4);
+	CHECK_OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1 << 20));
+	CHECK_OK(fstat(fd, &status));
+	CHECK_EQ(status.st_size, 1 << 20);
+	CHECK_EQ(status.st_blocks, 0);
+	CHECK_EQ(pread(fd, &byte, 1, 5001), 1);
+	CHECK_EQ(byte, 0);
+	CHECK_OK(ftruncate(large, 1ll << 40));
+	CHECK_OK(fallocate(large, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1ll << 40));
+	CHECK_OK(fstat(large, &status));
+	CHECK_EQ(status.st_blocks, 0);
+}
+
+CASE(open_below_a_lowered_RLIMIT_NOFILE_finds_free_descriptors, "getrlimit(2)")
+{
+	struct rlimit limit = { 6, 6 };
+	int high = CHECK_OK(fcntl(0, F_DUPFD, 20)), fd;
+
+	for (fd = 21; fd < 32; fd++)
+		CHECK_OK(dup2(high, fd));
+	for (fd = 3; fd < 6; fd++)
+		close(fd);
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
+	for (fd = 3; fd < 6; fd++)
+		CHECK_EQ(open("/dev/null", O_RDONLY), fd);
+	CHECK_ERR(open("new", O_RDWR | O_CREAT, 0600), EMFILE);
+	CHECK_ERR(access("new", F_OK), ENOENT);
+}
+
 CASE(fadvise_errors, "posix_fadvise(2)")
 {
 	int fd = make_file("file", ""), ends[2];

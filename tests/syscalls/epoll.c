@@ -4,6 +4,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 static struct epoll_event events[16];
 
@@ -25,6 +26,23 @@ CASE(epoll_reports_ready_descriptors_with_their_data, "epoll_wait(2)")
 	CHECK_EQ(epoll_wait(epoll, events, 16, -1), 1);
 	CHECK_EQ(events[0].events, EPOLLIN);
 	CHECK_EQ(events[0].data.u64, 0x123400000000ull + ends[0]);
+}
+
+CASE(epoll_reports_as_many_as_asked_for, "epoll_wait(2)")
+{
+	enum { MANY = 5000 };
+	static struct epoll_event many[MANY + 1];
+	struct rlimit limit;
+	int epoll = CHECK_OK(epoll_create1(0)), ready = CHECK_OK(eventfd(1, 0)), each;
+
+	CHECK_OK(getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
+	if (limit.rlim_max < MANY + 100)
+		SKIP("too few descriptors");
+	for (each = 0; each < MANY; each++)
+		add(epoll, CHECK_OK(dup(ready)), EPOLLIN);
+	CHECK_EQ(epoll_wait(epoll, many, MANY + 1, 0), MANY);
 }
 
 CASE(level_triggered_interest_is_reported_until_drained, "epoll(7)")

@@ -109,3 +109,27 @@ CASE(rt_sigqueueinfo_refuses_to_pretend_to_be_the_kernel, "rt_sigqueueinfo(2)")
 	CHECK_ERR(syscall(SYS_rt_sigqueueinfo, 0x3fffffff, 0, &info), ESRCH);
 	CHECK_ERR(syscall(SYS_rt_sigqueueinfo, getpid(), 0, unmapped()), EFAULT);
 }
+
+CASE(pidfd_send_signal_takes_a_directory_of_proc, "pidfd_send_signal(2)")
+{
+	int self = CHECK_OK(open("/proc/self", O_DIRECTORY | O_RDONLY));
+	int thread = CHECK_OK(open("/proc/thread-self", O_DIRECTORY | O_RDONLY));
+	int file = CHECK_OK(open("/proc/self/status", O_RDONLY));
+
+	CHECK_OK(pidfd_send_signal(self, 0, NULL, 0));
+	CHECK_ERR(pidfd_send_signal(thread, 0, NULL, 0), EBADF);
+	CHECK_ERR(pidfd_send_signal(file, 0, NULL, 0), EBADF);
+	CHECK_ERR(pidfd_send_signal(CHECK_OK(open("/proc", O_RDONLY)), 0, NULL, 0), EBADF);
+}
+
+CASE(pidfd_send_signal_to_a_dead_process_is_ESRCH_by_its_directory_too, "pidfd_send_signal(2)")
+{
+	char name[32];
+	pid_t child = sleeping_child();
+
+	sprintf(name, "/proc/%d", child);
+	int directory = CHECK_OK(open(name, O_DIRECTORY | O_RDONLY));
+	CHECK_OK(pidfd_send_signal(directory, SIGKILL, NULL, 0));
+	CHECK_KILLED(child, SIGKILL);
+	CHECK_ERR(pidfd_send_signal(directory, 0, NULL, 0), ESRCH);
+}

@@ -275,3 +275,43 @@ CASE(general_files_have_their_form, "proc(5)")
 	CHECK(strstr(text_of("/proc/self/mounts"), " / ") != NULL);
 	CHECK(strstr(text_of("/proc/self/mountinfo"), " / ") != NULL);
 }
+
+CASE(arguments_that_another_process_has_unmapped_can_be_asked_for, "proc(5)")
+{
+	char path[64], text[4096], *page = (char *)((unsigned long)program_invocation_name & -PAGE);
+	pid_t child = fork_child();
+	int fd;
+
+	if (child == 0) {
+		/* Something that grows downwards lies above the hole now. */
+		mmap(page + PAGE, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1, 0);
+		munmap(page, PAGE);
+		for (;;)
+			;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", child);
+	for (int i = 0; i < 50; i++) {
+		usleep(1000);
+		fd = CHECK_OK(open(path, O_RDONLY));
+		CHECK_OK(read(fd, text, sizeof(text)));
+		CHECK_OK(close(fd));
+	}
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
+CASE(coredump_filter_is_set_in_9_bits_and_inherited, "core(5)")
+{
+	int fd = CHECK_OK(open("/proc/self/coredump_filter", O_WRONLY));
+	pid_t child;
+
+	CHECK_EQ(write(fd, "0xffff", 6), 6);
+	CHECK_STREQ(text_of("/proc/self/coredump_filter"), "000001ff\n");
+	CHECK_EQ(write(fd, "010\n", 4), 4);
+	CHECK_ERR(write(fd, "x", 1), EINVAL);
+	child = fork_child();
+	if (child == 0)
+		_exit(strcmp(text_of("/proc/self/coredump_filter"), "00000008\n") != 0);
+	CHECK_EXITS(child, 0);
+}

@@ -49,6 +49,34 @@ CASE(write_needs_a_descriptor_open_for_writing, "write(2)")
 	CHECK_ERR(pwrite(fd, buffer, 1, 0), EBADF);
 }
 
+CASE(mode_of_the_descriptor_is_checked_before_the_buffer, "read(2)")
+{
+	char *beyond = (char *)-4096L;
+	int writer = CHECK_OK(open("file", O_WRONLY | O_CREAT, 0600));
+	int reader = CHECK_OK(open("file", O_RDONLY));
+
+	CHECK_ERR(read(writer, beyond, 1), EBADF);
+	CHECK_ERR(pread(writer, beyond, 1, 0), EBADF);
+	CHECK_ERR(write(reader, beyond, 1), EBADF);
+	CHECK_ERR(pwrite(reader, beyond, 1, 0), EBADF);
+}
+
+CASE(buffer_outside_user_addresses_gives_EFAULT_even_when_nothing_is_moved, "read(2)")
+{
+	char *beyond = (char *)-4096L;
+	int fd = make_file("file", "");
+	int null = CHECK_OK(open("/dev/null", O_RDWR));
+
+	CHECK_ERR(read(fd, beyond, 1), EFAULT);
+	CHECK_ERR(pread(fd, beyond, 1, 0), EFAULT);
+	CHECK_ERR(syscall(SYS_read, fd, buffer, -1L), EFAULT);
+	CHECK_ERR(syscall(SYS_write, fd, buffer, -1L), EFAULT);
+	CHECK_ERR(read(null, beyond, 1), EFAULT);
+	CHECK_ERR(write(null, beyond, 1), EFAULT);
+	CHECK_EQ(read(fd, unmapped(), 1), 0);
+	CHECK_EQ(write(null, unmapped(), 1), 1);
+}
+
 CASE(read_of_a_directory_gives_EISDIR, "read(2)")
 {
 	CHECK_ERR(read(CHECK_OK(open(".", O_RDONLY)), buffer, 1), EISDIR);
@@ -105,6 +133,16 @@ CASE(pread_with_a_negative_offset_gives_EINVAL, "pread(2)")
 
 	CHECK_ERR(pread(fd, buffer, 1, -1), EINVAL);
 	CHECK_ERR(pwrite(fd, buffer, 1, -1), EINVAL);
+}
+
+CASE(pread_and_pwrite_beyond_the_last_offset_give_EINVAL, "pread(2)")
+{
+	int fd = make_file("file", "abc");
+
+	CHECK_ERR(pread(fd, buffer, 4, INT64_MAX), EINVAL);
+	CHECK_ERR(pwrite(fd, buffer, 4, INT64_MAX), EINVAL);
+	CHECK_EQ(pread(fd, buffer, 4096, INT64_MAX - 4096), 0);
+	CHECK_ERR(pread(fd, buffer, 4097, INT64_MAX - 4096), EINVAL);
 }
 
 CASE(hole_left_by_a_far_write_reads_as_zeros, "lseek(2)")
@@ -231,6 +269,22 @@ CASE(dev_zero_reads_zeros, "zero(4)")
 	for (int i = 0; i < 5000; i++)
 		CHECK_EQ(buffer[i], 0);
 	CHECK_EQ(write(fd, buffer, 7), 7);
+}
+
+CASE(memory_devices_have_every_offset, "null(4)")
+{
+	int null = CHECK_OK(open("/dev/null", O_RDWR)), zero = CHECK_OK(open("/dev/zero", O_RDWR));
+	int full = CHECK_OK(open("/dev/full", O_RDWR)), urandom = CHECK_OK(open("/dev/urandom", O_RDWR));
+
+	CHECK_EQ(pread(null, buffer, 4, 1ll << 40), 0);
+	CHECK_EQ(pwrite(null, buffer, 4, 1ll << 40), 4);
+	CHECK_EQ(pread(zero, buffer, 4, 5), 4);
+	CHECK_EQ(pread(full, buffer, 4, 1ll << 40), 4);
+	CHECK_ERR(pwrite(full, buffer, 4, 5), ENOSPC);
+	CHECK_EQ(pread(urandom, buffer, 4, 5), 4);
+	CHECK_EQ(lseek(zero, 100, SEEK_SET), 0);
+	CHECK_ERR(pread(zero, buffer, 4, INT64_MAX), EINVAL);
+	CHECK_ERR(fallocate(null, 0, 0, 10), ENODEV);
 }
 
 CASE(dev_full_gives_ENOSPC_on_write, "full(4)")

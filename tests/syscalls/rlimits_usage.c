@@ -93,6 +93,22 @@ CASE(RLIMIT_FSIZE_raises_SIGXFSZ_and_gives_EFBIG, "getrlimit(2)")
 	CHECK_ERR(ftruncate(fd, 11), EFBIG);
 }
 
+CASE(RLIMIT_FSIZE_counts_within_a_larger_file_too, "getrlimit(2)")
+{
+	struct rlimit limit;
+	int fd = make_file("file", "0123456789");
+
+	CHECK_OK(getrlimit(RLIMIT_FSIZE, &limit));
+	limit.rlim_cur = 4;
+	CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
+	handle(SIGXFSZ, count_signal, 0);
+	CHECK_EQ(pwrite(fd, "abc", 3, 3), 1);
+	CHECK_EQ(signals_seen, 0);
+	CHECK_ERR(pwrite(fd, "x", 1, 4), EFBIG);
+	CHECK_EQ(signals_seen, 1);
+	CHECK_EQ(pwrite(fd, "", 0, 4), 0);
+}
+
 CASE(getrusage_counts_what_children_used, "getrusage(2)")
 {
 	struct rusage usage;

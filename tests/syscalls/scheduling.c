@@ -28,6 +28,9 @@ CASE(affinity_errors, "sched_setaffinity(2)")
 	CHECK_ERR(sched_setaffinity(0, sizeof(none), &none), EINVAL);
 	CHECK_ERR(syscall(SYS_sched_setaffinity, 0, sizeof(none), unmapped()), EFAULT);
 	CHECK_ERR(sched_setaffinity(0x3fffffff, sizeof(none), &none), ESRCH);
+	CHECK_ERR(sched_setaffinity(-1, sizeof(none), &none), ESRCH);
+	CHECK_ERR(sched_getaffinity(-1, sizeof(none), &none), ESRCH);
+	CHECK_ERR(syscall(SYS_sched_getscheduler, -1), EINVAL);
 }
 
 CASE(affinity_is_inherited, "sched_setaffinity(2)")

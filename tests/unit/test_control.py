@@ -7,17 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from sentry.abi.signal import SIGINT, SIGKILL, SIGTERM, SIGUSR1, SIGWINCH
+from sentry.abi.signal import SIGINT, SIGKILL, SIGTERM, SIGTSTP, SIGUSR1, SIGWINCH
 from sentry.kernel import control
+from sentry.kernel.sessions import ProcessGroup
 from tests.unit.kernel_doubles import World, handle
 
 
 class FakeTerminal:
-    def __init__(self) -> None:
-        self.typed: list[int] = []
-
-    def signal_foreground(self, signo: int) -> None:
-        self.typed.append(signo)
+    def __init__(self, foreground: ProcessGroup | None) -> None:
+        self.foreground = foreground
 
 
 class FakeWatcher:
@@ -53,13 +51,36 @@ def test_a_handler_of_inits_gets_the_signal(world: World) -> None:
 
 
 def test_what_is_typed_is_for_the_foreground_of_the_terminal(world: World) -> None:
-    terminal = FakeTerminal()
-    world.init.group.session.tty = terminal
-    handle(world.init, SIGTERM)
-    for signo in (SIGINT, SIGWINCH, SIGTERM):
+    child = world.process(world.init)
+    job = ProcessGroup(child.group.tgid, child.group.session)
+    job.members.append(child.group)
+    world.init.group.session.tty = FakeTerminal(job)
+    for task in (world.init, child):
+        handle(task, SIGTERM)
+        handle(task, SIGWINCH)
+    for signo in (SIGWINCH, SIGTERM):
         control.deliver(world.kernel, signo)
-    assert terminal.typed == [SIGINT, SIGWINCH]
     assert world.init.group.pending == 1 << SIGTERM - 1
+    assert child.group.pending == 1 << SIGWINCH - 1
+    control.deliver(world.kernel, SIGINT)
+    assert child.dying
+    assert not world.init.dying
+
+
+def test_what_is_typed_ends_an_init_in_the_foreground_but_never_stops_it(world: World) -> None:
+    world.init.group.session.tty = FakeTerminal(world.init.group.process_group)
+    control.deliver(world.kernel, SIGTSTP)
+    assert not world.init.dying
+    assert not world.init.group.pending
+    control.deliver(world.kernel, SIGINT)
+    assert world.init.dying
+    assert world.init.group.exit_code == SIGINT
+
+
+def test_a_terminal_without_a_foreground_takes_no_signals(world: World) -> None:
+    world.init.group.session.tty = FakeTerminal(None)
+    control.deliver(world.kernel, SIGINT)
+    assert not world.init.dying
 
 
 def test_bytes_that_are_no_signal_are_dropped(world: World) -> None:
