@@ -122,6 +122,10 @@ def baud_rate(cflag: int) -> int:
     return _FAST_SPEEDS[code] if 0 <= code < len(_FAST_SPEEDS) else 0
 
 
+def _choose(mask: int, chosen: int, other: int) -> int:
+    return chosen & mask | other & ~mask
+
+
 class Termios:
     """One terminal's attributes; immutable by convention, replaced whole."""
 
@@ -160,6 +164,19 @@ class Termios:
         """struct termio (18 bytes): the low halves of the flags and the first 8 characters."""
         low = (self.iflag & 0xFFFF, self.oflag & 0xFFFF, self.cflag & 0xFFFF, self.lflag & 0xFFFF)
         return TERMIO.pack(*low, self.line, self.cc[:8])
+
+    def with_locked(self, old: Termios, lock: Termios) -> Termios:
+        """These attributes, but those of `old` where `lock` has bits or characters (TIOCSLCKTRMIOS)."""
+        return Termios(
+            _choose(lock.iflag, old.iflag, self.iflag),
+            _choose(lock.oflag, old.oflag, self.oflag),
+            _choose(lock.cflag, old.cflag, self.cflag),
+            _choose(lock.lflag, old.lflag, self.lflag),
+            bytes([was if held else new for held, was, new in zip(lock.cc, old.cc, self.cc, strict=True)]),
+            old.line if lock.line else self.line,
+            self.ispeed,
+            self.ospeed,
+        )
 
     def with_old(self, data: bytes) -> Termios:
         """These attributes with what struct termio `data` can say replaced."""

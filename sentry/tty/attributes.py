@@ -26,10 +26,12 @@ from sentry.abi.ioctl import (
     TIOCEXCL,
     TIOCGETD,
     TIOCGEXCL,
+    TIOCGLCKTRMIOS,
     TIOCGWINSZ,
     TIOCNXCL,
     TIOCSBRK,
     TIOCSETD,
+    TIOCSLCKTRMIOS,
     TIOCSTI,
     TIOCSWINSZ,
 )
@@ -85,6 +87,10 @@ def attribute_ioctl(pty: Pty, task: Task, request: int, arg: int, master: bool) 
         if request in _FLUSHING:
             pty.flush_input()
         pty.configure(new)  # output needs no draining: it is at the master already
+    elif request == TIOCGLCKTRMIOS:
+        task.copy_out(arg, pty.termios_lock.pack())
+    elif request == TIOCSLCKTRMIOS:
+        _lock(pty, task, arg)
     elif request == TIOCGWINSZ:
         task.copy_out(arg, pty.winsize)
     elif request == TIOCSWINSZ:
@@ -111,6 +117,12 @@ def attribute_ioctl(pty: Pty, task: Task, request: int, arg: int, master: bool) 
     else:
         return False
     return True
+
+
+def _lock(pty: Pty, task: Task, arg: int) -> None:
+    if not task.creds.has_cap(CAP_SYS_ADMIN):
+        raise Errno(EPERM)
+    pty.termios_lock = unpack(task.copy_in(arg, TERMIOS.size))
 
 
 def _flush(pty: Pty, which: int, master: bool) -> None:

@@ -17,6 +17,7 @@ from sentry.abi.termios import (
     CSIZE,
     EXTPROC,
     IXON,
+    NCCS,
     PARENB,
     TIOCPKT_DOSTOP,
     TIOCPKT_FLUSHREAD,
@@ -60,6 +61,7 @@ class Pty(Terminal):
         self.master_queue = _core.WaitQueue()
         self.winsize = bytes(WINSIZE.size)
         self.locked = True  # until unlockpt(3)
+        self.termios_lock = Termios(0, 0, 0, 0, bytes(NCCS))  # what `configure` leaves alone
         self.master_open = True
         self.slaves = 0  # open files of the slave
         self.had_slave = False
@@ -139,6 +141,7 @@ class Pty(Terminal):
     def configure(self, termios: Termios) -> None:
         """tcsetattr(3), from either end; a pty always has 8 bits and no parity."""
         old, line = self.line.termios, self.line
+        termios = termios.with_locked(old, self.termios_lock)
         termios.cflag = termios.cflag & ~(CSIZE | PARENB) | CS8 | CREAD
         stopped = line.stopped
         line.configure(termios)

@@ -38,11 +38,11 @@ def marked(mark: str) -> list[int]:
     return found
 
 
-def kill_after(delay: float, command: list[str], mark: str, whom: str) -> None:
+def kill_after(delay: float, command: list[str], mark: str, whom: str, temporary: Path) -> None:
     """Starts the command, kills it or its sentry after a while and sees that nothing lives on."""
     process = subprocess.Popen(
         command,
-        env={**os.environ, MARK: mark},
+        env={**os.environ, MARK: mark, "TMPDIR": str(temporary)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -73,16 +73,14 @@ def mounts() -> list[str]:
 @pytest.mark.parametrize("guest", GUESTS)
 def test_nothing_is_left(guest: str, whom: str, tmp_path: Path) -> None:
     moments = random.Random(guest + whom)
-    temporary = set(os.listdir("/tmp"))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
     for turn in range(12):
         mark = f"{os.getpid()}-{guest}-{whom}-{turn}"
         command = sandbox_argv(GUESTS[guest], options=["--root", str(tmp_path / "state")])
-        kill_after(moments.uniform(0.0, LATEST[guest]), command, mark, whom)
+        kill_after(moments.uniform(0.0, LATEST[guest]), command, mark, whom, temporary)
     assert mounts() == []
-    left = [
-        name for name in set(os.listdir("/tmp")) - temporary if "runsc" in name and "runsc-test" not in name
-    ]
-    assert left == []
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.skipif(not bundles.BUSYBOX.exists(), reason="needs busybox-static")
@@ -96,7 +94,7 @@ def test_no_state_is_left_after_the_next_command(whom: str, work_directory: Path
     before = sorted(path.relative_to(bundle) for path in bundle.rglob("*"))
     for turn in range(10):
         command = [program, "--root", str(state), "run", "--bundle", str(bundle), f"killed-{turn}"]
-        kill_after(moments.uniform(0.0, 0.2), command, f"{os.getpid()}-state-{turn}", whom)
+        kill_after(moments.uniform(0.0, 0.2), command, f"{os.getpid()}-state-{turn}", whom, work_directory)
     again = [program, "--root", str(state), "run", "--bundle", str(bundle), "last"]
     bundles.change(bundle, "process.args", ["/bin/true"])
     assert subprocess.run(again, check=False, timeout=60).returncode == 0

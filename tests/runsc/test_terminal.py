@@ -97,14 +97,18 @@ def test_job_control_of_a_shell() -> None:
         terminal.read_until(b"^C")
         terminal.type(b"echo status=$?\n")
         terminal.read_until(b"status=130\r\n")
-        terminal.type(b"sh -c 'echo a''gain; exec sleep 1000'\n")
+        terminal.type(
+            b"""sh -c 'trap "echo contin""ued" CONT; echo a""gain; while :; do sleep 0.1; done'\n"""
+        )
         terminal.read_until(b"again\r\n")
         terminal.type(SUSPEND)
         terminal.read_until(b"Stopped")
-        terminal.type(b"kill -9 %1; wait %1; echo status=$?\n")
-        terminal.read_until(b"status=137\r\n")
-        terminal.type(b"exit 9\n")
-        assert terminal.wait() == 9
+        terminal.type(b"fg\n")
+        terminal.read_until(b"continued\r\n")
+        terminal.type(INTERRUPT)
+        terminal.read_until(b"^C")
+        terminal.type(b"exit $?\n")
+        assert terminal.wait() == 130
 
 
 def test_a_command_line_under_nohup_outlives_its_terminal() -> None:

@@ -139,6 +139,31 @@ CASE(attributes_are_those_that_were_set, "termios(3)")
 	CHECK_EQ(seen.c_cc[VMIN], 3);
 }
 
+CASE(locked_attributes_do_not_change, "TIOCSLCKTRMIOS(2const)")
+{
+	/* The kernel's struct termios is the head of the C library's. */
+	struct termios lock = { .c_lflag = 0xff }, mode;
+
+	open_pair();
+	CHECK_OK(ioctl(slave, TIOCGLCKTRMIOS, &lock));
+	CHECK_EQ(lock.c_lflag, 0);
+	NEEDS_ROOT();
+	lock.c_lflag = ECHO;
+	lock.c_cc[VINTR] = 1;
+	CHECK_OK(ioctl(slave, TIOCSLCKTRMIOS, &lock));
+	CHECK_OK(tcgetattr(slave, &mode));
+	mode.c_lflag &= ~(ECHO | ICANON);
+	mode.c_cc[VINTR] = 9;
+	mode.c_cc[VQUIT] = 9;
+	CHECK_OK(tcsetattr(slave, TCSANOW, &mode));
+	CHECK_OK(tcgetattr(slave, &mode));
+	CHECK_EQ(mode.c_lflag & (ECHO | ICANON), ECHO);
+	CHECK_EQ(mode.c_cc[VINTR], 3);
+	CHECK_EQ(mode.c_cc[VQUIT], 9);
+	CHECK_OK(ioctl(master, TIOCGLCKTRMIOS, &lock));
+	CHECK_EQ(lock.c_lflag, ECHO);
+}
+
 CASE(window_size_is_kept_and_raises_SIGWINCH, "TIOCSWINSZ(2const)")
 {
 	struct winsize size = { .ws_row = 33, .ws_col = 99 }, seen;

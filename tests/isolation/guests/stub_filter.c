@@ -53,7 +53,7 @@ static struct pf_context *fresh(void)
 	must(ops->space_new(&ctx) == 0, "space_new");
 	must(ops->map(ctx, CODE, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == 0,
 	     "map");
-	must(ops->write(ctx->space, CODE, code, sizeof(code)) == (ssize_t)sizeof(code), "write");
+	must(ops->write(ctx, CODE, code, sizeof(code)) == (ssize_t)sizeof(code), "write");
 	return ctx;
 }
 
