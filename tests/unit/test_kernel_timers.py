@@ -8,7 +8,7 @@ from sentry.abi.signal import SIGALRM, SIGUSR1, mask_of
 from sentry.abi.time import CLOCK_MONOTONIC, CLOCK_REALTIME, ITIMER_REAL
 from sentry.kernel import signals
 from sentry.kernel.posix_timers import PosixTimer
-from sentry.kernel.timers import Timers
+from sentry.kernel.timers import KTIME_MAX, Timers
 from tests.unit.kernel_doubles import FakeTask, World, handle
 
 MS = 1_000_000
@@ -31,6 +31,48 @@ def take(task: FakeTask) -> int:
     """The signal that is pending, 0: none."""
     info = signals.dequeue(task, ~0)
     return info.signo if info else 0
+
+
+def test_a_deadline_beyond_64_bits_is_cut_down() -> None:
+    armed: list[int] = []
+    timers = Timers(lambda: 0, armed.append)
+    timers.at(1 << 80, lambda: None)
+    assert armed == [KTIME_MAX]
+
+
+def test_callbacks_that_set_many_deadlines_are_each_called_once() -> None:
+    """Cancelled entries are dropped while the due ones are being called."""
+    now, called = [0], [0] * 500
+    timers = Timers(lambda: now[0], lambda when: None)
+
+    def call(index: int) -> None:
+        called[index] += 1
+        timers.at(1000, lambda: None).cancel()
+
+    for index in range(500):
+        timers.at(10, lambda index=index: call(index))  # type: ignore[misc]
+    now[0] = 10
+    timers.run()
+    timers.run()
+    assert called == [1] * 500
+
+
+def test_a_callback_that_raises_does_not_cost_the_others_theirs() -> None:
+    now, fired, bugs = [0], [0], [0]
+    timers = Timers(lambda: now[0], lambda when: None)
+
+    def fire() -> None:
+        fired[0] += 1
+
+    def note() -> None:
+        bugs[0] += 1
+
+    timers.on_bug = note
+    timers.at(1, lambda: [][1])
+    timers.at(2, fire)
+    now[0] = 5
+    timers.run()
+    assert (fired, bugs) == ([1], [1])
 
 
 def test_deadlines_fire_in_order_and_cancelled_ones_do_not() -> None:

@@ -1,0 +1,41 @@
+"""What the fuzzer and the tables of bad arguments have found, each by itself; and a little of the fuzzer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.run import build, run_program
+from tests.isolation.support import compile_guest, logged_run
+from tests.sandbox import need_runsc, run, sandbox_argv
+
+ANSWERS = {
+    "mounts": "proc: done\nsysfs: done\na file there: done\n",
+    "detached": "detached: done\nagain: EINVAL\n",
+    "deadlines": "far: done\nnear: done\nwait: done\nepoll: done\n",
+    "vectors": "process_madvise: EINVAL\nreadv: EINVAL\nvmsplice: EINVAL\n",
+}
+
+
+@pytest.mark.parametrize("what", ANSWERS)
+def test_it_is_answered_now(what: str, build_directory: Path) -> None:
+    compile_guest("found", build_directory)
+    done = logged_run(build_directory, ["/t/found", what])
+    assert done.bugs == []
+    assert (done.status, done.stdout) == (0, ANSWERS[what]), done.stderr
+
+
+def test_strace_needs_nothing_that_the_sealed_sentry_can_not_import() -> None:
+    done = run(sandbox_argv(["/bin/echo", "a \xff\n\t\"'"], options=["--strace"]))
+    assert done.returncode == 0
+    assert b"exit_group(0)" in done.stderr
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_random_program(seed: int, build_directory: Path) -> None:
+    """`python -m tests.fuzz.run --seconds N` runs more of them."""
+    need_runsc()
+    if not (build_directory / "interpreter").exists():
+        build(build_directory)
+    assert run_program(seed, build_directory, sections=8) == ""
