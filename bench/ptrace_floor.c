@@ -119,7 +119,7 @@ static void step_map_file(void)
 static void step_read(void)
 {
 	char buf[64];
-	if (ops->read(ctx->space, CODE, buf, sizeof buf) != sizeof buf)
+	if (ops->read(ctx, CODE, buf, sizeof buf) != sizeof buf)
 		die("read", -EFAULT);
 }
 

@@ -48,7 +48,8 @@ def columns(work: Path) -> list[Column]:
 
 
 def compile_c(sources: list[Path], target: Path, *flags: str) -> None:
-    command = ["gcc", "-O2", "-std=gnu11", "-pthread", *flags, *map(str, sources), "-o", str(target)]
+    strict = ["-Wall", "-Wextra", "-Werror"]
+    command = ["gcc", "-O2", "-std=gnu11", "-pthread", *strict, *flags, *map(str, sources), "-o", str(target)]
     subprocess.run(command, check=True)
 
 
