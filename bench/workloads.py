@@ -1,8 +1,8 @@
-"""The workloads of `make bench`: shell scripts that run the same natively and in each sandbox, in an empty
-writable directory; what counts is the wall time from start to end."""
+"""The workloads of `make bench`: commands, or shell scripts that run natively and in each sandbox, in an
+empty writable directory; what counts is the wall time from start to end."""
 
-WORKLOADS = {
-    "start of true": "true",
+WORKLOADS: dict[str, str | list[str]] = {
+    "start of true": ["/bin/true"],
     "200 x fork+exec in sh": "i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done",
     "python, heavy imports": (
         "/usr/bin/python3 -c 'import json, ssl, sqlite3, asyncio, email, http.client,"
