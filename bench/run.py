@@ -75,18 +75,24 @@ def micro(column: Column, program: Path, cwd: Path, rows: list[str]) -> dict[str
     return {line[0]: float(line[1]) for line in lines if len(line) == 2}
 
 
-def wall(column: Column, script: str, rounds: int, cwd: Path) -> float | None:
+def workload(script: str | list[str], sandboxed: bool) -> list[str]:
+    """The command that runs a workload, in an empty directory."""
+    if isinstance(script, list):
+        return script
+    return ["/bin/sh", "-c", f"d=$(mktemp -d) && cd $d && {{ {script}; }}" if sandboxed else script]
+
+
+def wall(column: Column, script: str | list[str], rounds: int, cwd: Path) -> float | None:
     """The best wall time of a workload in seconds, None when it failed."""
     best = None
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(dir=cwd) as empty:
-            inside = f"d=$(mktemp -d) && cd $d && {{ {script}; }}" if column.prefix else script
+            command = column.command(workload(script, bool(column.prefix)))
             started = time.monotonic()
-            command = column.command(["/bin/sh", "-c", inside])
             result = subprocess.run(command, cwd=empty, capture_output=True, check=False)
             took = time.monotonic() - started
         if result.returncode:
-            print(f"{column.name}: {script[:40]}...: {result.stderr.decode()[-300:]}", file=sys.stderr)
+            print(f"{column.name}: {script}: {result.stderr.decode()[-300:]}", file=sys.stderr)
             return None
         best = took if best is None else min(best, took)
     return best
