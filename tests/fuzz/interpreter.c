@@ -184,7 +184,7 @@ static void work(unsigned first, unsigned end)
 	sigaction(SIGSEGV, &fault, NULL);
 	sigaction(SIGBUS, &fault, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
-	chdir("/tmp/work");
+	chdir("/tmp/play");
 	for (int i = 0; i < SLOTS; i++)
 		slots[i] = i % 8 + 3;
 	run(first, end);
@@ -289,7 +289,7 @@ int main(int argc, char **argv)
 	if (argc != 3 || read_program() != 0)
 		return 2;
 	section = atoi(argv[1]);
-	mkdir("/tmp/work", 0777);
+	mkdir("/tmp/play", 0777);
 	for (unsigned first = 0; first < program->operations; first += 2 * section)
 		run_pair(first, section, atoi(argv[2]));
 	if (!is_alive())

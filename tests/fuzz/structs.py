@@ -52,7 +52,7 @@ def msghdr(w: Writer) -> bytes:
 
 def sockaddr(w: Writer) -> bytes:
     path = w.random.choice(
-        (b"sock", b"/tmp/work/sock", b"\0abstract", b"d/sock", b"", b"p" * 108, b"/host/sock")
+        (b"sock", b"/tmp/play/sock", b"\0abstract", b"d/sock", b"", b"p" * 108, b"/host/sock")
     )
     return struct.pack("<H108s", w.random.choice((1, 1, 1, 1, 0, 2)), path)
 

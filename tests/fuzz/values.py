@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PATHS = (
     "a", "b", "c", "d", "d/a", "d/b", "d/e", "d/e/f", "l", "l/..", "./a", "..", ".", "/", "", "/tmp",
-    "/tmp/work/a", "/tmp/work/d/../a", "fifo", "sock", "/proc/self", "/proc/self/fd/0", "/proc/self/fd/3",
+    "/tmp/play/a", "/tmp/play/d/../a", "fifo", "sock", "/proc/self", "/proc/self/fd/0", "/proc/self/fd/3",
     "/proc/self/fd/4", "/proc/self/exe", "/proc/self/maps", "/proc/self/status", "/proc/self/task",
     "/proc/1/root", "/proc/2/stat", "/proc/self/environ", "/proc/self/mem", "/proc/self/comm",
     "/proc/self/oom_score_adj", "/proc/sys/kernel/hostname", "/proc/mounts", "/proc", "/dev/null",
