@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 
 from runsc import _boot, boot, idmap, seccomp
@@ -87,6 +88,8 @@ def mounts() -> Check:
         os.close(_boot.open_tree("/"))
         boot.EmptyRoot().run()
 
+    if in_namespaces(lambda: None):
+        return Check("mounts", MISSING, "could not be tried without namespaces")
     status = in_namespaces(attempt)
     if status == 0:
         return Check("mounts", OK, "detached mounts and pivot_root work")
@@ -107,7 +110,10 @@ def filters() -> Check:
     status = in_child(os.fork, attempt)
     if status == 0:
         return Check("seccomp", OK, "a filter can be loaded")
-    return Check("seccomp", MISSING, f"{os.strerror(status)}: needs a kernel with CONFIG_SECCOMP_FILTER")
+    need = "needs a kernel with CONFIG_SECCOMP_FILTER"
+    if status == errno.EPERM:
+        need = "denied by a seccomp profile or LSM around it: allow seccomp(2)"
+    return Check("seccomp", MISSING, f"{os.strerror(status)}: {need}")
 
 
 def in_namespaces(attempt: Callable[[], None]) -> int:

@@ -31,7 +31,8 @@ def prepare(config: Config) -> Kernel:
         machine.init(config.stub_fd)
         os.close(config.stub_fd)  # it is running
     except Errno as error:
-        raise StartError(f"platform {config.platform}: {os.strerror(error.code)}") from error
+        why = os.strerror(error.code)
+        raise StartError(f"platform {config.platform}: {why}; see runsc-py doctor") from error
     reactor = Reactor(_core.timer_create(), _core.timer_arm)
     log = Log(config.log_fd, config.log_json, "debug" if config.debug else "warning")
     log.take_over()

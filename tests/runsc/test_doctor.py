@@ -58,3 +58,16 @@ def test_a_child_that_is_killed_has_failed() -> None:
 def test_a_child_reports_its_errno() -> None:
     assert checks.in_child(os.fork, lambda: os.close(999)) == errno.EBADF
     assert checks.in_child(os.fork, lambda: None) == 0
+
+
+def test_what_could_not_be_tried_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "in_namespaces", lambda attempt: errno.EPERM)
+    assert checks.mounts().verdict == checks.MISSING
+    assert checks.mounts().finding == "could not be tried without namespaces"
+
+
+def test_a_filter_that_is_denied_is_not_put_down_to_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "in_child", lambda fork, attempt: errno.EPERM)
+    assert "denied by a seccomp profile" in checks.filters().finding
+    monkeypatch.setattr(checks, "in_child", lambda fork, attempt: errno.EINVAL)
+    assert "CONFIG_SECCOMP_FILTER" in checks.filters().finding
