@@ -211,16 +211,19 @@ def shared(work_directory: Path, outside: Path) -> Path:
 def test_no_rename_race_leads_out(build_directory: Path, shared: Path) -> None:
     compile_guest("rename_race", build_directory)
     with Swapper(shared / "swapped", shared / "other") as swapper:
-        done = logged_run(
-            build_directory,
-            ["/t/rename_race", "/mounted", "20000"],
-            volumes=[f"{shared}:/mounted"],
-            timeout=300,
-        )
+        for _ in range(10):  # on a busy machine a run may see few swaps
+            done = logged_run(
+                build_directory,
+                ["/t/rename_race", "/mounted", "20000"],
+                volumes=[f"{shared}:/mounted"],
+                timeout=300,
+            )
+            assert "ESCAPED" not in done.stdout
+            words = done.stdout.split()
+            assert words[:2] == ["done:", "20000"], done.stderr
+            assert int(words[3]) > 0, "the directory was never there: no race"
+            assert int(words[-2]) > 0, "the moved directory was never there: no race"
+            if swapper.swaps > 100:
+                break
     assert swapper.swaps > 100
-    assert "ESCAPED" not in done.stdout
-    words = done.stdout.split()
-    assert words[:2] == ["done:", "20000"], done.stderr
-    assert int(words[3]) > 0, "the directory was never there: no race"
-    assert int(words[-2]) > 0, "the moved directory was never there: no race"
     assert done.bugs == []
