@@ -15,7 +15,17 @@ FLAGS += ["-Wno-missing-field-initializers", "-Wno-cast-function-type"]  # both 
 SANITIZE = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 if not os.environ.get("RUNSC_SANITIZE"):
     SANITIZE = []
-STUB = ["gcc", "-nostdlib", "-static", "-s", "-Wl,-z,noseparate-code,-z,noexecstack,--build-id=none"]
+STUB = ["gcc", "-nostdlib", "-static", "-s", "-Wl,-z,noexecstack,--build-id=none"]
+# A stub runs where every vector register is the guest's.
+FREESTANDING = [
+    *("-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fPIC", "-fvisibility=hidden"),
+    *("-mgeneral-regs-only", "-mno-red-zone", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns"),
+    *("-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-Iplatform/include", "-Iplatform/systrap"),
+]
+STUBS = {
+    "ptrace": ["-Wl,-z,noseparate-code", "platform/ptrace/stub.S"],
+    "systrap": [*FREESTANDING, "-Wl,-T,platform/systrap/stub/stub.ld"],
+}
 
 
 def extension(name: str, *sources: str, include: tuple[str, ...] = ()) -> Extension:
@@ -31,9 +41,11 @@ class Build(build_ext):
     def run(self) -> None:
         super().run()
         root = "" if self.inplace else self.build_lib
-        stub = os.path.join(root, "sentry/platform/ptrace/stub.elf")
-        os.makedirs(os.path.dirname(stub), exist_ok=True)
-        subprocess.check_call([*STUB, "-o", stub, "platform/ptrace/stub.S"])
+        for platform, options in STUBS.items():
+            stub = os.path.join(root, "sentry/platform", platform, "stub.elf")
+            os.makedirs(os.path.dirname(stub), exist_ok=True)
+            sources = sorted(glob(f"platform/{platform}/stub/*.[cS]"))
+            subprocess.check_call([*STUB, *options, *sources, "-o", stub])
 
         from runsc import archive, seccomp
 
@@ -49,7 +61,15 @@ setup(
     scripts=["bin/runsc-py"],
     ext_modules=[
         extension("sentry._core", "sentry/core/*.c", include=("platform/include", "sentry/core")),
-        extension("sentry.platform.ptrace._ptrace", "platform/ptrace/*.c", include=("platform/include",)),
+        *(
+            extension(
+                f"sentry.platform.{name}._{name}",
+                f"platform/{name}/*.c",
+                "platform/common/*.c",
+                include=("platform/include", "platform/common"),
+            )
+            for name in STUBS
+        ),
         extension("runsc._boot", "runsc/_boot.c"),
     ],
 )

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define ROUNDS 5
+#define ROUND_NS 40000000 /* at most so long, however slow a call is; the rows' counts are for a fast one */
 
 static char page[4096];
 static int tmp_fd, null_fd, zero_fd, pipe_fds[2], event_fd, epoll_fd;
@@ -206,6 +207,24 @@ static int wanted(const char *name, int argc, char **argv)
 	return argc == 1;
 }
 
+/* Nanoseconds of one call, the best of the rounds; a first short round tells how many calls fit in one. */
+static double measure(void (*call)(void), int count)
+{
+	double best = 1e18;
+	for (int round = 0; round <= ROUNDS; round++) {
+		int calls = round ? count : count / 50 + 1;
+		uint64_t start = now();
+		for (int n = 0; n < calls; n++)
+			call();
+		double took = (double)(now() - start) / calls;
+		if (round && took < best)
+			best = took;
+		if (count * took > ROUND_NS)
+			count = (int)(ROUND_NS / took) + 1;
+	}
+	return best;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "nop"))
@@ -225,16 +244,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		if (!wanted(rows[i].name, argc, argv))
 			continue;
-		uint64_t best = UINT64_MAX;
-		for (int round = 0; round < ROUNDS; round++) {
-			uint64_t start = now();
-			for (int n = 0; n < rows[i].count; n++)
-				rows[i].call();
-			uint64_t took = (now() - start) / (uint64_t)rows[i].count;
-			if (took < best)
-				best = took;
-		}
-		printf("%s %llu\n", rows[i].name, (unsigned long long)best);
+		printf("%s %.1f\n", rows[i].name, measure(rows[i].call, rows[i].count));
 		fflush(stdout);
 	}
 	return 0;

@@ -1,50 +1,30 @@
-"""`make bench`: native, the bare ptrace loop, this project and a gVisor `runsc` in PATH, side by side.
+"""`make bench`: native, runc, this project's platforms and a gVisor `runsc` in PATH, side by side.
 
-    python -m bench.run [--rounds N] [ROW...]
+    python -m bench.run [--rounds N] [--values] [--floor] [ROW...]
 
-Each row is measured in every column one after the other, in one run: only ratios within it mean anything.
+Each row is measured in every column in one run: only ratios within it mean anything.  The figure with a unit
+is the base (runc's for a workload where there is one, else native), the others are multiples of it; then
+come the multiples of bench/aims.py, and which of them the platform in the last heading has kept.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from bench.workloads import ROUNDS, WORKLOADS
+from bench import measure
+from bench.aims import ABSOLUTE, AIMS
+from bench.columns import Column, find
+from bench.workloads import WORKLOADS
 
 HERE = Path(__file__).resolve().parent
-RUNSC_PY = Path(sys.executable).with_name("runsc-py")
-
-
-class Column:
-    """One way to run a command: natively or in a sandbox."""
-
-    def __init__(self, name: str, prefix: list[str]) -> None:
-        self.name = name
-        self.prefix = prefix
-
-    def command(self, argv: list[str]) -> list[str]:
-        return self.prefix + argv
-
-
-def columns(work: Path) -> list[Column]:
-    """Those that exist here; every sandbox gets the host's root and an in-memory /tmp."""
-    volume = f"{work}:{work}:ro"
-    found = [
-        Column("native", []),
-        Column("ptrace", [str(RUNSC_PY), "--platform=ptrace", "do", "--cwd=/tmp", "--volume", volume, "--"]),
-    ]
-    peer = shutil.which("runsc")
-    if peer and os.geteuid() == 0:
-        flags = ["--platform=ptrace", "--network=none", "--ignore-cgroups", f"--root={work}/runsc-state"]
-        found.append(Column("gVisor ptrace", [peer, *flags, "do", "--cwd", "/tmp"]))
-    return found
+UNITS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
 def compile_c(sources: list[Path], target: Path, *flags: str) -> None:
@@ -55,143 +35,135 @@ def compile_c(sources: list[Path], target: Path, *flags: str) -> None:
 
 def floor(work: Path) -> str:
     """What ptrace_floor prints: the bare PTRACE_SYSEMU loop in C, and the back-end's operations beside it."""
-    backend = HERE.parent / "platform" / "ptrace"
-    sources = [HERE / "ptrace_floor.c", *(path for path in backend.glob("*.c") if path.name != "module.c")]
+    platform = HERE.parent / "platform"
+    backend = [*(platform / "ptrace").glob("*.c"), *(platform / "common").glob("*.c")]
+    sources = [HERE / "ptrace_floor.c", *(path for path in backend if path.name != "module.c")]
     program, stub = work / "floor", work / "stub.elf"
-    compile_c(sources, program, f"-I{backend}", f"-I{backend.parent / 'include'}")
+    compile_c(sources, program, *(f"-I{platform}/{name}" for name in ("ptrace", "common", "include")))
     where = "from sentry.platform.base import stub_path; print(stub_path('ptrace'))"
     installed = subprocess.run([sys.executable, "-Pc", where], capture_output=True, text=True, check=True)
     shutil.copy(installed.stdout.strip(), stub)
     return subprocess.run([program, stub], capture_output=True, text=True, check=True).stdout
 
 
-def micro(column: Column, program: Path, cwd: Path, rows: list[str]) -> dict[str, float]:
-    """Nanoseconds by row name."""
-    command = column.command([str(program), *rows])
-    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    if result.returncode:
-        print(f"{column.name}: micro failed ({result.returncode}): {result.stderr.strip()}", file=sys.stderr)
-    lines = [line.split() for line in result.stdout.splitlines()]
-    return {line[0]: float(line[1]) for line in lines if len(line) == 2}
+class Table:
+    """The rows as they come, and how many of them reached what they should."""
 
+    def __init__(self, columns: list[Column], values: bool) -> None:
+        from sentry.platform.base import PLATFORMS
 
-def workload(script: str | list[str], sandboxed: bool) -> list[str]:
-    """The command that runs a workload, in an empty directory."""
-    if isinstance(script, list):
-        return script
-    return ["/bin/sh", "-c", f"d=$(mktemp -d) && cd $d && {{ {script}; }}" if sandboxed else script]
+        self.values = values
+        names = [column.name for column in columns]
+        self.judged = next((names.index(name) for name in PLATFORMS if name in names), -1)
+        self.verdicts: list[str] = []
+        judged = names[self.judged] if self.judged >= 0 else ""
+        head = "".join(f"{name:>15}" for name in names)
+        print(f"{'':<28}{head}{'reach':>8}{'aim':>7}  {judged}")
 
-
-def wall(column: Column, script: str | list[str], rounds: int, cwd: Path) -> float | None:
-    """The best wall time of a workload in seconds, None when it failed."""
-    best = None
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory(dir=cwd) as empty:
-            command = column.command(workload(script, bool(column.prefix)))
-            started = time.monotonic()
-            result = subprocess.run(command, cwd=empty, capture_output=True, check=False)
-            took = time.monotonic() - started
-        if result.returncode:
-            print(f"{column.name}: {script}: {result.stderr.decode()[-300:]}", file=sys.stderr)
-            return None
-        best = took if best is None else min(best, took)
-    return best
-
-
-def family(pid: int) -> list[int]:
-    """pid and all its descendants, from /proc."""
-    children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                stat = Path(f"/proc/{entry}/stat").read_text()
-            except OSError:
-                continue
-            children.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry))
-    found, queue = [], [pid]
-    while queue:
-        member = queue.pop()
-        found.append(member)
-        queue += children.get(member, [])
-    return found
-
-
-def idle(column: Column) -> tuple[float, float]:
-    """(PSS in MiB, CPU seconds burnt in three idle seconds) of a sandbox that sleeps, all its processes."""
-    nowhere = subprocess.DEVNULL
-    process = subprocess.Popen(column.command(["/bin/sleep", "1000"]), stdout=nowhere, stderr=nowhere)
-    time.sleep(1.5)
-    members = family(process.pid)
-    pss = 0
-    for member in members:
-        for line in Path(f"/proc/{member}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                pss += int(line.split()[1])
-    before = sum(cpu_ticks(member) for member in members)
-    time.sleep(3)
-    burnt = sum(cpu_ticks(member) for member in members) - before
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    return pss / 1024, burnt / os.sysconf("SC_CLK_TCK")
-
-
-def cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def show(name: str, values: list[float | None], unit: str) -> None:
-    native = values[0]
-    cells = []
-    for value in values:
-        if value is None:
-            cells.append(f"{'-':>12} {'':>8}")
+    def row(self, name: str, nanoseconds: list[float | None], base: int = 0) -> None:
+        """`base` is the column whose multiples the others are."""
+        unit = nanoseconds[base]
+        cells = []
+        for index, value in enumerate(nanoseconds):
+            if value is None:
+                cells.append("-")
+            elif self.values or index == base or not unit or name in ABSOLUTE:
+                cells.append(time_text(value))
+            else:
+                cells.append(f"{value / unit:.2f} x")
+        value = nanoseconds[self.judged]
+        if name in ABSOLUTE:
+            self._print(name, cells, None if value is None else value / 1e9)
         else:
-            ratio = f"{value / native:.2f} x" if native else ""
-            cells.append(f"{value:>12.4g} {ratio:>8}")
-    print(f"{name:<26}{''.join(cells)}  {unit}", flush=True)
+            self._print(name, cells, value / unit if unit and value else None)
+
+    def memory(self, megabytes: list[float | None]) -> None:
+        cells = ["" if value is None else f"{value:.1f} MB" for value in megabytes]
+        self._print("memory of sleep", cells, megabytes[self.judged])
+
+    def _print(self, name: str, cells: list[str], judged: float | None) -> None:
+        line = f"{name:<28}" + "".join(f"{cell:>15}" for cell in cells)
+        aim = AIMS.get(name) or ABSOLUTE.get(name)
+        if aim and self.judged >= 0:
+            verdict = "failed" if judged is None else aim.verdict(judged)
+            self.verdicts.append(verdict)
+            line += f"{aim.reach:>8g}{aim.aim:>7g}  {verdict}"
+        print(line, flush=True)
+
+    def summary(self) -> None:
+        reached = sum(verdict in ("reach", "aim") for verdict in self.verdicts)
+        aims = self.verdicts.count("aim")
+        print(f"{len(self.verdicts)} rows: {reached} reached, {aims} of them at their aim")
 
 
-def main(arguments: list[str]) -> int:
-    work = Path(tempfile.mkdtemp(prefix="runsc-py-bench-"))
-    try:
-        run(work, arguments)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return 0
+def time_text(nanoseconds: float) -> str:
+    unit = max((name for name in UNITS if UNITS[name] <= max(nanoseconds, 1)), key=UNITS.__getitem__)
+    return f"{nanoseconds / UNITS[unit]:.3g} {unit}"
 
 
-def run(work: Path, rows: list[str]) -> None:
+def run(work: Path, scratch: Path, arguments: argparse.Namespace) -> None:
     program = work / "micro"
     compile_c([HERE / "micro.c"], program, "-static")
-    ways = columns(work)
-    print(f"{'':<26}" + "".join(f"{way.name:>12} {'':>8}" for way in ways))
-    print(floor(work))
-    names = [row for row in rows if row not in WORKLOADS]
+    if arguments.floor:
+        print(floor(work))
+    columns = find(work)
+    try:
+        rows_of(columns, program, scratch, arguments)
+    finally:
+        for column in columns:
+            column.close()
+
+
+def rows_of(columns: list[Column], program: Path, scratch: Path, arguments: argparse.Namespace) -> None:
+    rows: list[str] = arguments.rows
+    table = Table(columns, arguments.values)
+    names = [row for row in rows if row in AIMS and row not in {workload.name for workload in WORKLOADS}]
+    base = next((index for index, column in enumerate(columns) if column.name == "runc"), 0)
     if names or not rows:
-        results = [micro(way, program, work, names) for way in ways]
-        for name in results[0]:
-            show(name, [result.get(name) for result in results], "ns")
-    bare = min(wall_python() for _ in range(9))
-    print(f"{'python3 -I -c pass':<26}{bare:>12.4g}{'':>9}  s")
-    for name, script in WORKLOADS.items():
-        if not rows or name in rows:
-            rounds = ROUNDS.get(name, 5)
-            show(name, [wall(way, script, rounds, work) for way in ways], "s")
-    if not rows:
-        for way in ways[1:]:
-            pss, burnt = idle(way)
-            print(f"{way.name}: sandbox of sleep: {pss:.1f} MiB PSS, {burnt:.2f} s of CPU in 3 s")
+        direct = [column for column in columns if column.name != "runc"]
+        results = {column.name: measure.micro(column, program, scratch, names) for column in direct}
+        for name in results["native"]:
+            table.row(name, [results.get(column.name, {}).get(name) for column in columns])
+    for workload in WORKLOADS:
+        if rows and workload.name not in rows:
+            continue
+        missing = [need for need in workload.needs if shutil.which(need) is None]
+        if missing:
+            print(f"{workload.name:<28}left out: {' '.join(missing)} is not installed")
+            continue
+        seconds = measure.wall(columns, workload.script, scratch, arguments.rounds)
+        table.row(workload.name, [None if value is None else value * 1e9 for value in seconds], base)
+    if not rows or "memory of sleep" in rows:
+        figures = [measure.idle(column) if column.sandboxed else None for column in columns]
+        table.memory([figure and figure[0] for figure in figures])
+        burnt = [f"{c.name} {f[1]:.2f} s" for c, f in zip(columns, figures, strict=True) if f]
+        print(f"CPU burnt in three seconds by that sleep: {', '.join(burnt)}")
+    table.summary()
 
 
-def wall_python() -> float:
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench.run", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=measure.ROUNDS, help="of a workload; the best counts")
+    parser.add_argument("--values", action="store_true", help="print times in place of multiples")
+    parser.add_argument("--floor", action="store_true", help="the bare ptrace loop in C, too")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="these only")
+    arguments = parser.parse_args(argv)
+    known = {*AIMS, *ABSOLUTE}
+    for row in arguments.rows:
+        if row not in known:
+            parser.error(f"no such row: {row}; there are: {', '.join(sorted(known))}")
     started = time.monotonic()
-    subprocess.run(["/usr/bin/python3", "-I", "-c", "pass"], check=True)
-    return time.monotonic() - started
+    work = Path(tempfile.mkdtemp(prefix="runsc-py-bench-"))
+    # What is measured natively is a tmpfs, as the sandboxes' /tmp is.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    scratch = Path(tempfile.mkdtemp(prefix="runsc-py-bench-", dir=memory))
+    try:
+        run(work, scratch, arguments)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
+    print(f"took {time.monotonic() - started:.0f} s")
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OK = 0
 MISSING = 1  # sandboxes can't work here
-LATER = 2  # not in this version; nothing to change
+ABSENT = 2  # sandboxes work without it
 
 # Settings that forbid user namespaces: (file below /proc/sys, value that forbids, what to do).
 USERNS_SETTINGS = (
@@ -50,18 +50,21 @@ def setting(name: str) -> str:
 
 
 def platforms() -> list[Check]:
-    """Every platform that there is or will be."""
+    """Every platform that there is or will be; one that doesn't work is missing if none does."""
     from sentry.platform.base import PLATFORMS, probe
 
+    reasons = {name: probe(name) for name in PLATFORMS}
+    working = [name for name, reason in reasons.items() if reason is None]
     checks = []
-    for name in PLATFORMS:
-        reason = probe(name)
+    for name, reason in reasons.items():
         if reason is None:
-            checks.append(Check(name, OK, "works"))
+            checks.append(Check(name, OK, "works, the default here" if name == working[0] else "works"))
         else:
-            checks.append(Check(name, MISSING, f"does not work here: {reason}"))
-    checks.append(Check("systrap", LATER, "not available in this version"))
-    checks.append(Check("kvm", LATER, f"not available in this version (/dev/kvm: {_kvm()})"))
+            verdict = ABSENT if working else MISSING
+            checks.append(Check(name, verdict, f"does not work here: {reason}"))
+    if "systrap" not in PLATFORMS:
+        checks.append(Check("systrap", ABSENT, "not available in this version"))
+    checks.append(Check("kvm", ABSENT, f"not available in this version (/dev/kvm: {_kvm()})"))
     return checks
 
 

@@ -8,6 +8,8 @@ import sys
 from runsc.errors import RuntimeFailure, failed
 from runsc.flags import LIST, SWITCH, VALUE, Flag
 from runsc.log import RuntimeLog
+from sentry.platform import base
+from sentry.platform.base import PLATFORMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FLAGS", "LIST", "Context"]
 
+HERE = {"platform": ("auto", *PLATFORMS), "network": ("none",)}
+LATER = {"platform": ("systrap", "kvm"), "network": ("sandbox", "host")}  # known elsewhere, not here yet
+
 FLAGS = (
     Flag("root", VALUE, "where the state of sandboxes is kept", "DIR"),
     Flag("log", VALUE, "write the runtime's own records to FILE", "FILE"),
@@ -24,12 +29,12 @@ FLAGS = (
     Flag("debug", SWITCH, "log debug records too"),
     Flag("debug-log", VALUE, "write the sentry's log to FILE", "FILE"),
     Flag("strace", SWITCH, "print each system call (to --debug-log, else to standard error)"),
-    Flag("platform", VALUE, "what runs guest code", "NAME", "ptrace"),
+    Flag("platform", VALUE, f"what runs guest code: {', '.join(HERE['platform'])}", "NAME", "auto"),
     Flag("network", VALUE, "network of the guest", "NAME", "none"),
     Flag("overlay2", VALUE, "where writes to the root go", "root:memory|none", "root:memory"),
     Flag("no-hot", SWITCH, "answer every system call in Python, none in C"),
+    Flag("no-patch", SWITCH, "leave the guest's code as it is: every system call is trapped"),
 )
-LATER = {"platform": ("systrap", "kvm"), "network": ("sandbox", "host")}  # known elsewhere, not here yet
 
 
 class Context:
@@ -42,20 +47,24 @@ class Context:
         self.log = log
         self.overlay = "none" if options.value("overlay2") == "none" else "memory"
         self._stdio = stdio
-        for name, later in LATER.items():
+        for name, here in HERE.items():
             value = options.value(name)
-            if value in later:
-                raise RuntimeFailure(f"--{name}: {value}: not available in this version")
-            if value != {"platform": "ptrace", "network": "none"}[name]:
+            if value not in here:
+                if value in LATER[name]:
+                    raise RuntimeFailure(f"--{name}: {value}: not available in this version")
                 raise RuntimeFailure(f"--{name}: unknown: '{value}'")
 
     def complete(self, config: Config, run_id: str) -> None:
-        """Put the global options into a config.  Raises RuntimeFailure when a log can't be opened."""
+        """Put the global options into a config.
+
+        Raises RuntimeFailure when a log can't be opened, or the platform asked for can't work here.
+        """
         options = self.options
         config.run_id = run_id
         config.stdio = self._stdio
-        config.platform = options.value("platform")
+        config.platform = self.platform()
         config.hot = not options.on("no-hot")
+        config.patch = not options.on("no-patch")
         config.debug = options.on("debug")
         config.log_json = options.value("log-format") == "json"
         path = options.value("debug-log")
@@ -68,13 +77,30 @@ class Context:
             config.strace_fd = config.log_fd if path else self._stdio[2]
             config.strace = config.strace_fd >= 0
 
+    def platform(self) -> str:
+        """The platform asked for; the choice of `auto` is logged where it is not the first.
 
-def dry_run(description: Description) -> int:
+        Raises RuntimeFailure when it can't work here.
+        """
+        asked = self.options.value("platform")
+        if asked != "auto":
+            reason = base.probe(asked)
+            if reason is not None:
+                raise RuntimeFailure(f"--platform: {asked}: does not work here: {reason}")
+            return asked
+        chosen, passed_over = base.choose()
+        if passed_over:
+            self.log.warning(f"platform {chosen} is taken: {'; '.join(passed_over)}")
+        return chosen
+
+
+def dry_run(context: Context, description: Description) -> int:
     """Print the plan for a sandbox instead of making it."""
     from runsc import boot, seccomp
 
     def nothing() -> None: ...
 
+    description.config.platform = context.platform()
     steps = boot.describe(boot.plan(description, nothing, nothing))
     lines = [*steps, "", "host calls that the sentry may make:", *seccomp.describe()]
     sys.stdout.write("\n".join(lines) + "\n")

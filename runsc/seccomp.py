@@ -38,7 +38,8 @@ ALLOWED = {
         "memfd_create", "munmap", "mremap", "madvise", "brk",
     ),
     "the stubs": (
-        "process_vm_readv", "process_vm_writev", "wait4", "waitid", "sendmsg", "recvmsg", "sched_setaffinity",
+        "process_vm_readv", "process_vm_writev", "wait4", "waitid", "socketpair", "sendmsg", "recvmsg",
+        "sched_setaffinity",
     ),
     "clocks, randomness and what the machine is": (
         "clock_gettime", "gettimeofday", "timer_settime", "timer_delete", "getrandom", "getcpu", "sysinfo",
@@ -59,6 +60,7 @@ LIMITED = {
             "TCGETS": 0x5401, "TCSETS": 0x5402, "TCSETSW": 0x5403, "TCSETSF": 0x5404, "TCSBRK": 0x5409,
             "TCXONC": 0x540A, "TCFLSH": 0x540B, "TIOCOUTQ": 0x5411, "TIOCGWINSZ": 0x5413,
             "TIOCSWINSZ": 0x5414, "FIONREAD": 0x541B,
+            "SECCOMP_IOCTL_NOTIF_RECV": 0xC0502100, "SECCOMP_IOCTL_NOTIF_SEND": 0xC0182101,
         },
     ),
     "fcntl": (1, {"F_GETFL": 3, "F_DUPFD_CLOEXEC": 1030, "F_ADD_SEALS": 1033}),

@@ -3,8 +3,8 @@
 Hot state lives here once; Python uses these objects as the only truth.  Subclasses add the cold rest.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Self
 
 NO_RESULT: Final[object]  # a handler's answer: leave the registers alone (rt_sigreturn, execve)
 
@@ -16,6 +16,7 @@ KIND_EVENTFD: Final = 3
 KIND_NULL: Final = 4
 KIND_ZERO: Final = 5
 KIND_FULL: Final = 6
+KIND_EPOLL: Final = 7
 
 # Bits of TaskBase.work: reasons to call Kernel.on_return before guest code goes on.
 WORK_SIGNAL: Final = 1  # a signal may be deliverable
@@ -23,15 +24,43 @@ WORK_EXIT: Final = 2  # the task must die
 WORK_STOP: Final = 4  # the thread group is stopping
 WORK_OTHER: Final = 8
 
+# Vma.flags.  The low bits are the protections that mprotect(2) may give.
+VM_MAYREAD: Final = 1
+VM_MAYWRITE: Final = 2
+VM_MAYEXEC: Final = 4
+VM_MAYALL: Final = 7
+VM_SHARED: Final = 0x10
+VM_GROWSDOWN: Final = 0x20
+VM_LOCKED: Final = 0x40
+VM_LOCKONFAULT: Final = 0x80
+VM_NORESERVE: Final = 0x100
+VM_DONTFORK: Final = 0x200
+VM_WIPEONFORK: Final = 0x400
+VM_DONTDUMP: Final = 0x800
+VM_HUGEPAGE: Final = 0x1000
+VM_NOHUGEPAGE: Final = 0x2000
+VM_SEQUENTIAL: Final = 0x4000
+VM_RANDOM: Final = 0x8000
+VM_SPECIAL: Final = 0x10000  # [vvar], [vdso]: the host's own; their source says so
+VM_SEALED: Final = 0x20000
+VM_MERGEABLE: Final = 0x40000
+
+# TaskBase.outcome: how a wait has ended (sentry.kernel.wait).
+WAIT_PENDING: Final = 0
+WAIT_WOKEN: Final = 1
+WAIT_INTERRUPTED: Final = 2
+WAIT_TIMED_OUT: Final = 3
+
 class WaitQueue:
-    """Those who wait for something to change.  Members need `notify(events: int) -> bool`."""
+    """Those who wait for something to change: parked tasks and epoll interests, which C knows, and whatever
+    has `notify(events: int) -> bool`."""
 
     def __init__(self) -> None: ...
     def add(self, waiter: Any) -> None: ...
     def remove(self, waiter: Any) -> None:
         """Absent waiters are ignored."""
     def wake(self, events: int) -> None:
-        """Call notify(events) of every member (of a snapshot: members may come and go meanwhile)."""
+        """Tell every member (of a snapshot: members may come and go meanwhile)."""
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Any]: ...
 
@@ -56,11 +85,20 @@ class InodeBase:
     writable: bool  # fd was opened for writing: the C write path may use it
     pool: PagePool | None  # what the contents are charged to; None: C must not grow the file
     charged: int  # pages charged to it
-    def __init__(self) -> None: ...
+    pinned: bool  # guests have or had it mapped: fd must stay, and pages come by other ways than writes
+    locked: bool  # somebody has or awaits a POSIX or OFD lock on it (vfs.locks): closes must look
+    target: bytes | None  # of a symbolic link whose target never changes, once it is known
+    def __init__(self, mode: int = 0, uid: int = 0, gid: int = 0) -> None:
+        """All times now; nlink 2 for a directory, else 1."""
+    def fill(self, stat: tuple[int, ...], dev: int) -> None:
+        """Take the fields from `host_stat`'s tuple, but for the device number."""
+    def is_dir(self) -> bool: ...
+    def modified(self) -> None:
+        """Set mtime and ctime to now."""
     def stat_bytes(self) -> bytes:
         """struct stat (144 bytes, x86-64)."""
     def blocks(self) -> int:
-        """st_blocks: 512-byte units held by fd, or from size when there is none."""
+        """st_blocks: 512-byte units held by fd, as the host tells, or from size when there is none."""
 
 class PagePool:
     """The pages that a file system in memory may take."""
@@ -72,15 +110,60 @@ class PagePool:
 class FileBase:
     """An open file description."""
 
+    path: Any  # PathBase or None
+    owner: int  # F_SETOWN
     kind: int
     flags: int  # O_ACCMODE and the status flags (O_APPEND, O_NONBLOCK, ...)
     pos: int
     readable: bool
     writable: bool
     inode: Any  # InodeBase or None
-    state: Any  # PipeBuffer for KIND_PIPE, Counter for KIND_EVENTFD, else anything
+    state: Any  # for KIND_PIPE a PipeBuffer, KIND_EVENTFD a Counter, KIND_EPOLL a ReadyListBase
     queue: Any  # WaitQueue (made on first use unless set)
-    def __init__(self) -> None: ...
+    def __init__(self, flags: int = 0, path: Any = None, inode: Any = None) -> None:
+        """`flags` of open(2), from which also readable and writable come; inode None: the path's."""
+
+class DentryBase:
+    """One name in the tree; see vfs.path."""
+
+    name: bytes
+    parent: Any  # DentryBase or None
+    inode: Any  # InodeBase, None: nothing has this name
+    children: Any  # a directory's names, else None
+    mounted: int  # how many mounts hide it
+    deleted: bool
+    volatile: bool  # names in this directory change without our doing
+    def __init__(self, name: bytes, parent: Any, inode: Any) -> None: ...
+
+class MountBase:
+    """A tree seen somewhere; see vfs.mount."""
+
+    fs: Any
+    root: Any  # DentryBase
+    parent: Any  # MountBase or None
+    point: Any  # DentryBase of `parent` that it is on, or None
+    mounts: Any  # DentryBase -> MountBase: what is mounted on dentries of this mount
+    id: int  # as in mountinfo
+    flags: int  # MS_*
+    @property
+    def readonly(self) -> bool:
+        """MS_RDONLY is set."""
+
+class PathBase:
+    """A dentry seen through a mount; equal when both are the same."""
+
+    mount: Any  # read-only, like the rest
+    dentry: Any
+    inode: Any  # AssertionError where there is none
+    def __init__(self, mount: Any, dentry: Any) -> None: ...
+
+class FsContextBase:
+    """What paths start from."""
+
+    namespace: Any
+    root: Any  # PathBase
+    cwd: Any  # PathBase
+    umask: int
 
 class PipeBuffer:
     """The bytes of a pipe, FIFO or stream socket direction; a bounded ring."""
@@ -105,10 +188,60 @@ class Counter:
     queue: WaitQueue
     def __init__(self, value: int = 0, semaphore: bool = False) -> None: ...
 
+class InterestBase:
+    """What an epoll instance watches of one file; a member of the file's queue."""
+
+    ready: Any  # ReadyListBase; set once
+    file: Callable[[], Any]  # the file, or None: a weak reference
+    events: int  # as epoll_ctl(2) was told
+    mask: int  # the events to report; 0: none (any more)
+    data: int
+    def check(self) -> None:
+        """Put it into the list if its file is ready."""
+
+class ReadyListBase:
+    """The interests of one epoll instance that may have something to report, oldest first."""
+
+    queue: WaitQueue  # woken when one comes in
+    def __init__(self) -> None: ...
+    def collect(self, limit: int) -> list[tuple[int, int]]:
+        """Up to `limit` (events, data) of ready interests, oldest first."""
+    def has_ready(self) -> bool:
+        """Whether `collect` would find something; drops what is no longer ready."""
+    def empty(self) -> None: ...
+
+class FutexWaiter:
+    """One thread that waits on one futex word in Python (a parked one needs no such object)."""
+
+    task: Any  # read-only, as all of these
+    address: int
+    bitset: int
+    pi: bool  # waits to own the lock: only kernel.futex_pi wakes it
+    woken: bool
+    key: Any  # (object, offset), None while it is in no queue
+    def __init__(self, task: TaskBase, address: int, bitset: int, pi: bool = False) -> None: ...
+    def wake(self) -> None:
+        """Note that it was woken, and call task.wake()."""
+
+class FutexTable:
+    """Who waits on which futex, parked tasks included; keys are pairs of a hashable object and an offset."""
+
+    def __init__(self) -> None: ...
+    def add(self, waiter: FutexWaiter, key: tuple[Any, int]) -> None: ...
+    def remove(self, waiter: FutexWaiter) -> None:
+        """Waiters in no queue are ignored."""
+    def wake(self, key: tuple[Any, int], count: int, bitset: int = 0xFFFFFFFF) -> int:
+        """Wake at most count waiters whose bitset matches; Errno(EINVAL) when one waits for a PI lock."""
+    def requeue(self, key: tuple[Any, int], target: tuple[Any, int], wake: int, move: int) -> tuple[int, int]:
+        """Wake some, move others: how many of each; Errno(EINVAL) likewise."""
+    def pi_waiters(self, key: tuple[Any, int]) -> list[FutexWaiter]: ...
+    def __len__(self) -> int: ...
+
 class FdTable:
     """File descriptors to open file descriptions, with their close-on-exec flags."""
 
     limit: int  # RLIMIT_NOFILE's soft value, kept here by prlimit
+    users: int  # tasks that have it (CLONE_FILES), counted by those who give and take it; 1 at first
     def __init__(self) -> None: ...
     def get(self, fd: int) -> Any:
         """The file; raises Errno(EBADF)."""
@@ -123,6 +256,8 @@ class FdTable:
     def cloexec(self, fd: int) -> bool: ...
     def set_cloexec(self, fd: int, on: bool) -> None: ...
     def copy(self) -> FdTable: ...
+    def unshare(self) -> FdTable:
+        """The table for one of its users alone: itself, or a copy (this one then has a user less)."""
     def close_on_exec(self) -> list[Any]:
         """Remove the close-on-exec descriptors and return their files."""
     def items(self) -> list[tuple[int, Any]]: ...
@@ -141,6 +276,31 @@ class CredsBase:
     fsgid: int
     def __init__(self) -> None: ...
 
+class Action:
+    """One signal's disposition (sigaction(2)); immutable.  SIGKILL and SIGSTOP are never in `mask`."""
+
+    handler: int
+    flags: int
+    restorer: int
+    mask: int
+    def __init__(self, handler: int = 0, flags: int = 0, restorer: int = 0, mask: int = 0) -> None: ...
+
+class SignalActions:
+    """The dispositions of a process by signal number, each SIG_DFL at first."""
+
+    queue: WaitQueue  # woken when a signal becomes pending: signalfd
+    def __init__(self) -> None: ...
+    def __getitem__(self, signo: int) -> Action: ...
+    def __setitem__(self, signo: int, action: Action) -> None: ...
+    def copy(self) -> SignalActions:
+        """The same dispositions, with a queue of its own."""
+    def reset_handlers(self) -> None:
+        """What execve(2) leaves: handled signals get their default action, ignored ones stay ignored."""
+    def ignored(self) -> int:
+        """The set of signals whose action is SIG_IGN."""
+    def caught(self) -> int:
+        """The set of signals that have a handler."""
+
 class GroupBase:
     """What the C answers need of a thread group."""
 
@@ -150,6 +310,9 @@ class GroupBase:
     pgid: int
     sid: int
     fsize_limit: int  # RLIMIT_FSIZE's soft value (2**64-1: infinity)
+    tasks: list[Any]  # the live ones
+    sighand: SignalActions  # shared under CLONE_SIGHAND
+    rlimits: list[tuple[int, int]]  # (soft, hard) by resource
     def __init__(self) -> None: ...
 
 class Context:
@@ -196,10 +359,26 @@ class TaskBase:
     files: Any  # FdTable, None when dead
     mm: Any  # has fault_in(task, addr, write) -> bool
     ctx: Any  # Context, None when dead
+    fs: Any  # FsContextBase
     sigmask: int
     pending: int  # private pending signals
     work: int  # WORK_* bits
+    state: str  # running, waiting, stopped or dead
+    outcome: int  # WAIT_*, of a wait under way
+    interruptible: bool  # whether signals end that wait
+    syscall_nr: int  # the call under way, -1 outside
+    altstack_sp: int
+    altstack_size: int
+    altstack_flags: int  # as set; without a size there is no alternate stack
+    clear_child_tid: int
+    robust_list: int
+    fault_error: int  # error code, trap number and address of the last fault: sigcontext's
+    fault_trapno: int
+    fault_addr: int
     def __init__(self) -> None: ...
+    def end_wait(self, outcome: int) -> bool:
+        """End the wait under way, if it has not ended.  True: its coroutine must be made ready; a parked call
+        goes on by itself."""
     # Guest memory through the memory manager (stack growth is honoured).  All raise Errno(EFAULT).
     def copy_in(self, addr: int, count: int) -> bytes:
         """Exactly count bytes (at most 2**31)."""
@@ -222,6 +401,130 @@ class TaskBase:
         """The bytes the vector describes, short at the first inaccessible one (EFAULT when none)."""
     def scatter(self, iov: list[tuple[int, int]], data: bytes) -> int: ...
 
+class Vma:
+    """A range [start, end) of page-aligned addresses that have everything in common.
+
+    It never changes once made, so that lists may share it (fork copies a list of references); whoever wants
+    another one makes it with `part` or `changed`.
+
+    Args:
+        file: the open file mapped, which the mapping keeps alive; None for anonymous memory.
+        source: identity and name of what is mapped (sentry.mm.vma.Source); None for private anonymous memory.
+        offset: of `start` in the source, in bytes.
+        name: as set by PR_SET_VMA_ANON_NAME, None otherwise.
+    """
+
+    # all read-only
+    start: int
+    end: int
+    prot: int
+    flags: int  # VM_*
+    file: Any
+    source: Any
+    offset: int
+    name: bytes | None
+    shared: bool
+    length: int
+    def __new__(
+        cls,
+        start: int,
+        end: int,
+        prot: int,
+        flags: int,
+        file: object = None,
+        source: object = None,
+        offset: int = 0,
+        name: bytes | None = None,
+    ) -> Self: ...
+    def part(self, start: int, end: int) -> Vma:
+        """The same over another range (within this one, or grown); the offset follows the start."""
+    def changed(self, prot: int, flags: int) -> Vma:
+        """The same range with another protection and other flags."""
+    def renamed(self, name: bytes | None) -> Vma:
+        """The same with the name of PR_SET_VMA_ANON_NAME."""
+    def joins(self, after: Vma) -> bool:
+        """Whether this and `after` are one mapping to Linux: adjacent, alike, and one piece of one source."""
+    def is_data(self) -> bool:
+        """Whether it counts for RLIMIT_DATA: private, writable and not a stack."""
+
+class VmaList:
+    """The mappings of one address space: sorted, never overlapping, no two neighbours that could be one.
+
+    Args:
+        lowest: no mapping is placed below this address.
+        base: room is looked for below this address.
+    """
+
+    # all read-only
+    lowest: int
+    base: int
+    total: int  # bytes mapped
+    data: int  # bytes that count for RLIMIT_DATA
+    gap_floor: int  # the search for a large gap starts here
+    reserved_start: int
+    reserved_end: int
+    vmas: list[Vma]  # a copy
+    def __new__(cls, lowest: int, base: int) -> Self: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Vma]: ...
+    def __getitem__(self, index: int) -> Vma: ...
+    def fork(self) -> VmaList:
+        """The list for fork(2)'s child: without what is VM_DONTFORK, nothing locked."""
+    def reserve(self, start: int, end: int) -> None:
+        """Nothing is placed in [start, end), nor is it free; it is no mapping either."""
+    def find(self, addr: int) -> Vma | None:
+        """The mapping that holds `addr`."""
+    def index(self, addr: int) -> int:
+        """The position of the first mapping that ends after `addr`."""
+    def overlapping(self, start: int, end: int) -> list[Vma]:
+        """The mappings that have an address in [start, end)."""
+    def covered(self, start: int, end: int) -> int:
+        """How far the mappings reach from `start` without a hole, at most to `end`."""
+    def is_free(self, start: int, end: int) -> bool:
+        """Whether nothing is in [start, end), nor in the guard gap of a mapping above that grows down."""
+    def is_reserved(self, start: int, end: int) -> bool:
+        """Whether some of [start, end) is reserved."""
+    def room_below(self, length: int) -> int | None:
+        """The start of the highest gap of `length` bytes below `base`: of its top end."""
+    def room_above(self, length: int, low: int, high: int) -> int | None:
+        """The lowest free range of `length` bytes within [low, high)."""
+    def insert(self, vma: Vma) -> None:
+        """Add a mapping where nothing is, joined with its neighbours."""
+    def clear(self, start: int, end: int) -> None:
+        """Take away everything in [start, end), splitting the mappings that straddle its ends."""
+    def replace(self, start: int, end: int, pieces: list[Vma]) -> None:
+        """Put `pieces` (sorted) in place of all in [start, end); there are none, or no new hole is left."""
+    def update(self, start: int, end: int, change: Callable[[Vma], Vma]) -> None:
+        """Replace the part of each mapping within [start, end) by change(part)."""
+
+class SpaceBase:
+    """An address space: what the C dispatcher needs of it, and what exec(2) has put where."""
+
+    areas: VmaList  # read-only
+    users: int  # the tasks that share it (CLONE_VM)
+    brk_start: int
+    brk_end: int
+    code_start: int
+    code_end: int
+    data_start: int
+    data_end: int
+    arg_start: int
+    arg_end: int
+    env_start: int
+    env_end: int
+    stack_start: int
+    auxv: bytes
+    exe: Any  # Path or None
+    lock_future: int  # VM_LOCKED | VM_LOCKONFAULT for mappings to come (mlockall(2))
+    locked: bool  # whether some mapping has ever been locked
+    sealed: bool  # whether some mapping is sealed (mseal(2))
+    def __new__(cls, lowest: int, base: int) -> Self: ...
+    def copy(self) -> Self:
+        """What fork(2)'s child has."""
+    def may_patch(self, addr: int, length: int) -> bool:
+        """Whether [addr, addr + length) is guest code that may be changed: within one private mapping that is
+        executable, not writable, and not the host's own."""
+
 class Machine:
     """A platform back-end and the loop that drives it."""
 
@@ -230,8 +533,11 @@ class Machine:
     cold_calls: int
     ready: bool  # set by Python when Kernel.run_ready has work
     stop: bool  # leave run()
+    patch: bool  # let the back-end change code of the guest's; to be set before run()
     def __init__(self, ops_capsule: object) -> None: ...
     def init(self, stub_fd: int) -> None: ...
+    def publish(self, task: TaskBase) -> None:
+        """Tell the back-end at once of a new identity of a task that may be running (its parent has died)."""
     def shutdown(self) -> None: ...
     def watch(self, epoll_fd: int) -> None:
         """Start the helper thread: whenever epoll_fd is readable, Kernel.on_watch is called from run()."""
@@ -242,22 +548,41 @@ class Machine:
         """Bind task to task.ctx: its events call the kernel with task.  Again after ctx was replaced."""
     def start(self, task: TaskBase) -> None:
         """Let task (attached, stopped) run guest code with its registers as they are, after pending work."""
+    def refuse(self, nr: int, error: int) -> None:
+        """From now on, answer the call `nr` with -error: it is missing."""
     def finish(self, task: TaskBase, result: object) -> None:
         """The answer of a call that had been suspended: an int or NO_RESULT; then as `start`."""
     kernel: Any  # whom the loop calls; set before start and run
+    futexes: FutexTable  # that the C answers use
     def run(self) -> None:
         """Drive everything until `stop`.  Calls, with K = kernel:
         K.on_syscall(task, nr, a, b, c, d, e, f) -> int | NO_RESULT | None (None: suspended or dead)
         K.on_return(task, result: int | NO_RESULT) -> bool (work is pending; True: let guest code go on)
         K.on_fault(task, signo, code, addr, trapno) -> bool (True: go on)
-        K.on_gone(task); K.run_ready(); K.on_watch()"""
-    def futex_enter(self, addr: int) -> None:
-        """A waiter now waits at addr: a wake there is no longer answered in C."""
-    def futex_leave(self, addr: int) -> None: ...
+        K.on_gone(task); K.run_ready(); K.on_watch()
+        K.arm_deadline(when) (deadline_passed wants to be called at `when`, ns)"""
+    def deadline_passed(self) -> None:
+        """The time told to Kernel.arm_deadline has come: end the waits of parked calls that are due."""
 
+def walk_ahead(task: Any, mount: Any, dentry: Any, name: bytes, follow: bool) -> Any:
+    """As far as the dentry cache knows the way: (mount, dentry, rest of the name, links followed).
+
+    The rest is None at the end of the way; otherwise its first part is what the cache doesn't know or where
+    the walk fails.  `mount` and `dentry` are where to start.  None: nothing is known.
+    """
+def bits_permit(creds: CredsBase, inode: InodeBase, wanted: int) -> bool:
+    """Whether the permission bits for owner, group and others alone grant the ACCESS_ bits `wanted`, whatever
+    capabilities and supplementary groups would add.
+    """
+def directory_records(listing: list[tuple[bytes, int, int]], start: int, room: int) -> tuple[bytes, int]:
+    """getdents64(2)'s records of the entries (name, ino, DT_ type) from `start` on, as many as fit into
+    `room` bytes, and where the next ones start.
+    """
 def monotonic() -> int:
     """CLOCK_MONOTONIC in nanoseconds."""
 def realtime() -> int: ...
+def now() -> int:
+    """CLOCK_REALTIME_COARSE in nanoseconds: what file timestamps are made of, as in Linux."""
 def timer_create() -> int:
     """A CLOCK_MONOTONIC timerfd, non-blocking, close-on-exec."""
 def timer_arm(fd: int, when: int) -> None:

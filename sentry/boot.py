@@ -17,6 +17,7 @@ from sentry.kernel.kernel import Kernel
 from sentry.kernel.log import Log
 from sentry.kernel.reactor import Reactor
 from sentry.platform.base import load
+from sentry.vfs import namei
 from sentry.vfs.setup import build_root
 
 TYPE_CHECKING = False
@@ -38,7 +39,8 @@ def prepare(config: Config) -> Kernel:
     log.take_over()
     kernel = Kernel(machine, reactor, log, config)
     machine.kernel = kernel
-    machine.hot = config.hot
+    machine.hot = namei.use_cache = config.hot
+    machine.patch = config.patch
     if config.strace:
         from sentry.strace import Strace
 

@@ -38,9 +38,9 @@ class Config:
 
     __slots__ = (
         "args", "capabilities", "control_fd", "cwd", "debug", "domainname", "env", "gid", "groups",
-        "hostname", "hot", "log_fd", "log_json", "make_cwd", "mounts", "no_new_privs", "overlay", "platform",
-        "rlimits", "root_fd", "root_readonly", "run_id", "status_fd", "stdio", "strace", "strace_fd",
-        "stub_fd", "uid", "umask",
+        "hostname", "hot", "log_fd", "log_json", "make_cwd", "mounts", "no_new_privs", "overlay", "patch",
+        "platform", "rlimits", "root_fd", "root_readonly", "run_id", "status_fd", "stdio", "strace",
+        "strace_fd", "stub_fd", "uid", "umask",
     )  # fmt: skip
 
     def __init__(self, args: list[bytes], env: list[bytes], cwd: bytes = b"/") -> None:
@@ -68,6 +68,7 @@ class Config:
         self.log_json = False
         self.debug = False  # log debug records too
         self.hot = True  # answer hot calls in C
+        self.patch = True  # change the guest's code, where a platform can, so that its calls cost less
         self.platform = "ptrace"
         self.run_id = ""
         self.stub_fd = CLOSED  # the platform's stub program

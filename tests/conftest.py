@@ -11,14 +11,33 @@ from pathlib import Path
 
 import pytest
 
+from tests import modes
+
 LEFT_OUT = pytest.StashKey[list[str]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-modes", action="store_true", help="every combination of platform and switches")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[LEFT_OUT] = []
+    config.addinivalue_line("markers", "hot_and_cold: once more for each switch that turns a short cut off")
+    config.stash[LEFT_OUT] = [f"platform {name}: {reason}" for name, reason in modes.REASONS.items()]
     # A shell's background job starts with these ignored, and so would every program under test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for `mode` is one for each platform, or for each of more modes (tests/modes.py)."""
+    if "mode" in metafunc.fixturenames:
+        chosen = modes.ONE_FOR_EACH_PLATFORM
+        if metafunc.config.getoption("--all-modes"):
+            chosen = modes.EVERY
+        elif metafunc.definition.get_closest_marker("hot_and_cold"):
+            chosen = modes.HOT_AND_COLD
+        names = [mode.name for mode in chosen]
+        metafunc.parametrize("mode", chosen, indirect=True, ids=names, scope="module")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -28,6 +47,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section(f"left out here: {len(left_out)}")
         for line in left_out:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="module")
+def mode(request: pytest.FixtureRequest) -> Iterator[modes.Mode]:
+    """Sandboxes are started in this mode as long as the test runs."""
+    with modes.using(request.param) as mode:
+        yield mode
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests import modes
+
 RUNSC = Path(sys.executable).parent / "runsc-py"
 # Seconds; RUNSC_TEST_PATIENCE shortens it for who is looking for a hang.
 HANG_GUARD = float(os.environ.get("RUNSC_TEST_PATIENCE", "120"))
@@ -47,11 +49,14 @@ def need_runsc() -> None:
     assert RUNSC.exists(), f"{RUNSC} is missing: run the tests with the interpreter that it is installed for"
 
 
+def runsc(*arguments: str) -> list[str]:
+    """The command in the current mode (tests/modes.py), with global options, a command and its arguments."""
+    return [str(RUNSC), *modes.current().options, *arguments]
+
+
 def sandbox_argv(
     argv: Sequence[str],
     *,
-    platform: str = "ptrace",
-    hot: bool = True,
     env: Mapping[str, str] = ENVIRONMENT,
     cwd: str = "/tmp",
     volumes: Sequence[str] = (),
@@ -59,12 +64,9 @@ def sandbox_argv(
 ) -> list[str]:
     """The command that runs `argv` in a sandbox whose root is the host's, read-only, with a writable /tmp.
 
-    `hot=False` turns the answers that C gives off; `volumes` are SRC:DST[:ro]; `options` are global options.
+    `volumes` are SRC:DST[:ro]; `options` are global options, beside those of the current mode.
     """
-    command = [str(RUNSC), "--platform", platform, *options]
-    if not hot:
-        command.append("--no-hot")
-    command += ["do", "--cwd", cwd]
+    command = runsc(*options, "do", "--cwd", cwd)
     for name, value in env.items():
         command += ["--env", f"{name}={value}"]
     for volume in volumes:
@@ -75,8 +77,6 @@ def sandbox_argv(
 def sandbox_run(
     argv: Sequence[str],
     *,
-    platform: str = "ptrace",
-    hot: bool = True,
     stdin: bytes = b"",
     env: Mapping[str, str] = ENVIRONMENT,
     cwd: str = "/tmp",
@@ -84,20 +84,18 @@ def sandbox_run(
     timeout: float = HANG_GUARD,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs `argv` in the sandbox; raises `Hung` when it is still running after `timeout` seconds."""
-    command = sandbox_argv(argv, platform=platform, hot=hot, env=env, cwd=cwd, volumes=volumes)
+    command = sandbox_argv(argv, env=env, cwd=cwd, volumes=volumes)
     return run(command, stdin=stdin, timeout=timeout)
 
 
 def bundle_run(
     bundle: Path,
     *,
-    platform: str = "ptrace",
     stdin: bytes = b"",
     timeout: float = HANG_GUARD,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs an OCI bundle, its state kept below the bundle's own directory."""
-    command = [str(RUNSC), "--root", str(bundle / "state"), "--platform", platform]
-    command += ["run", "--bundle", str(bundle), f"test-{os.getpid()}"]
+    command = runsc("--root", f"{bundle}/state", "run", "--bundle", str(bundle), f"test-{os.getpid()}")
     return run(command, stdin=stdin, timeout=timeout)
 
 

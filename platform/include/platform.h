@@ -15,13 +15,6 @@
  *  - Calls that change an address space are carried out by one stopped context of it (`ctx`),
  *    which still is stopped, with its registers untouched, when they return.
  *  - When the sentry dies, by whatever cause, all its stubs die.
- *
- * What back-ends that work through shared memory may add later, none of which changes what is here:
- *  - Work orders: an order to an address space that can't fail (unmap, protect of what is mapped) may be put
- *    off until `resume`, and go along with it.  It must be done before anything reads the memory.
- *  - Calls that a stub answers by itself (identity, clocks, its signal mask) from a page that only the sentry
- *    can write: one more operation, which publishes those facts of a context.
- *  - Call sites patched by the back-end: the dispatcher sees the same registers as if it had trapped there.
  */
 #ifndef RUNSC_PLATFORM_H
 #define RUNSC_PLATFORM_H
@@ -65,6 +58,8 @@ struct pf_context {
 	int host_tid;	     /* 0 where a back-end has no such thing */
 	bool running;
 	bool compat;	     /* the PF_SYSCALL came by int 0x80 (32-bit entry) */
+	bool partial;	     /* of regs only orig_rax, the six arguments (rdi, rsi, rdx, r10, r8, r9) and rax are
+			      * valid, and only rax may be changed, until `complete` has fetched the rest */
 };
 
 /* One guest address space.  Embedded likewise. */
@@ -78,8 +73,17 @@ struct pf_event {
 	struct pf_context *ctx;
 	int signo, code; /* PF_FAULT: siginfo's si_signo and si_code */
 	uint64_t addr;	 /* PF_FAULT: si_addr */
+	bool site;	     /* PF_SYSCALL: it came from code that `patch` could change */
 	uint64_t error_code; /* PF_FAULT: the x86 page-fault error code where known, else 0 */
 	int trapno;	     /* PF_FAULT: the x86 vector where known (14 = page fault) */
+};
+
+/* What a task may know of itself without asking: a back-end whose stubs answer such calls by themselves keeps
+ * this where the guest can't write. */
+struct pf_facts {
+	int32_t pid, tid, ppid;
+	uint32_t uid, euid, gid, egid;
+	uint64_t sigmask;
 };
 
 struct pf_iov {
@@ -106,6 +110,8 @@ struct pf_ops {
 	int (*wait)(struct pf_event *event, bool block);
 	/* Let a stopped context run guest code until its next event. */
 	int (*resume)(struct pf_context *ctx);
+	/* Fetch the registers that a `partial` context still lacks; NULL: the back-end always gives all. */
+	void (*complete)(struct pf_context *ctx);
 	/* Stop a running context soon: it will report some event, PF_INTERRUPTED if no other. */
 	int (*interrupt)(struct pf_context *ctx);
 	/* Have `wait` return PF_NONE if it blocks now or the next time it would: the only call that
@@ -157,10 +163,25 @@ struct pf_ops {
 	 * set: `size` is fpu_size(); a state that the CPU would refuse is refused. */
 	ssize_t (*get_fpu)(struct pf_context *ctx, void *buf, size_t size);
 	int (*set_fpu)(struct pf_context *ctx, const void *buf, size_t size);
+	/* Have calls that only ask for these facts answered without an event; NULL: not done here. */
+	void (*publish)(struct pf_context *ctx, const struct pf_facts *facts);
+	/* The call that ctx is stopped in came from a `site`: change that code, which the guest can't write and
+	 * shares with no other space, so that its next call costs less; the event it gives stays the same.
+	 * NULL: not done here. */
+	void (*patch)(struct pf_context *ctx);
+	/* Whether events tell of sites from now on; no unless this is called. */
+	void (*patching)(bool on);
 	/* Size of that state on this machine, in bytes. */
 	size_t (*fpu_size)(void);
 	/* Back to the state that execve leaves (FINIT, vectors zero). */
 	int (*reset_fpu)(struct pf_context *ctx);
 };
+
+/* What takes a context's registers for more than a call's arguments and result begins with this. */
+static inline void pf_complete(const struct pf_ops *ops, struct pf_context *ctx)
+{
+	if (ctx->partial)
+		ops->complete(ctx);
+}
 
 #endif

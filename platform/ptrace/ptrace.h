@@ -16,7 +16,9 @@
 #include <sys/user.h>
 
 #include "platform.h"
+#include "remote.h"
 #include "stub.h"
+#include "vdso.h"
 
 _Static_assert(sizeof(struct pf_regs) == sizeof(struct user_regs_struct),
 	       "PTRACE_GETREGS fills a struct pf_regs");
@@ -67,13 +69,10 @@ int op_space_fork(struct pf_context *ctx, struct pf_context **child);
 int op_thread_new(struct pf_context *ctx, struct pf_context **thread);
 void op_thread_end(struct pf_context *ctx);
 
-/* template.c, vdso.c, filter.c: the first stub */
+/* template.c, filter.c: the first stub */
 extern struct thread *template;
 int op_init(int stub_fd);
 void op_shutdown(void);
-void op_vdso(uint64_t *vvar_start, uint64_t *vdso_start, uint64_t *vdso_end);
-void vdso_locate(void);
-int vdso_settle(struct thread *thread, uint64_t sysinfo_ehdr);
 int filter_install(struct thread *thread);
 
 /* inject.c: host calls made by a stopped thread.  Results as the kernel returns them; -ESRCH when it died. */
@@ -124,7 +123,6 @@ ssize_t op_write(struct pf_context *ctx, uint64_t addr, const void *buf, size_t 
 ssize_t op_readv(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
 ssize_t op_writev(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len);
 int op_cmpxchg(struct pf_context *ctx, uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *seen);
-bool guest_range(uint64_t addr, uint64_t len);
 
 /* mapping.c */
 int op_map(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flags, int fd, off_t offset);

@@ -126,9 +126,14 @@ static uint64_t sysinfo_ehdr(int pid, uint64_t sp)
 	return 0;
 }
 
+static int64_t call(void *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+	return inject_call(thread, nr, a, b, c, d, e, f);
+}
+
 static int prepare(struct thread *thread, uint64_t ehdr)
 {
-	int failed = vdso_settle(thread, ehdr);
+	int failed = vdso_settle(call, thread, STUB_END, ehdr);
 	if (!failed)
 		failed = fpu_init(thread);
 	/* Children are named by the stubs' PID namespace in the result of clone(2): it has to be ours. */

@@ -49,7 +49,7 @@ def run(context: Context, options: Options, arguments: list[str]) -> int:
     for volume in options.values("volume"):
         _bind(description, volume)
     if options.on("dry-run"):
-        return dry_run(description)
+        return dry_run(context, description)
     context.complete(config, f"do-{os.getpid()}")
 
     from runsc import sandbox_process

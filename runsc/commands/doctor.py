@@ -1,7 +1,8 @@
 """Say whether sandboxes work here.
 
-Each line is one thing that a sandbox needs, tried out: `ok`, or `FAIL` with the reason and what to change.
-The exit status is 0 when all that is needed works, 1 when not.  --plan prints how a sandbox is set up.
+Each line is one thing that a sandbox needs, tried out: `ok`, or `FAIL` with the reason and what to change;
+`-` is a platform that does not work, nor is needed since another does.  The exit status is 0 when all that
+is needed works, 1 when not.  --plan prints how a sandbox is set up.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 USAGE = "doctor [--plan]"
 FLAGS = (Flag("plan", SWITCH, "print the set-up of a sandbox, and the host calls left to the sentry"),)
-MARKS = {checks.OK: "ok", checks.MISSING: "FAIL", checks.LATER: "-"}
+MARKS = {checks.OK: "ok", checks.MISSING: "FAIL", checks.ABSENT: "-"}
 SETTINGS = ("kernel/yama/ptrace_scope", "user/max_user_namespaces", "kernel/unprivileged_userns_clone")
 
 
@@ -32,7 +33,7 @@ def run(context: Context, options: Options, arguments: list[str]) -> int:
         from runsc.description import Description
         from sentry.config import Config
 
-        return dry_run(Description(Config([b"true"], []), "/"))
+        return dry_run(context, Description(Config([b"true"], []), "/"))
     found = [*checks.platforms(), checks.level(), checks.mounts(), checks.filters()]
     for check in found:
         sys.stdout.write(f"{MARKS[check.verdict]:<5} {check.name:<9} {check.finding}\n")

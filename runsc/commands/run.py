@@ -30,7 +30,7 @@ def run(context: Context, options: Options, arguments: list[str]) -> int:
     state.check_id(id)
     description = bundle.load(options.value("bundle"), context.overlay, context.log)
     if options.on("dry-run"):
-        return dry_run(description)
+        return dry_run(context, description)
     context.complete(description.config, id)
 
     from runsc import sandbox_process

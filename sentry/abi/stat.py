@@ -46,7 +46,6 @@ STATX = Struct("=IIQIIIHxxQQQQ qIi qIi qIi qIi IIII QII 96x")
 # struct statfs, x86-64: type bsize blocks bfree bavail files ffree fsid namelen frsize flags spare[4]
 STATFS = Struct("=qqQQQQQQqqq32x")
 
-DIRENT64 = Struct("=QqHB")  # d_ino d_off d_reclen d_type, then the name and its NUL
 DIRENT = Struct("=QQH")  # d_ino d_off d_reclen, name, NUL, then d_type in the record's last byte
 
 ST_RDONLY = 1  # statfs(2) f_flags

@@ -41,9 +41,18 @@ static PyObject *none_or_errno(int result)
 	Py_RETURN_NONE;
 }
 
+/* The context with all its registers at hand. */
+static struct pf_context *complete(PyObject *context)
+{
+	struct pf_context *pf = context_pf(context);
+	if (pf)
+		pf_complete(ops, pf);
+	return pf;
+}
+
 static PyObject *get_reg(Context *self, void *offset)
 {
-	struct pf_context *pf = context_pf((PyObject *)self);
+	struct pf_context *pf = complete((PyObject *)self);
 	return pf ? PyLong_FromUnsignedLongLong(*(uint64_t *)((char *)&pf->regs + (size_t)offset)) : NULL;
 }
 
@@ -52,6 +61,7 @@ static int set_reg(Context *self, PyObject *value, void *offset)
 	struct pf_context *pf = stopped(self);
 	if (!pf || !value)
 		return -1;
+	pf_complete(ops, pf);
 	unsigned long long number = PyLong_AsUnsignedLongLongMask(value);
 	if (number == ~0ULL && PyErr_Occurred())
 		return -1;
@@ -64,7 +74,7 @@ static int set_reg(Context *self, PyObject *value, void *offset)
 static PyObject *get_regs(Context *self, PyObject *unused)
 {
 	(void)unused;
-	struct pf_context *pf = context_pf((PyObject *)self);
+	struct pf_context *pf = complete((PyObject *)self);
 	PyObject *tuple = pf ? PyTuple_New(REG_COUNT) : NULL;
 	for (size_t i = 0; tuple && i < REG_COUNT; i++) {
 		PyObject *number = PyLong_FromUnsignedLongLong(((uint64_t *)&pf->regs)[i]);
@@ -93,15 +103,17 @@ static PyObject *set_regs(Context *self, PyObject *sequence)
 	Py_DECREF(fast);
 	if (PyErr_Occurred())
 		return NULL;
+	pf_complete(ops, pf); /* what is not changed is not passed on */
 	pf->regs = regs;
 	Py_RETURN_NONE;
 }
 
 static PyObject *clone_regs(Context *self, PyObject *other)
 {
-	struct pf_context *to = stopped(self), *from = to ? context_pf(other) : NULL;
+	struct pf_context *to = stopped(self), *from = to ? complete(other) : NULL;
 	if (!from)
 		return NULL;
+	pf_complete(ops, to);
 	to->regs = from->regs;
 	Py_RETURN_NONE;
 }

@@ -12,8 +12,9 @@
 #include <structmember.h>
 
 #include "platform.h"
+#include "wait.h"
 
-enum { KIND_PYTHON, KIND_INODE, KIND_PIPE, KIND_EVENTFD, KIND_NULL, KIND_ZERO, KIND_FULL };
+enum { KIND_PYTHON, KIND_INODE, KIND_PIPE, KIND_EVENTFD, KIND_NULL, KIND_ZERO, KIND_FULL, KIND_EPOLL };
 
 enum { WORK_SIGNAL = 1, WORK_EXIT = 2, WORK_STOP = 4, WORK_OTHER = 8 };
 
@@ -32,6 +33,9 @@ typedef struct {
 	long long atime, mtime, ctime, btime;
 	int fd;
 	char is_volatile, writable;
+	char pinned; /* mapped by guests now or before: fd must stay, and pages come by other ways than writes */
+	char locked; /* somebody has or awaits a POSIX or OFD lock on it: each close must look */
+	PyObject *target; /* of a symbolic link whose target never changes (bytes); NULL: ask Python */
 	PyObject *pool; /* PagePool that the contents are charged to; NULL: no such account, C must not grow it */
 	long long charged; /* pages */
 } Inode;
@@ -47,8 +51,35 @@ typedef struct {
 	int kind, flags;
 	long long pos;
 	char readable, writable;
-	PyObject *inode, *state, *queue;
+	PyObject *path, *inode, *state, *queue;
+	int owner;
 } File;
+
+/* One name; see sentry.vfs.path. */
+typedef struct {
+	PyObject_HEAD
+	PyObject *name, *parent, *inode, *children;
+	int mounted;
+	char deleted, is_volatile;
+} Dentry;
+
+typedef struct {
+	PyObject_HEAD
+	PyObject *fs, *root, *parent, *point, *mounts;
+	unsigned int flags;
+	int id;
+} Mount;
+
+typedef struct {
+	PyObject_HEAD
+	PyObject *mount, *dentry; /* a Mount and a Dentry, never NULL once made */
+} Path;
+
+typedef struct {
+	PyObject_HEAD
+	PyObject *namespace, *root, *cwd;
+	unsigned int umask;
+} FsContext;
 
 typedef struct {
 	PyObject_HEAD
@@ -74,6 +105,7 @@ typedef struct {
 	PyObject_HEAD
 	struct fd_slot *slots;
 	int allocated, used, lowest; /* no free slot below `lowest` */
+	int users;		     /* tasks that have it: CLONE_FILES */
 	long long limit;
 } FdTable;
 
@@ -82,10 +114,28 @@ typedef struct {
 	unsigned int uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 } Creds;
 
+/* What a signal does, laid out as the kernel's struct sigaction (sigaction(2)). */
+struct signal_action {
+	uint64_t handler, flags, restorer, mask;
+};
+
+#define NSIG_MAX 64
+#define SIG_BIT(signo) (1ULL << ((signo) - 1))
+#define SIG_UNBLOCKABLE (SIG_BIT(9) | SIG_BIT(19)) /* SIGKILL, SIGSTOP */
+
+typedef struct {
+	PyObject_HEAD
+	struct signal_action actions[NSIG_MAX + 1]; /* by signal number; 0 is unused */
+	PyObject *queue;
+} SignalActions;
+
 typedef struct {
 	PyObject_HEAD
 	int tgid, pgid, sid;
 	PyObject *parent;
+	PyObject *tasks;   /* list of the live ones */
+	PyObject *sighand; /* SignalActions */
+	PyObject *rlimits; /* list of (soft, hard) by resource */
 	unsigned long long pending, fsize_limit;
 } Group;
 
@@ -94,24 +144,33 @@ typedef struct {
 	struct pf_context *pf; /* NULL once ended */
 } Context;
 
-typedef struct {
+struct Task {
 	PyObject_HEAD
-	int tid;
+	int tid, state, outcome, syscall_nr;
+	char interruptible;
 	unsigned int work;
+	unsigned int altstack_flags; /* as set; without a size there is no alternate stack */
 	unsigned long long sigmask, pending;
-	PyObject *group, *creds, *files, *mm, *ctx;
-} Task;
+	unsigned long long altstack_sp, altstack_size;
+	unsigned long long clear_child_tid, robust_list;
+	unsigned long long fault_error, fault_trapno, fault_addr; /* of the last fault: sigcontext's */
+	PyObject *group, *creds, *files, *mm, *ctx, *fs;
+	struct parked parked;
+};
 
 typedef struct {
 	PyObject_HEAD
-	char hot, ready, stop;
+	char hot, ready, stop, patch;
 	unsigned long long hot_calls, cold_calls;
 	PyObject *capsule, *kernel;
+	PyObject *futexes; /* FutexTable */
 } Machine;
 
 extern PyTypeObject WaitQueueType, InodeType, PagePoolType, FileType, PipeBufferType, CounterType,
-	FdTableType, CredsType, GroupType, ContextType, TaskType, MachineType;
+	FdTableType, CredsType, GroupType, ActionType, SignalActionsType, ContextType, TaskType, MachineType;
+extern PyTypeObject DentryType, MountType, PathType, FsContextType;
 extern const struct pf_ops *ops; /* the back-end in use; NULL before Machine() */
+extern Machine *machine;	 /* the one that runs; NULL before Machine() */
 extern PyObject *no_result;
 
 /* errors.c */
@@ -127,14 +186,56 @@ void queue_wake_quietly(PyObject *queue, unsigned events);
  * reported and counts as a fault. */
 ssize_t task_read(Task *task, uint64_t addr, void *buf, size_t len);
 ssize_t task_write(Task *task, uint64_t addr, const void *buf, size_t len);
-extern PyMethodDef usercopy_methods[];
+/* A C string of at most `limit` bytes, NUL included: its length, -EFAULT or -ENAMETOOLONG. */
+ssize_t task_read_str(Task *task, uint64_t addr, char *buf, size_t limit);
+extern PyMethodDef usercopy_methods[]; /* all of TaskBase's */
+
+/* file.c: what FileBase(flags, path, inode) does; references are borrowed, NULL for None */
+void file_set_up(File *file, int flags, PyObject *path, PyObject *inode);
+
+/* walk.c */
+struct place {
+	Mount *mount; /* borrowed */
+	Dentry *dentry;
+};
+FsContext *fs_context(Task *task);		      /* borrowed, or NULL */
+bool place_of(PyObject *path, struct place *at);     /* false: it is no path */
+Inode *dentry_inode(Dentry *dentry);		      /* borrowed; NULL: there is none */
+/* Whether the owner, group and other bits alone grant `wanted` (4 read, 2 write, 1 search); else Python must
+ * say. */
+bool permits(PyObject *creds, Inode *inode, unsigned wanted);
+/* The place that the name at `addr` in the task's memory means: 0, -ENOENT, -ENOTDIR, or HOT_MISS when the cache
+ * doesn't tell. */
+int64_t walk_to(Task *task, int dirfd, uint64_t addr, bool follow, struct place *at);
+extern PyMethodDef walk_methods[];
+
+/* dentry.c */
+PyObject *path_new(PyTypeObject *type, Mount *mount, Dentry *dentry);
+int dentry_load(void);
 
 /* inode.c */
 void inode_stat(Inode *inode, void *stat144);
+unsigned long long inode_blocks(Inode *inode); /* st_blocks */
+struct timespec split_time(long long ns);      /* since the epoch, or before it */
 long long now_coarse(void); /* CLOCK_REALTIME_COARSE, ns: what file timestamps are made of */
 
 /* fdtable.c: borrowed reference or NULL without an exception */
 File *fdtable_peek(Task *task, uint64_t fd);
+/* The descriptor that the next open gets; -1: none is left. */
+int fdtable_lowest(FdTable *table);
+/* Put file at a descriptor that is free, from fdtable_lowest(); 0, or -1 with an exception. */
+int fdtable_install(FdTable *table, int fd, PyObject *file, bool cloexec);
+/* Free fd; its file, whose reference is the caller's now, or NULL. */
+PyObject *fdtable_take(FdTable *table, uint64_t fd);
+
+/* sigframe.c: signal frames on the guest's stack.  `enter` makes the frame of a handler and enters it, with the
+ * mask that rt_sigreturn(2) will restore; `leave` is rt_sigreturn.  0 or -EFAULT, and then nothing has changed but
+ * memory below the stack pointer. */
+int sigframe_enter(Task *task, int signo, const struct signal_action *action, const void *info128, uint64_t mask);
+int sigframe_leave(Task *task);
+/* The alternate stack as sigaltstack(2) tells it to a thread with this stack pointer; its replacement, 0 or -errno. */
+int altstack_flags(Task *task, uint64_t sp);
+int altstack_set(Task *task, uint64_t base, int flags, uint64_t size, uint64_t sp);
 
 /* pipe.c */
 size_t pipe_room(PipeBuffer *pipe, unsigned char **at); /* first contiguous free part; *at NULL: no memory */
@@ -146,6 +247,16 @@ void pipe_consume(PipeBuffer *pipe, size_t count);
 PyObject *context_adopt(int result, struct pf_context *pf);
 struct pf_context *context_pf(PyObject *context); /* NULL with Errno(ESRCH) when ended */
 
+/* The registers of a task that is in a call. */
+static inline struct pf_regs *task_regs(Task *task)
+{
+	return &((Context *)task->ctx)->pf->regs;
+}
+
+/* facts.c: for back-ends that answer calls by themselves or patch code; nothing with --no-hot */
+void facts_publish(Task *task, struct pf_context *pf);
+int site_offer(Task *task, struct pf_context *pf); /* 0, or -1 with an exception */
+
 /* machine.c */
 int machine_load(void);
 
@@ -156,18 +267,34 @@ void watcher_resume(void);
 
 /* hot_*.c: the C answers.  HOT_MISS means "not mine": the Python handler must answer. */
 #define HOT_MISS INT64_MIN
+#define HOT_DONE (INT64_MIN + 1) /* answered, and all registers are as they must be, rax included */
+#define HOT_PARK (INT64_MIN + 2) /* it waits: `park` has been called */
 #define HOT_COUNT 512
 typedef int64_t (*hot_call)(Task *task, struct pf_regs *regs);
 extern hot_call hot_calls[HOT_COUNT];
 void hot_ids_init(void);
 void hot_io_init(void);
+int hot_mm_init(void); /* 0, or -1 with an exception */
+void hot_signal_init(void);
+void hot_process_init(void);
+/* hot_process.c: have a call that Python has refused answered with -error from now on; false: no such number. */
+bool hot_refuse(long nr, int error);
+void hot_stat_init(void);
+void hot_path_init(void);
+int hot_path_load(void);
+void hot_fd_init(void);
+void hot_dirents_init(void);
+extern PyMethodDef dirents_methods[]; /* dirents.c */
 /* hot_inode.c: the inode of a regular file that C may use as it is, else NULL; bytes moved, -EFAULT or
  * HOT_MISS.  `pos` is not negative; the file's own position stays. */
 Inode *regular_inode(File *file);
 int64_t inode_read(Task *task, File *file, uint64_t addr, uint64_t count, long long pos);
 int64_t inode_write(Task *task, File *file, uint64_t addr, uint64_t count, long long pos);
-/* Waiters per futex bucket (an address's offset in its page): zero means no one waits there. */
-extern unsigned futex_waiters[1024];
+/* hot_pipe.c */
+int64_t read_pipe(Task *task, File *file, uint64_t addr, uint64_t count);
+int64_t write_pipe(Task *task, File *file, uint64_t addr, uint64_t count);
+int64_t read_counter(Task *task, File *file, uint64_t addr, uint64_t count);
+int64_t write_counter(Task *task, File *file, uint64_t addr, uint64_t count);
 
 /* host.c */
 extern PyMethodDef host_methods[];

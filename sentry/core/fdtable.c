@@ -81,14 +81,35 @@ static long free_slot(FdTable *table, long fd)
 	return fd < table->limit ? fd : -1;
 }
 
+int fdtable_lowest(FdTable *table)
+{
+	long fd = free_slot(table, table->lowest);
+	if (fd >= 0)
+		table->lowest = (int)fd;
+	return (int)fd;
+}
+
+int fdtable_install(FdTable *table, int fd, PyObject *file, bool cloexec)
+{
+	if (reserve(table, fd) < 0)
+		return -1;
+	store(table, fd, file, cloexec);
+	if (fd == table->lowest)
+		table->lowest = fd + 1;
+	return 0;
+}
+
+PyObject *fdtable_take(FdTable *table, uint64_t fd)
+{
+	int number = (int)(uint32_t)fd;
+	return slot_file(table, number) ? take(table, number) : NULL;
+}
+
 static PyObject *lowest_free(FdTable *self, PyObject *unused)
 {
 	(void)unused;
-	long fd = free_slot(self, self->lowest);
-	if (fd < 0)
-		return raise_errno(EMFILE);
-	self->lowest = (int)fd;
-	return PyLong_FromLong(fd);
+	int fd = fdtable_lowest(self);
+	return fd < 0 ? raise_errno(EMFILE) : PyLong_FromLong(fd);
 }
 
 static PyObject *install(FdTable *self, PyObject *args, PyObject *kwargs)
@@ -178,6 +199,16 @@ static PyObject *copy(FdTable *self, PyObject *unused)
 	return (PyObject *)twin;
 }
 
+static PyObject *own(FdTable *self, PyObject *unused)
+{
+	if (self->users <= 1)
+		return Py_NewRef((PyObject *)self);
+	PyObject *twin = copy(self, unused);
+	if (twin)
+		self->users--;
+	return twin;
+}
+
 static PyObject *close_on_exec(FdTable *self, PyObject *unused)
 {
 	(void)unused;
@@ -218,8 +249,10 @@ static PyObject *new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 	(void)args;
 	(void)kwargs;
 	FdTable *self = (FdTable *)type->tp_alloc(type, 0);
-	if (self)
+	if (self) {
 		self->limit = 1024;
+		self->users = 1;
+	}
 	return (PyObject *)self;
 }
 
@@ -256,6 +289,7 @@ static PyMethodDef methods[] = {
 	{"cloexec", (PyCFunction)cloexec, METH_O, NULL},
 	{"set_cloexec", (PyCFunction)set_cloexec, METH_VARARGS, NULL},
 	{"copy", (PyCFunction)copy, METH_NOARGS, NULL},
+	{"unshare", (PyCFunction)own, METH_NOARGS, NULL},
 	{"close_on_exec", (PyCFunction)close_on_exec, METH_NOARGS, NULL},
 	{"items", (PyCFunction)items, METH_NOARGS, NULL},
 	{0},
@@ -263,6 +297,7 @@ static PyMethodDef methods[] = {
 
 static PyMemberDef members[] = {
 	{"limit", T_LONGLONG, offsetof(FdTable, limit), 0, NULL},
+	{"users", T_INT, offsetof(FdTable, users), 0, NULL},
 	{0},
 };
 

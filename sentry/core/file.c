@@ -1,6 +1,8 @@
 /* FileBase: an open file description. */
 #include "core.h"
 
+#include <fcntl.h>
+
 static PyObject *get_queue(File *self, void *unused)
 {
 	(void)unused;
@@ -23,16 +25,39 @@ static int set_queue(File *self, PyObject *value, void *unused)
 	return 0;
 }
 
-static int init(PyObject *self, PyObject *args, PyObject *kwargs)
+/* What an open file description forgets: these act on the open itself, or belong to the descriptor. */
+#define FORGOTTEN (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
+
+void file_set_up(File *file, int flags, PyObject *path, PyObject *inode)
 {
-	(void)self;
-	(void)args;
-	(void)kwargs;
+	int access = flags & O_ACCMODE;
+	file->flags = flags & ~FORGOTTEN;
+	file->readable = !(flags & O_PATH) && access != O_WRONLY;
+	file->writable = !(flags & O_PATH) && access != O_RDONLY;
+	Py_XSETREF(file->path, Py_XNewRef(path));
+	Py_XSETREF(file->inode, Py_XNewRef(inode));
+}
+
+static int init(File *self, PyObject *args, PyObject *kwargs)
+{
+	static char *names[] = {"flags", "path", "inode", NULL};
+	int flags = 0;
+	PyObject *path = Py_None, *inode = Py_None;
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|iOO", names, &flags, &path, &inode))
+		return -1;
+	if (path != Py_None && !PyObject_TypeCheck(path, &PathType)) {
+		PyErr_SetString(PyExc_TypeError, "path: a Path is wanted");
+		return -1;
+	}
+	if (inode == Py_None)
+		inode = path != Py_None ? ((Dentry *)((Path *)path)->dentry)->inode : NULL;
+	file_set_up(self, flags, path != Py_None ? path : NULL, inode);
 	return 0;
 }
 
 static int traverse(File *self, visitproc visit, void *arg)
 {
+	Py_VISIT(self->path);
 	Py_VISIT(self->inode);
 	Py_VISIT(self->state);
 	Py_VISIT(self->queue);
@@ -41,6 +66,7 @@ static int traverse(File *self, visitproc visit, void *arg)
 
 static int clear(File *self)
 {
+	Py_CLEAR(self->path);
 	Py_CLEAR(self->inode);
 	Py_CLEAR(self->state);
 	Py_CLEAR(self->queue);
@@ -57,7 +83,8 @@ static void dealloc(File *self)
 #define FIELD(name, type) {#name, type, offsetof(File, name), 0, NULL}
 static PyMemberDef members[] = {
 	FIELD(kind, T_INT),	 FIELD(flags, T_INT),	 FIELD(pos, T_LONGLONG), FIELD(readable, T_BOOL),
-	FIELD(writable, T_BOOL), FIELD(inode, T_OBJECT), FIELD(state, T_OBJECT), {0},
+	FIELD(writable, T_BOOL), FIELD(inode, T_OBJECT), FIELD(state, T_OBJECT),
+	FIELD(path, T_OBJECT),	 FIELD(owner, T_INT),	 {0},
 };
 
 static PyGetSetDef getset[] = {
@@ -70,7 +97,7 @@ PyTypeObject FileType = {
 	.tp_basicsize = sizeof(File),
 	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
 	.tp_new = PyType_GenericNew,
-	.tp_init = init,
+	.tp_init = (initproc)init,
 	.tp_dealloc = (destructor)dealloc,
 	.tp_traverse = (traverseproc)traverse,
 	.tp_clear = (inquiry)clear,

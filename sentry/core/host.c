@@ -149,6 +149,13 @@ static PyObject *realtime(PyObject *module, PyObject *unused)
 	return clock_ns(CLOCK_REALTIME);
 }
 
+static PyObject *now(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	return PyLong_FromLongLong(now_coarse());
+}
+
 static PyObject *timer_create_fd(PyObject *module, PyObject *unused)
 {
 	(void)module;
@@ -179,6 +186,7 @@ PyMethodDef host_methods[] = {
 	{"host_fallocate", host_fallocate, METH_VARARGS, NULL},
 	{"monotonic", monotonic, METH_NOARGS, NULL},
 	{"realtime", realtime, METH_NOARGS, NULL},
+	{"now", now, METH_NOARGS, NULL},
 	{"timer_create", timer_create_fd, METH_NOARGS, NULL},
 	{"timer_arm", timer_arm, METH_VARARGS, NULL},
 	{0},

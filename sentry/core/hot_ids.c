@@ -1,15 +1,10 @@
-/* C answers that need no file: identity, clocks, yield, the signal mask, a futex wake without waiters. */
+/* C answers that need no file: identity, clocks, yield, the signal mask. */
 #include "core.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
-
-unsigned futex_waiters[1024];
-
-#define SIG_UNBLOCKABLE ((1ULL << (9 - 1)) | (1ULL << (19 - 1))) /* SIGKILL, SIGSTOP */
 
 static Group *group_of(Task *task)
 {
@@ -127,17 +122,6 @@ static int64_t hot_rt_sigprocmask(Task *task, struct pf_regs *regs)
 	return 0;
 }
 
-static int64_t hot_futex(Task *task, struct pf_regs *regs)
-{
-	(void)task;
-	int operation = (int)regs->rsi & ~FUTEX_CLOCK_REALTIME;
-	if (operation != (FUTEX_WAKE | FUTEX_PRIVATE_FLAG) || regs->rsi & FUTEX_CLOCK_REALTIME)
-		return HOT_MISS;
-	if (regs->rdi & 3 || regs->rdi >= PF_GUEST_END)
-		return HOT_MISS;
-	return futex_waiters[(regs->rdi & 0xfff) >> 2] ? HOT_MISS : 0;
-}
-
 void hot_ids_init(void)
 {
 	hot_calls[SYS_getpid] = hot_getpid;
@@ -152,5 +136,4 @@ void hot_ids_init(void)
 	hot_calls[SYS_gettimeofday] = hot_gettimeofday;
 	hot_calls[SYS_time] = hot_time;
 	hot_calls[SYS_rt_sigprocmask] = hot_rt_sigprocmask;
-	hot_calls[SYS_futex] = hot_futex;
 }

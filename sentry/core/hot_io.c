@@ -1,7 +1,7 @@
 /* C answers on open files: read, write, pread64, pwrite64, lseek, fstat.
  *
  * Each repeats what its Python twin (sentry.syscalls.read_write) does in the common case and says HOT_MISS
- * for all the rest: a wrong mode, a pipe that would block, a limit in sight, an error of the host.
+ * for all the rest: a wrong mode, a limit in sight, an error of the host.
  *
  * A copy from or to guest memory may call the memory manager, and a wake-up may call any waiter, both in
  * Python.  Neither of them reads, writes, truncates or closes files: a pipe's ring, an inode's descriptor and
@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,99 +18,6 @@
 #define USER_END 0x7ffffffff000ULL /* TASK_SIZE_MAX: no buffer reaches beyond */
 
 static const char zeros[4096];
-
-static int64_t read_pipe(Task *task, File *file, uint64_t addr, uint64_t count)
-{
-	if (!file->state || !PyObject_TypeCheck(file->state, &PipeBufferType))
-		return HOT_MISS;
-	PipeBuffer *pipe = (PipeBuffer *)file->state;
-	if (!count)
-		return 0;
-	if (!pipe->length)
-		return pipe->writers ? HOT_MISS : 0;
-	uint64_t done = 0;
-	while (done < count && pipe->length) {
-		unsigned char *at;
-		size_t part = pipe_part(pipe, &at);
-		if (part > count - done)
-			part = count - done;
-		ssize_t moved = task_write(task, addr + done, at, part);
-		if (moved > 0) {
-			pipe_consume(pipe, (size_t)moved);
-			done += (uint64_t)moved;
-		}
-		if (moved != (ssize_t)part)
-			break;
-	}
-	if (!done)
-		return -EFAULT;
-	queue_wake_quietly(pipe->queue, POLLOUT | POLLWRNORM);
-	return (int64_t)done;
-}
-
-static int64_t write_pipe(Task *task, File *file, uint64_t addr, uint64_t count)
-{
-	if (!file->state || !PyObject_TypeCheck(file->state, &PipeBufferType))
-		return HOT_MISS;
-	PipeBuffer *pipe = (PipeBuffer *)file->state;
-	size_t room_left = pipe->length < pipe->capacity ? pipe->capacity - pipe->length : 0;
-	if (!count || !pipe->readers || count > room_left)
-		return HOT_MISS; /* SIGPIPE, partial and blocking writes */
-	uint64_t done = 0;
-	while (done < count) {
-		unsigned char *at;
-		size_t room = pipe_room(pipe, &at);
-		if (!room)
-			break;
-		if (room > count - done)
-			room = count - done;
-		ssize_t moved = task_read(task, addr + done, at, room);
-		if (moved > 0) {
-			pipe_commit(pipe, (size_t)moved);
-			done += (uint64_t)moved;
-		}
-		if (moved != (ssize_t)room)
-			break;
-	}
-	if (!done)
-		return -EFAULT;
-	queue_wake_quietly(pipe->queue, POLLIN | POLLRDNORM);
-	return (int64_t)done;
-}
-
-static Counter *counter_of(File *file, uint64_t count)
-{
-	return count >= 8 && file->state && PyObject_TypeCheck(file->state, &CounterType) ? (Counter *)file->state
-											  : NULL;
-}
-
-static int64_t read_counter(Task *task, File *file, uint64_t addr, uint64_t count)
-{
-	Counter *counter = counter_of(file, count);
-	if (!counter || !counter->value)
-		return HOT_MISS;
-	uint64_t taken = counter->semaphore ? 1 : counter->value;
-	counter->value -= taken;
-	queue_wake_quietly(counter->queue, POLLOUT | POLLWRNORM);
-	/* As Linux does, the count is gone even when the buffer is not there. */
-	return task_write(task, addr, &taken, 8) == 8 ? 8 : -EFAULT;
-}
-
-static int64_t write_counter(Task *task, File *file, uint64_t addr, uint64_t count)
-{
-	Counter *counter = counter_of(file, count);
-	uint64_t added;
-	if (!counter)
-		return HOT_MISS;
-	if (task_read(task, addr, &added, 8) != 8)
-		return -EFAULT;
-	if (added >= ~0ULL - counter->value)
-		return HOT_MISS; /* blocks, or is EINVAL */
-	counter->value += added;
-	if (added)
-		queue_wake_quietly(counter->queue, POLLIN | POLLRDNORM);
-	return 8;
-}
 
 static int64_t read_zeros(Task *task, uint64_t addr, uint64_t count)
 {

@@ -36,12 +36,18 @@ static PyObject *group_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static int group_traverse(Group *self, visitproc visit, void *arg)
 {
 	Py_VISIT(self->parent);
+	Py_VISIT(self->tasks);
+	Py_VISIT(self->sighand);
+	Py_VISIT(self->rlimits);
 	return 0;
 }
 
 static int group_clear(Group *self)
 {
 	Py_CLEAR(self->parent);
+	Py_CLEAR(self->tasks);
+	Py_CLEAR(self->sighand);
+	Py_CLEAR(self->rlimits);
 	return 0;
 }
 
@@ -56,6 +62,7 @@ static void group_dealloc(Group *self)
 static PyMemberDef group_members[] = {
 	GROUP(tgid, T_INT),	 GROUP(pgid, T_INT),	       GROUP(sid, T_INT),
 	GROUP(parent, T_OBJECT), GROUP(pending, T_ULONGLONG), GROUP(fsize_limit, T_ULONGLONG),
+	GROUP(tasks, T_OBJECT),	 GROUP(sighand, T_OBJECT),     GROUP(rlimits, T_OBJECT),
 	{0},
 };
 

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PAGE 4096
+
 long long now_coarse(void)
 {
 	struct timespec now;
@@ -12,7 +14,7 @@ long long now_coarse(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-static unsigned long long block_count(Inode *inode)
+static unsigned long long blocks_held(Inode *inode)
 {
 	struct stat st;
 	/* A sparse memfd holds less than its size tells. */
@@ -21,15 +23,22 @@ static unsigned long long block_count(Inode *inode)
 	return S_ISREG(inode->mode) || S_ISLNK(inode->mode) ? (inode->size + 511) / 512 : 0;
 }
 
-static void split(long long ns, struct timespec *out)
+unsigned long long inode_blocks(Inode *inode)
+{
+	/* A file in memory holds what it is charged, unless guests fill its holes through mappings. */
+	if (inode->pool && inode->writable && !inode->pinned)
+		return (unsigned long long)inode->charged * (PAGE / 512);
+	return blocks_held(inode);
+}
+
+struct timespec split_time(long long ns)
 {
 	long long seconds = ns / 1000000000LL, rest = ns % 1000000000LL;
 	if (rest < 0) {
 		rest += 1000000000LL;
 		seconds--;
 	}
-	out->tv_sec = seconds;
-	out->tv_nsec = rest;
+	return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
 }
 
 void inode_stat(Inode *inode, void *stat144)
@@ -45,10 +54,10 @@ void inode_stat(Inode *inode, void *stat144)
 	st.st_rdev = inode->rdev;
 	st.st_size = (off_t)inode->size;
 	st.st_blksize = (blksize_t)inode->blksize;
-	st.st_blocks = (blkcnt_t)block_count(inode);
-	split(inode->atime, &st.st_atim);
-	split(inode->mtime, &st.st_mtim);
-	split(inode->ctime, &st.st_ctim);
+	st.st_blocks = (blkcnt_t)inode_blocks(inode);
+	st.st_atim = split_time(inode->atime);
+	st.st_mtim = split_time(inode->mtime);
+	st.st_ctim = split_time(inode->ctime);
 	memcpy(stat144, &st, sizeof st);
 }
 
@@ -63,7 +72,7 @@ static PyObject *stat_bytes(Inode *self, PyObject *unused)
 static PyObject *blocks(Inode *self, PyObject *unused)
 {
 	(void)unused;
-	return PyLong_FromUnsignedLongLong(block_count(self));
+	return PyLong_FromUnsignedLongLong(blocks_held(self));
 }
 
 static PyObject *get_fd(Inode *self, void *unused)
@@ -97,12 +106,45 @@ static PyObject *new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 	return (PyObject *)self;
 }
 
-static int init(PyObject *self, PyObject *args, PyObject *kwargs)
+static int init(Inode *self, PyObject *args, PyObject *kwargs)
 {
-	(void)self;
-	(void)args;
-	(void)kwargs;
+	static char *names[] = {"mode", "uid", "gid", NULL};
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|III", names, &self->mode, &self->uid, &self->gid))
+		return -1;
+	self->nlink = S_ISDIR(self->mode) ? 2 : 1;
+	self->atime = self->mtime = self->ctime = self->btime = now_coarse();
 	return 0;
+}
+
+static PyObject *is_dir(Inode *self, PyObject *unused)
+{
+	(void)unused;
+	return PyBool_FromLong(S_ISDIR(self->mode));
+}
+
+static PyObject *modified(Inode *self, PyObject *unused)
+{
+	(void)unused;
+	self->mtime = self->ctime = now_coarse();
+	Py_RETURN_NONE;
+}
+
+static PyObject *fill(Inode *self, PyObject *args)
+{
+	unsigned long long ino, dev, nlink, rdev, size, blksize, blocks, shown_dev;
+	PyObject *stat;
+	if (!PyArg_ParseTuple(args, "O!K", &PyTuple_Type, &stat, &shown_dev) ||
+	    !PyArg_ParseTuple(stat, "IKKKIIKKLLLKK", &self->mode, &ino, &dev, &nlink, &self->uid, &self->gid,
+			      &rdev, &size, &self->atime, &self->mtime, &self->ctime, &blksize, &blocks))
+		return NULL;
+	self->ino = ino;
+	self->dev = shown_dev;
+	self->nlink = nlink;
+	self->rdev = rdev;
+	self->size = size;
+	self->blksize = blksize;
+	self->btime = self->ctime < self->mtime ? self->ctime : self->mtime;
+	Py_RETURN_NONE;
 }
 
 static void dealloc(Inode *self)
@@ -110,12 +152,16 @@ static void dealloc(Inode *self)
 	if (self->fd >= 0)
 		close(self->fd);
 	Py_XDECREF(self->pool);
+	Py_XDECREF(self->target);
 	Py_TYPE(self)->tp_free(self);
 }
 
 static PyMethodDef methods[] = {
 	{"stat_bytes", (PyCFunction)stat_bytes, METH_NOARGS, NULL},
 	{"blocks", (PyCFunction)blocks, METH_NOARGS, NULL},
+	{"is_dir", (PyCFunction)is_dir, METH_NOARGS, NULL},
+	{"modified", (PyCFunction)modified, METH_NOARGS, NULL},
+	{"fill", (PyCFunction)fill, METH_VARARGS, NULL},
 	{0},
 };
 
@@ -128,6 +174,9 @@ static PyMemberDef members[] = {
 	FIELD(btime, T_LONGLONG),  FIELD(writable, T_BOOL),  FIELD(charged, T_LONGLONG),
 	{"volatile", T_BOOL, offsetof(Inode, is_volatile), 0, NULL},
 	{"pool", T_OBJECT, offsetof(Inode, pool), 0, NULL},
+	{"target", T_OBJECT, offsetof(Inode, target), 0, NULL},
+	{"pinned", T_BOOL, offsetof(Inode, pinned), 0, NULL},
+	{"locked", T_BOOL, offsetof(Inode, locked), 0, NULL},
 	{0},
 };
 
@@ -141,7 +190,7 @@ PyTypeObject InodeType = {
 	.tp_basicsize = sizeof(Inode),
 	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
 	.tp_new = new,
-	.tp_init = init,
+	.tp_init = (initproc)init,
 	.tp_dealloc = (destructor)dealloc,
 	.tp_methods = methods,
 	.tp_members = members,

@@ -6,6 +6,7 @@
 #include "core.h"
 
 const struct pf_ops *ops;
+Machine *machine;
 hot_call hot_calls[HOT_COUNT];
 
 static PyObject *name_syscall, *name_return, *name_gone, *name_ready, *name_watch;
@@ -53,6 +54,7 @@ static int go_on(PyObject *kernel, Task *task, bool work, PyObject *result)
 		PyErr_SetString(PyExc_RuntimeError, "resumed a running context");
 		return -1;
 	}
+	facts_publish(task, pf);
 	if (ops->resume(pf) < 0) {
 		PyObject *gone = PyObject_CallMethodOneArg(kernel, name_gone, (PyObject *)task);
 		Py_XDECREF(gone);
@@ -80,30 +82,16 @@ static int answer(PyObject *kernel, Task *task, PyObject *result)
 	return go_on(kernel, task, work, result);
 }
 
-static int on_syscall(Machine *self, PyObject *kernel, Task *task, struct pf_context *pf)
+/* A call for Python. */
+static int cold_call(Machine *self, PyObject *kernel, Task *task, struct pf_regs *regs)
 {
-	struct pf_regs *regs = &pf->regs;
-	uint64_t nr = regs->orig_rax;
-	if (self->hot && nr < HOT_COUNT && hot_calls[nr] && !pf->compat) {
-		int64_t result = hot_calls[nr](task, regs);
-		if (result != HOT_MISS) {
-			self->hot_calls++;
-			regs->rax = (uint64_t)result;
-			if (!work_pending(task))
-				return go_on(kernel, task, false, NULL);
-			PyObject *number = PyLong_FromLongLong(result);
-			int failed = number ? go_on(kernel, task, true, number) : -1;
-			Py_XDECREF(number);
-			return failed;
-		}
-	}
-	self->cold_calls++;
+	if (++self->cold_calls % 4096 == 0)
+		self->ready = 1; /* Kernel.run_ready collects garbage, too */
 	PyObject *args[9] = {NULL};
 	const uint64_t values[] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
 	args[0] = kernel;
 	args[1] = (PyObject *)task;
-	/* The number is 32 bits, signed (entry code of x86-64): -1 and the like are just unknown. */
-	args[2] = PyLong_FromLong((int)nr);
+	args[2] = PyLong_FromLong(task->syscall_nr);
 	bool failed = !args[2];
 	for (int i = 0; i < 6 && !failed; i++)
 		failed = !(args[3 + i] = PyLong_FromUnsignedLongLong(values[i]));
@@ -114,6 +102,54 @@ static int on_syscall(Machine *self, PyObject *kernel, Task *task, struct pf_con
 		return -1;
 	int status = result == Py_None ? 0 : answer(kernel, task, result);
 	Py_DECREF(result);
+	return status;
+}
+
+/* A C answer: the guest goes on with the result, or the call waits, or Python is asked. */
+static int settle(Machine *self, PyObject *kernel, Task *task, struct pf_regs *regs, int64_t result)
+{
+	if (result == HOT_PARK)
+		return 0;
+	if (result == HOT_MISS)
+		return cold_call(self, kernel, task, regs);
+	self->hot_calls++;
+	if (result != HOT_DONE)
+		regs->rax = (uint64_t)result;
+	if (!work_pending(task) && !is_restart(result))
+		return go_on(kernel, task, false, NULL);
+	if (result == HOT_DONE)
+		return go_on(kernel, task, true, no_result);
+	PyObject *number = PyLong_FromLongLong(result);
+	int failed = number ? go_on(kernel, task, true, number) : -1;
+	Py_XDECREF(number);
+	return failed;
+}
+
+static int on_syscall(Machine *self, PyObject *kernel, Task *task, struct pf_context *pf)
+{
+	struct pf_regs *regs = &pf->regs;
+	uint64_t nr = regs->orig_rax;
+	int64_t result = HOT_MISS;
+	/* The number is 32 bits, signed (entry code of x86-64): -1 and the like are just unknown. */
+	task->syscall_nr = (int)nr;
+	if (self->hot && nr < HOT_COUNT && hot_calls[nr] && !pf->compat)
+		result = hot_calls[nr](task, regs);
+	if (result == HOT_PARK)
+		result = park_wait(task);
+	return settle(self, kernel, task, regs, result);
+}
+
+/* Go on with the parked calls that were made ready before now. */
+static int run_parked(Machine *self, PyObject *kernel)
+{
+	int status = 0;
+	for (size_t count = park_ready(); count && !status && !self->stop; count--) {
+		Task *task = park_next();
+		int64_t result = park_resume(task);
+		if (result != HOT_PARK)
+			status = settle(self, kernel, task, task_regs(task), result);
+		Py_DECREF(task);
+	}
 	return status;
 }
 
@@ -146,6 +182,10 @@ static int dispatch(Machine *self, PyObject *kernel, struct pf_event *event)
 	int status = 0;
 	switch (event->kind) {
 	case PF_SYSCALL:
+		if (event->site && site_offer(task, event->ctx) < 0) {
+			status = -1;
+			break;
+		}
 		status = on_syscall(self, kernel, task, event->ctx);
 		break;
 	case PF_FAULT:
@@ -173,6 +213,8 @@ static PyObject *run(Machine *self, PyObject *unused)
 	PyObject *kernel = self->kernel;
 	if (!kernel)
 		return PyErr_Format(PyExc_RuntimeError, "run: no kernel is set");
+	if (ops->patching)
+		ops->patching(self->patch && self->hot);
 	while (!self->stop) {
 		if (watcher_fired()) {
 			if (call_kernel(kernel, name_watch) < 0)
@@ -181,10 +223,12 @@ static PyObject *run(Machine *self, PyObject *unused)
 		}
 		if (self->ready && call_kernel(kernel, name_ready) < 0)
 			return NULL;
+		if (park_ready() && run_parked(self, kernel) < 0)
+			return NULL;
 		if (self->stop)
 			break;
 		struct pf_event event = {0};
-		int result = ops->wait(&event, !self->ready);
+		int result = ops->wait(&event, !self->ready && !park_ready());
 		if (result < 0)
 			return raise_errno(-result);
 		if (event.kind != PF_NONE && dispatch(self, kernel, &event) < 0)
@@ -207,6 +251,18 @@ static PyObject *attach(Machine *self, PyObject *object)
 	if (!task->group || !PyObject_TypeCheck(task->group, &GroupType))
 		return PyErr_Format(PyExc_TypeError, "attach: the task needs its group");
 	pf->owner = task; /* borrowed: Task's dealloc clears it */
+	Py_RETURN_NONE;
+}
+
+static PyObject *publish(Machine *self, PyObject *object)
+{
+	(void)self;
+	if (!PyObject_TypeCheck(object, &TaskType))
+		return PyErr_Format(PyExc_TypeError, "publish: a task is wanted");
+	struct pf_context *pf = context_pf(((Task *)object)->ctx);
+	if (!pf)
+		return NULL;
+	facts_publish((Task *)object, pf);
 	Py_RETURN_NONE;
 }
 
@@ -269,26 +325,24 @@ static PyObject *vdso(Machine *self, PyObject *unused)
 	return Py_BuildValue("KKK", (unsigned long long)vvar, (unsigned long long)start, (unsigned long long)end);
 }
 
-static PyObject *count_futex(PyObject *arg, bool enter)
+static PyObject *deadline_passed(Machine *self, PyObject *unused)
 {
-	unsigned long long addr = PyLong_AsUnsignedLongLongMask(arg);
-	if (addr == ~0ULL && PyErr_Occurred())
-		return NULL;
-	unsigned *bucket = &futex_waiters[(addr & 0xfff) >> 2];
-	*bucket += enter ? 1 : (unsigned)-1;
+	(void)self;
+	(void)unused;
+	deadline_expire();
 	Py_RETURN_NONE;
 }
 
-static PyObject *futex_enter(Machine *self, PyObject *arg)
+static PyObject *refuse(Machine *self, PyObject *args)
 {
+	long nr;
+	int error;
 	(void)self;
-	return count_futex(arg, true);
-}
-
-static PyObject *futex_leave(Machine *self, PyObject *arg)
-{
-	(void)self;
-	return count_futex(arg, false);
+	if (!PyArg_ParseTuple(args, "li", &nr, &error))
+		return NULL;
+	if (!hot_refuse(nr, error))
+		return PyErr_Format(PyExc_ValueError, "refuse: call %ld, error %d", nr, error);
+	Py_RETURN_NONE;
 }
 
 static int init(Machine *self, PyObject *args, PyObject *kwargs)
@@ -305,6 +359,7 @@ static int init(Machine *self, PyObject *args, PyObject *kwargs)
 		return -1;
 	}
 	ops = found;
+	machine = self;
 	self->capsule = Py_NewRef(capsule);
 	self->hot = 1;
 	return 0;
@@ -314,6 +369,9 @@ static void dealloc(Machine *self)
 {
 	Py_XDECREF(self->capsule);
 	Py_XDECREF(self->kernel);
+	Py_XDECREF(self->futexes);
+	if (machine == self)
+		machine = NULL;
 	Py_TYPE(self)->tp_free(self);
 }
 
@@ -324,19 +382,22 @@ static PyMethodDef methods[] = {
 	{"new_space", (PyCFunction)new_space, METH_NOARGS, NULL},
 	{"vdso", (PyCFunction)vdso, METH_NOARGS, NULL},
 	{"attach", (PyCFunction)attach, METH_O, NULL},
+	{"publish", (PyCFunction)publish, METH_O, NULL},
 	{"start", (PyCFunction)start, METH_O, NULL},
 	{"finish", (PyCFunction)finish, METH_VARARGS, NULL},
 	{"run", (PyCFunction)run, METH_NOARGS, NULL},
-	{"futex_enter", (PyCFunction)futex_enter, METH_O, NULL},
-	{"futex_leave", (PyCFunction)futex_leave, METH_O, NULL},
+	{"refuse", (PyCFunction)refuse, METH_VARARGS, NULL},
+	{"deadline_passed", (PyCFunction)deadline_passed, METH_NOARGS, NULL},
 	{0},
 };
 
 static PyMemberDef members[] = {
 	{"kernel", T_OBJECT, offsetof(Machine, kernel), 0, NULL},
+	{"futexes", T_OBJECT, offsetof(Machine, futexes), 0, NULL},
 	{"hot", T_BOOL, offsetof(Machine, hot), 0, NULL},
 	{"ready", T_BOOL, offsetof(Machine, ready), 0, NULL},
 	{"stop", T_BOOL, offsetof(Machine, stop), 0, NULL},
+	{"patch", T_BOOL, offsetof(Machine, patch), 0, NULL},
 	{"hot_calls", T_ULONGLONG, offsetof(Machine, hot_calls), 0, NULL},
 	{"cold_calls", T_ULONGLONG, offsetof(Machine, cold_calls), 0, NULL},
 	{0},

@@ -1,5 +1,6 @@
 /* sentry._core: the module. */
 #include "core.h"
+#include "vma.h"
 
 PyObject *no_result;
 
@@ -12,7 +13,16 @@ static int add_constants(PyObject *module)
 		{"KIND_PYTHON", KIND_PYTHON}, {"KIND_INODE", KIND_INODE}, {"KIND_PIPE", KIND_PIPE},
 		{"KIND_EVENTFD", KIND_EVENTFD}, {"KIND_NULL", KIND_NULL}, {"KIND_ZERO", KIND_ZERO},
 		{"KIND_FULL", KIND_FULL}, {"WORK_SIGNAL", WORK_SIGNAL}, {"WORK_EXIT", WORK_EXIT},
-		{"WORK_STOP", WORK_STOP}, {"WORK_OTHER", WORK_OTHER},
+		{"WORK_STOP", WORK_STOP}, {"WORK_OTHER", WORK_OTHER}, {"KIND_EPOLL", KIND_EPOLL},
+		{"WAIT_PENDING", WAIT_PENDING}, {"WAIT_WOKEN", WAIT_WOKEN},
+		{"WAIT_INTERRUPTED", WAIT_INTERRUPTED}, {"WAIT_TIMED_OUT", WAIT_TIMED_OUT},
+		{"VM_MAYREAD", VM_MAYREAD}, {"VM_MAYWRITE", VM_MAYWRITE}, {"VM_MAYEXEC", VM_MAYEXEC},
+		{"VM_MAYALL", VM_MAYALL}, {"VM_SHARED", VM_SHARED}, {"VM_GROWSDOWN", VM_GROWSDOWN},
+		{"VM_LOCKED", VM_LOCKED}, {"VM_LOCKONFAULT", VM_LOCKONFAULT}, {"VM_NORESERVE", VM_NORESERVE},
+		{"VM_DONTFORK", VM_DONTFORK}, {"VM_WIPEONFORK", VM_WIPEONFORK}, {"VM_DONTDUMP", VM_DONTDUMP},
+		{"VM_HUGEPAGE", VM_HUGEPAGE}, {"VM_NOHUGEPAGE", VM_NOHUGEPAGE},
+		{"VM_SEQUENTIAL", VM_SEQUENTIAL}, {"VM_RANDOM", VM_RANDOM}, {"VM_SPECIAL", VM_SPECIAL},
+		{"VM_SEALED", VM_SEALED}, {"VM_MERGEABLE", VM_MERGEABLE},
 	};
 	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
 		if (PyModule_AddIntConstant(module, constants[i].name, constants[i].value) < 0)
@@ -32,10 +42,13 @@ PyMODINIT_FUNC PyInit__core(void)
 {
 	PyTypeObject *types[] = {
 		&WaitQueueType, &InodeType, &PagePoolType, &FileType,	 &PipeBufferType, &CounterType,
-		&FdTableType,	&CredsType, &GroupType,	   &ContextType, &TaskType,	  &MachineType,
+		&FdTableType,	&CredsType, &GroupType, &ActionType, &SignalActionsType,	   &ContextType, &TaskType,	  &MachineType,
+		&FutexTableType, &FutexWaiterType, &InterestType, &ReadyListType,
+		&VmaType,	&VmaListType, &SpaceType,   &FileSourceType,
+		&DentryType,	&MountType, &PathType,	   &FsContextType,
 	};
 	PyObject *module = PyModule_Create(&definition);
-	if (!module || load_errors() < 0 || machine_load() < 0)
+	if (!module || load_errors() < 0 || machine_load() < 0 || hot_mm_init() < 0 || dentry_load() < 0 || hot_path_load() < 0)
 		return NULL;
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
 		if (PyModule_AddType(module, types[i]) < 0)
@@ -43,7 +56,17 @@ PyMODINIT_FUNC PyInit__core(void)
 	no_result = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
 	if (!no_result || PyModule_AddObjectRef(module, "NO_RESULT", no_result) < 0 || add_constants(module) < 0)
 		return NULL;
+	if (PyModule_AddFunctions(module, walk_methods) < 0 || PyModule_AddFunctions(module, dirents_methods) < 0)
+		return NULL;
 	hot_ids_init();
 	hot_io_init();
+	hot_futex_init();
+	hot_epoll_init();
+	hot_signal_init();
+	hot_process_init();
+	hot_stat_init();
+	hot_path_init();
+	hot_fd_init();
+	hot_dirents_init();
 	return module;
 }

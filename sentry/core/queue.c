@@ -1,26 +1,48 @@
-/* WaitQueue: who waits for something to change. */
+/* WaitQueue: who waits for something to change: parked tasks, epoll interests, and what Python put in. */
 #include "core.h"
 
 static PyObject *notify_name;
+
+static int notify(PyObject *waiter, unsigned events)
+{
+	if (PyObject_TypeCheck(waiter, &TaskType)) {
+		if (((Task *)waiter)->parked.events & events)
+			park_wake((Task *)waiter, WAIT_WOKEN);
+		return 0;
+	}
+	if (PyObject_TypeCheck(waiter, &InterestType))
+		return interest_notify((Interest *)waiter, events);
+	if (!notify_name && !(notify_name = PyUnicode_InternFromString("notify")))
+		return -1;
+	PyObject *mask = PyLong_FromUnsignedLong(events);
+	PyObject *taken = mask ? PyObject_CallMethodOneArg(waiter, notify_name, mask) : NULL;
+	Py_XDECREF(mask);
+	Py_XDECREF(taken);
+	return taken ? 0 : -1;
+}
 
 int queue_wake(PyObject *object, unsigned events)
 {
 	WaitQueue *queue = (WaitQueue *)object;
 	if (!queue || object == Py_None || !queue->waiters || PyDict_GET_SIZE(queue->waiters) == 0)
 		return 0;
-	if (!notify_name && !(notify_name = PyUnicode_InternFromString("notify")))
-		return -1;
-	PyObject *members = PyDict_Keys(queue->waiters); /* a snapshot: waiters come and go meanwhile */
-	PyObject *mask = PyLong_FromUnsignedLong(events);
-	int failed = !members || !mask;
-	for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(members); i++) {
-		PyObject *taken = PyObject_CallMethodOneArg(PyList_GET_ITEM(members, i), notify_name, mask);
-		failed = !taken;
-		Py_XDECREF(taken);
+	int failed = 0;
+	if (PyDict_GET_SIZE(queue->waiters) == 1) {
+		PyObject *only = NULL, *value;
+		Py_ssize_t pos = 0;
+		PyDict_Next(queue->waiters, &pos, &only, &value);
+		Py_INCREF(only);
+		failed = notify(only, events);
+		Py_DECREF(only);
+		return failed;
 	}
-	Py_XDECREF(members);
-	Py_XDECREF(mask);
-	return failed ? -1 : 0;
+	PyObject *members = PyDict_Keys(queue->waiters); /* a snapshot: waiters come and go meanwhile */
+	if (!members)
+		return -1;
+	for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(members); i++)
+		failed = notify(PyList_GET_ITEM(members, i), events);
+	Py_DECREF(members);
+	return failed;
 }
 
 void queue_wake_quietly(PyObject *queue, unsigned events)
@@ -29,22 +51,32 @@ void queue_wake_quietly(PyObject *queue, unsigned events)
 		PyErr_WriteUnraisable(queue);
 }
 
-static PyObject *add(WaitQueue *self, PyObject *waiter)
+int queue_add(PyObject *object, PyObject *waiter)
 {
-	if (!self->waiters && !(self->waiters = PyDict_New()))
-		return NULL;
-	if (PyDict_SetItem(self->waiters, waiter, Py_None) < 0)
+	WaitQueue *queue = (WaitQueue *)object;
+	if (!queue->waiters && !(queue->waiters = PyDict_New()))
+		return -1;
+	return PyDict_SetItem(queue->waiters, waiter, Py_None);
+}
+
+int queue_remove(PyObject *object, PyObject *waiter)
+{
+	WaitQueue *queue = (WaitQueue *)object;
+	int present = queue->waiters ? PyDict_Contains(queue->waiters, waiter) : 0;
+	return present > 0 ? PyDict_DelItem(queue->waiters, waiter) : present;
+}
+
+static PyObject *add(PyObject *self, PyObject *waiter)
+{
+	if (queue_add(self, waiter) < 0)
 		return NULL;
 	Py_RETURN_NONE;
 }
 
-static PyObject *discard(WaitQueue *self, PyObject *waiter)
+static PyObject *discard(PyObject *self, PyObject *waiter)
 {
-	if (self->waiters) {
-		int present = PyDict_Contains(self->waiters, waiter);
-		if (present < 0 || (present && PyDict_DelItem(self->waiters, waiter) < 0))
-			return NULL;
-	}
+	if (queue_remove(self, waiter) < 0)
+		return NULL;
 	Py_RETURN_NONE;
 }
 
@@ -93,8 +125,8 @@ static void dealloc(WaitQueue *self)
 }
 
 static PyMethodDef methods[] = {
-	{"add", (PyCFunction)add, METH_O, NULL},
-	{"remove", (PyCFunction)discard, METH_O, NULL},
+	{"add", add, METH_O, NULL},
+	{"remove", discard, METH_O, NULL},
 	{"wake", wake, METH_O, NULL},
 	{0},
 };

@@ -124,6 +124,27 @@ static PyObject *copy_out_some(Task *self, PyObject *args)
 	return write_bytes(self, args, false);
 }
 
+ssize_t task_read_str(Task *task, uint64_t addr, char *buf, size_t limit)
+{
+	size_t done = 0, step = 256; /* most strings are short; never read past a page that may be the last */
+	while (done < limit) {
+		size_t part = PAGE - (addr + done) % PAGE;
+		if (part > step)
+			part = step;
+		if (part > limit - done)
+			part = limit - done;
+		ssize_t got = task_read(task, addr + done, buf + done, part);
+		if (got <= 0)
+			return -EFAULT;
+		char *nul = memchr(buf + done, 0, (size_t)got);
+		if (nul)
+			return nul - buf;
+		done += (size_t)got;
+		step = PAGE;
+	}
+	return -ENAMETOOLONG;
+}
+
 static PyObject *copy_in_str(Task *self, PyObject *args)
 {
 	unsigned long long addr;
@@ -135,31 +156,8 @@ static PyObject *copy_in_str(Task *self, PyObject *args)
 		return raise_errno(EINVAL);
 	if ((size_t)limit > sizeof stack && !(buf = PyMem_Malloc((size_t)limit)))
 		return PyErr_NoMemory();
-	PyObject *result = NULL;
-	size_t done = 0, step = 256; /* most strings are short; never read past a page that may be the last */
-	for (;;) {
-		size_t part = PAGE - (addr + done) % PAGE;
-		if (part > step)
-			part = step;
-		if (part > (size_t)limit - done)
-			part = (size_t)limit - done;
-		if (!part) {
-			raise_errno(ENAMETOOLONG);
-			break;
-		}
-		ssize_t got = task_read(self, addr + done, buf + done, part);
-		if (got <= 0) {
-			raise_errno(EFAULT);
-			break;
-		}
-		char *nul = memchr(buf + done, 0, (size_t)got);
-		if (nul) {
-			result = PyBytes_FromStringAndSize(buf, nul - buf);
-			break;
-		}
-		done += (size_t)got;
-		step = PAGE;
-	}
+	ssize_t length = task_read_str(self, addr, buf, (size_t)limit);
+	PyObject *result = length < 0 ? raise_errno((int)-length) : PyBytes_FromStringAndSize(buf, length);
 	if (buf != stack)
 		PyMem_Free(buf);
 	return result;
@@ -330,5 +328,6 @@ PyMethodDef usercopy_methods[] = {
 	{"read_iovec", (PyCFunction)read_iovec, METH_VARARGS, NULL},
 	{"gather", (PyCFunction)gather, METH_O, NULL},
 	{"scatter", (PyCFunction)scatter, METH_VARARGS, NULL},
+	{"end_wait", (PyCFunction)task_end_wait, METH_O, NULL},
 	{0},
 };

@@ -19,7 +19,6 @@ from sentry.vfs.mount import StatFs, new_dev
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-
     from sentry.vfs.inode import Inode
 
 CONFINED = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
@@ -41,12 +40,10 @@ class HostTree:
 
     def fill(self, inode: Inode, stat: tuple[int, ...]) -> None:
         """Set the inode's fields.  Of host device numbers the guest learns only which ones differ."""
-        (inode.mode, inode.ino, dev, inode.nlink, inode.uid, inode.gid, inode.rdev, inode.size, inode.atime,
-         inode.mtime, inode.ctime, inode.blksize, _) = stat  # fmt: skip
-        if dev not in self._devs:
-            self._devs[dev] = new_dev()
-        inode.dev = self._devs[dev]
-        inode.btime = min(inode.ctime, inode.mtime)
+        dev = self._devs.get(stat[DEV])
+        if dev is None:
+            dev = self._devs[stat[DEV]] = new_dev()
+        inode.fill(stat, dev)
 
     def open(self, path: bytes, flags: int) -> int:
         """A descriptor beneath the root; never waits and never takes a terminal."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from errno import EINVAL, ENODATA, ENOSPC, EOPNOTSUPP
 
-from sentry._core import PagePool
+from sentry._core import PagePool, now
 from sentry.abi.stat import S_IFLNK
 from sentry.errors import Errno
-from sentry.vfs.inode import Inode, now
+from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem, StatFs
 from sentry.vfs.xattr import get_attribute, set_attribute
 
@@ -115,7 +115,9 @@ class Node(Inode):
 
 
 class MemorySymlink(Node):
-    __slots__ = ("target",)
+    __slots__ = ()
+
+    target: bytes
 
     def __init__(self, fs: MemoryFileSystem, target: bytes, uid: int, gid: int) -> None:
         super().__init__(fs, S_IFLNK | 0o777, uid, gid)

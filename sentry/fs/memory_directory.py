@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from errno import ENOENT, ENOTEMPTY
 
+from sentry._core import now
 from sentry.abi.capability import CAP_FSETID
 from sentry.abi.fcntl import RENAME_EXCHANGE, RENAME_WHITEOUT
 from sentry.abi.stat import S_IFCHR, S_IFMT, S_IFREG, S_ISGID, S_IXGRP
 from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem, MemorySpecial, MemorySymlink, Node
 from sentry.fs.memory_file import MemoryFile
-from sentry.vfs.inode import now
+from sentry.vfs.file import DirectoryFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class MemoryDirectory(Node):
     """A directory: names to inodes."""
 
     __slots__ = ("names",)
+
+    plain = DirectoryFile
 
     def __init__(self, fs: MemoryFileSystem, mode: int, uid: int, gid: int, ino: int = 0) -> None:
         super().__init__(fs, mode, uid, gid, ino)
@@ -103,7 +106,7 @@ class MemoryDirectory(Node):
         """The list of names changes, by that many."""
         self.touch()
         self.size = max(self.size + entries * ENTRY_SIZE, 0)
-        self.mtime = self.ctime = now()
+        self.modified()
 
     def _subdirectories(self, more: int) -> None:
         # A host file system that doesn't count its subdirectories shows 1 for all directories.

@@ -9,14 +9,7 @@ from sentry.abi.fcntl import F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRI
 from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem, Node
 from sentry.vfs.host_call import host
-from sentry.vfs.inode import now
 from sentry.vfs.regular import RegularInode, descriptors
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sentry.kernel.task import Task
-    from sentry.vfs.file import File
-    from sentry.vfs.path import Path
 
 PAGE = 4096
 PARKED_MAX = 1 << 20  # files up to this size can give up their memfd when there are too many
@@ -26,11 +19,10 @@ PREALLOCATE_MAX = 256 << 20  # fallocate sets aside at most this much at once: t
 class MemoryFile(Node, RegularInode):
     """A regular file; `seals` are memfd_create(2)'s."""
 
-    __slots__ = ("_mapped", "_parked", "seals")
+    __slots__ = ("_parked", "seals")
 
     def __init__(self, fs: MemoryFileSystem, mode: int, uid: int, gid: int, ino: int = 0) -> None:
         super().__init__(fs, mode, uid, gid, ino)
-        self._mapped = False
         self._parked: bytes | None = None
         self.seals = F_SEAL_SEAL
         self.pool = fs.pool
@@ -53,7 +45,7 @@ class MemoryFile(Node, RegularInode):
         return self.fd
 
     def park(self) -> bool:
-        if self._mapped or self.size > PARKED_MAX or self.fd < 0:
+        if self.pinned or self.size > PARKED_MAX or self.fd < 0:
             return False
         self._parked = os.pread(self.fd, self.size, 0)
         self.fd = -1
@@ -81,7 +73,7 @@ class MemoryFile(Node, RegularInode):
         return min((hole + PAGE - 1) // PAGE - first, wanted)
 
     def changed(self) -> None:
-        self.mtime = self.ctime = now()
+        self.modified()
         if self.xattrs:
             self.xattrs.pop(b"security.capability", None)
         self._charge()
@@ -107,15 +99,11 @@ class MemoryFile(Node, RegularInode):
         if 0 < length <= PREALLOCATE_MAX:
             host(os.posix_fallocate, self.contents(False), offset, length)
 
-    def open(self, task: Task, path: Path, flags: int) -> File:
-        if self._parked is not None:
-            self.contents(False)
-        return super().open(task, path, flags)
-
     def mapped(self) -> None:
         """A mapping shares the memfd's pages: it must stay."""
-        self._mapped = True
+        self.pinned = True
 
     def __del__(self) -> None:
-        super().__del__()
-        self.fs.pool.used -= self.charged
+        self.fs.inodes_used -= 1
+        if self.charged:
+            self.fs.pool.used -= self.charged

@@ -157,7 +157,7 @@ class LowerFile(MemoryFile):
 class LowerOther(Node):
     """A symbolic link, FIFO, socket or device node of the lower layer; never opened there."""
 
-    __slots__ = ("_lower", "_target", "changed_up")
+    __slots__ = ("_lower", "changed_up")
 
     fs: OverlayFs
 
@@ -165,7 +165,6 @@ class LowerOther(Node):
         super().__init__(fs, stat[MODE], stat[4], stat[5], stat[INO])
         fs.tree.fill(self, stat)
         self._lower = lower
-        self._target: bytes | None = None
         self.changed_up = False
 
     def touch(self) -> None:
@@ -174,15 +173,15 @@ class LowerOther(Node):
     def readlink(self) -> bytes:
         if self.mode & S_IFMT != S_IFLNK:
             return super().readlink()
-        if self._target is None:
-            self._target = self.fs.tree.readlink(self._lower)
-        return self._target
+        if self.target is None:
+            self.target = self.fs.tree.readlink(self._lower)
+        return self.target
 
 
 class LowerDirectory(MemoryDirectory):
     """A directory; `lower` is None for one that exists in memory only."""
 
-    __slots__ = ("changed_up", "lower")
+    __slots__ = ("_added", "changed_up", "lower")
 
     fs: OverlayFs
 
@@ -190,6 +189,7 @@ class LowerDirectory(MemoryDirectory):
         super().__init__(fs, stat[MODE], stat[4], stat[5], stat[INO])
         self.lower = lower
         self.changed_up = lower is None
+        self._added: set[bytes] | None = None  # those of `names` that the lower layer has not
         if lower is not None:
             fs.tree.fill(self, stat)
 
@@ -216,19 +216,19 @@ class LowerDirectory(MemoryDirectory):
         self.names[name] = inode
         return inode
 
-    def drop(self, name: bytes) -> None:
-        if self.lower is not None and self._is_below(name):
-            self.names[name] = None
-        else:
-            del self.names[name]
+    def put(self, name: bytes, inode: Inode) -> None:
+        if name not in self.names:  # and nobody puts a name without having looked for it
+            if self._added is None:
+                self._added = set()
+            self._added.add(name)
+        self.names[name] = inode
 
-    def _is_below(self, name: bytes) -> bool:
-        assert self.lower is not None
-        try:
-            self.fs.tree.stat(join(self.lower, name))
-        except Errno as error:
-            return error.code != ENOENT
-        return True
+    def drop(self, name: bytes) -> None:
+        if self._added is not None and name in self._added:
+            self._added.remove(name)
+            del self.names[name]
+        else:
+            self.names[name] = None
 
     def forget(self, name: bytes) -> bool:
         inode = self.names.get(name)

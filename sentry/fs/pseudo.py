@@ -120,7 +120,9 @@ class TextFile(File):
 class LinkInode(PseudoInode):
     """A symbolic link with a fixed target."""
 
-    __slots__ = ("target",)
+    __slots__ = ()
+
+    target: bytes
 
     def __init__(self, fs: FileSystem, target: bytes, ino: int = 0) -> None:
         super().__init__(fs, S_IFLNK | 0o777, ino=ino)

@@ -34,10 +34,13 @@ from sentry.kernel import altstack, pidfd, sessions
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.wait import INTERRUPTED, suspend
+from sentry.mm.vma import VM_DONTFORK, VM_SHARED, VM_WIPEONFORK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from sentry._core import Context
 
 _MASK64 = 2**64 - 1
 
@@ -87,9 +90,9 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     _check_limit(task)
     if task.signal_pending():
         raise Errno(ERESTARTNOINTR)  # so that the signal reaches parent and child alike, or one of them
-    flags = args.flags
     tid = kernel.pids.claim(args.set_tid) if args.set_tid else kernel.pids.allocate()
-    context = task.ctx.thread() if flags & CLONE_VM else task.ctx.fork()
+    context = task.ctx.thread() if args.flags & CLONE_VM else _fork(task, args, tid)
+    flags = args.flags
     if flags & CLONE_THREAD:
         group = task.group
     else:
@@ -116,6 +119,29 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     return _wait_vfork(task, child, tid) if flags & CLONE_VFORK else tid
 
 
+def _fork(task: Task, args: CloneArgs, tid: int) -> Context:
+    """Copy the address space, with the child's tid where it is wanted.
+
+    A write to the child would have to wait until the host has started it, so where nobody can see it, the
+    parent's memory holds the tid while it is copied.
+    """
+    address = args.child_tid
+    area = task.mm.find(address) if args.flags & CLONE_CHILD_SETTID and not address & 3 else None
+    if area is None or area.flags & (VM_SHARED | VM_DONTFORK | VM_WIPEONFORK) or task.mm.users > 1:
+        return task.ctx.fork()
+    try:
+        old = task.read_u32(address)
+        task.write_u32(address, tid)
+    except Errno:
+        return task.ctx.fork()
+    try:
+        context = task.ctx.fork()
+    finally:
+        task.write_u32(address, old)
+    args.flags &= ~CLONE_CHILD_SETTID
+    return context
+
+
 def _check_limit(task: Task) -> None:
     creds, kernel = task.creds, task.kernel
     limit = task.group.rlimit(RLIMIT_NPROC)
@@ -140,15 +166,18 @@ def _copy(task: Task, child: Task, flags: int) -> None:
         child.mm.users += 1
     else:
         child.mm = task.mm.fork(task, child)
-    child.files = task.files if flags & CLONE_FILES else task.files.copy()
-    child.fs = task.fs if flags & CLONE_FS else task.fs.copy()
-    state, old = child.signal, task.signal
-    if not flags & CLONE_VM or flags & CLONE_VFORK:
-        state.altstack_sp = old.altstack_sp
-        state.altstack_size = old.altstack_size
-        state.altstack_flags = old.altstack_flags
+    if flags & CLONE_FILES:
+        child.files = task.files
+        child.files.users += 1
     else:
-        altstack.disarm(state)
+        child.files = task.files.copy()
+    child.fs = task.fs if flags & CLONE_FS else task.fs.copy()
+    if not flags & CLONE_VM or flags & CLONE_VFORK:
+        child.altstack_sp = task.altstack_sp
+        child.altstack_size = task.altstack_size
+        child.altstack_flags = task.altstack_flags
+    else:
+        altstack.disarm(child)
 
 
 def _found_family(task: Task, child: Task, args: CloneArgs) -> None:

@@ -15,7 +15,7 @@ from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
 from sentry.abi.stat import S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno, StartError
-from sentry.kernel import altstack, control, rlimits, sessions, thread_group
+from sentry.kernel import control, rlimits, sessions, thread_group
 from sentry.kernel import creds as credentials
 from sentry.kernel import exit as exits
 from sentry.kernel.fs_context import FsContext
@@ -24,6 +24,7 @@ from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm import loader
 from sentry.vfs import namei
 from sentry.vfs.host_stdio import open_stdio
+from sentry.vfs.locks import close_file
 from sentry.vfs.mount import MS_NOSUID
 from sentry.vfs.path import Path
 
@@ -144,10 +145,9 @@ def _replace(task: Task, program: NewProgram) -> object:
     for timer in group.posix_timers.values():
         timer.cancel()
     group.posix_timers.clear()
-    state = task.signal
-    altstack.disarm(state)
-    state.restart_block = None
-    state.fault = (0, 0, 0)
+    task.altstack_sp = task.altstack_size = 0
+    task.fault_error = task.fault_trapno = task.fault_addr = 0
+    task.signal.restart_block = None
     if program.secure:
         task.parent_death_signal = 0
         task.personality &= ~_PER_CLEAR_ON_SETID
@@ -157,11 +157,9 @@ def _replace(task: Task, program: NewProgram) -> object:
 
 
 def _close_on_exec(task: Task) -> None:
-    files = task.files
-    if any(other.files is files for other in task.kernel.tasks.values() if other is not task):
-        task.files = files = files.copy()
-    for file in files.close_on_exec():
-        file.flush(task)
+    task.files = task.files.unshare()
+    for file in task.files.close_on_exec():
+        close_file(task, file)
 
 
 def _new_creds(task: Task, path: Path) -> tuple[Creds, bool]:

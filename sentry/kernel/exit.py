@@ -100,9 +100,9 @@ def release_files(task: Task) -> None:
     """Leave the descriptor table; its last user closes the files, each of which is flushed."""
     files: FdTable = task.files
     task.files = None  # type: ignore[assignment]  # dead, or about to get another
-    if any(other.files is files for other in task.kernel.tasks.values()):
-        return
-    locks.drop_process(files)
+    files.users -= 1
+    if not files.users:
+        locks.drop_process(files)
 
 
 def _reparent_children(task: Task) -> None:
@@ -134,6 +134,8 @@ def _adopt(group: ThreadGroup, child: ThreadGroup) -> None:
         return
     job_control_affected = child.process_group is not group.process_group and child.session is group.session
     child.parent = reaper
+    for task in child.tasks:
+        group.kernel.machine.publish(task)  # getppid(2) may be answered without us
     child.parent_task = reaper.tasks[0]
     reaper.children.append(child)
     child.exit_signal = SIGCHLD
@@ -180,7 +182,7 @@ def _tell_parent(group: ThreadGroup) -> None:
     code, signo = group.exit_code, group.exit_signal
     auto_reap = False
     if signo == SIGCHLD:
-        action = parent.sighand.actions[SIGCHLD]
+        action = parent.sighand[SIGCHLD]
         auto_reap = action.handler == SIG_IGN or bool(action.flags & SA_NOCLDWAIT)
     if 0 < signo <= NSIG:
         if code & 0x7F:

@@ -1,8 +1,7 @@
 """Futexes (futex(2)): waiters by key.
 
-What must hold: a waiter is in the list of exactly one key while it waits, and no key has an empty list; the
-dispatcher is told of each waiter (Machine.futex_enter), because it answers a wake that finds nobody by
-itself.
+Who waits is kept in `_core.FutexTable`: the dispatcher answers most calls itself, and those that wait in C
+(see kernel.wait) queue up there with those that wait here.
 
 A key is (mm, address) for private futexes, and what the memory manager says for shared ones.
 """
@@ -11,6 +10,7 @@ from __future__ import annotations
 
 import errno
 
+from sentry._core import FutexTable, FutexWaiter
 from sentry.abi.futex import (
     FUTEX_BITSET_MATCH_ANY,
     FUTEX_OP_ADD,
@@ -27,7 +27,7 @@ from sentry.abi.futex import (
     FUTEX_OP_XOR,
 )
 from sentry.abi.mman import TASK_SIZE
-from sentry.abi.restart import ERESTARTSYS
+from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from sentry.errors import Errno
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 
@@ -38,36 +38,22 @@ if TYPE_CHECKING:
     from sentry._core import Machine
     from sentry.kernel.task import Task
 
-
-
-class FutexWaiter:
-    """One thread waiting on one futex word."""
-
-    __slots__ = ("address", "bitset", "key", "pi", "task", "woken")
-
-    def __init__(self, task: Task, address: int, bitset: int, pi: bool = False) -> None:
-        self.task = task
-        self.address = address
-        self.bitset = bitset
-        self.pi = pi  # waits to own the lock: only kernel.futex_pi wakes it
-        self.key: Hashable = None  # set while it is queued
-        self.woken = False
-
-    def wake(self) -> None:
-        self.woken = True
-        self.task.wake()
+    Key = tuple[Hashable, int]
 
 
 class Futexes:
     """All futexes of the sandbox that someone waits on."""
 
-    __slots__ = ("_machine", "_waiters")
+    __slots__ = ("_table",)
 
     def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-        self._waiters: dict[Hashable, list[FutexWaiter]] = {}
+        self._table = machine.futexes = FutexTable()
 
-    def key(self, task: Task, address: int, shared: bool) -> Hashable:
+    def __len__(self) -> int:
+        """How many threads wait."""
+        return len(self._table)
+
+    def key(self, task: Task, address: int, shared: bool) -> Key:
         """What identifies the futex word at `address`; EINVAL when misaligned, EFAULT outside memory."""
         if address & 3:
             raise Errno(errno.EINVAL)
@@ -77,25 +63,17 @@ class Futexes:
             return task.mm.futex_key(address, True)
         return (task.mm, address)
 
-    def waiters(self, key: Hashable) -> list[FutexWaiter]:
-        """Who waits on `key`, in order of arrival (not to be changed)."""
-        return self._waiters.get(key, [])
+    def pi_waiters(self, key: Key) -> list[FutexWaiter]:
+        """Who waits to own the lock `key`, in order of arrival."""
+        return self._table.pi_waiters(key)
 
-    def add(self, waiter: FutexWaiter, key: Hashable) -> None:
-        waiter.key = key
-        self._waiters.setdefault(key, []).append(waiter)
-        self._machine.futex_enter(waiter.address)
+    def add(self, waiter: FutexWaiter, key: Key) -> None:
+        """Put it at the end of the queue of `key`."""
+        self._table.add(waiter, key)
 
     def remove(self, waiter: FutexWaiter) -> None:
-        """Take it off the list it is on; nothing when it is on none."""
-        key, waiter.key = waiter.key, None
-        if key is None:
-            return
-        waiters = self._waiters[key]
-        waiters.remove(waiter)
-        if not waiters:
-            del self._waiters[key]
-        self._machine.futex_leave(waiter.address)
+        """Take it out of the queue it is in; nothing when it is in none."""
+        self._table.remove(waiter)
 
     async def wait(
         self, task: Task, address: int, value: int, bitset: int, deadline: int | None, shared: bool
@@ -126,51 +104,41 @@ class Futexes:
             if outcome == INTERRUPTED:
                 raise Errno(ERESTARTSYS)
 
-    def wake(self, key: Hashable, count: int, bitset: int = FUTEX_BITSET_MATCH_ANY) -> int:
+    def restart_later(
+        self, task: Task, address: int, value: int, bitset: int, deadline: int, shared: bool
+    ) -> None:
+        """A signal has interrupted a wait with a deadline: what restart_syscall(2) goes on with."""
+        task.signal.restart_block = lambda: self.wait_again(task, address, value, bitset, deadline, shared)
+
+    async def wait_again(
+        self, task: Task, address: int, value: int, bitset: int, deadline: int | None, shared: bool
+    ) -> int:
+        """A whole FUTEX_WAIT: 0, or the Errno of `wait`; interrupted, it will go on to the same deadline."""
+        try:
+            await self.wait(task, address, value, bitset, deadline, shared)
+        except Errno as error:
+            if error.code == ERESTARTSYS and deadline is not None:
+                self.restart_later(task, address, value, bitset, deadline, shared)
+                raise Errno(ERESTART_RESTARTBLOCK) from None
+            raise
+        return 0
+
+    def wake(self, key: Key, count: int, bitset: int = FUTEX_BITSET_MATCH_ANY) -> int:
         """Wake at most `count` waiters (those whose bitset matches); how many.  EINVAL when one waits for a
         PI lock.
         """
-        woken = 0
-        for waiter in self.waiters(key).copy():
-            if waiter.pi:
-                raise Errno(errno.EINVAL)
-            if woken >= count:
-                break
-            if waiter.bitset & bitset:
-                self.remove(waiter)
-                waiter.wake()
-                woken += 1
-        return woken
+        return self._table.wake(key, count, bitset)
 
-    def requeue(
-        self, key: Hashable, target: Hashable, target_address: int, wake: int, move: int
-    ) -> tuple[int, int]:
+    def requeue(self, key: Key, target: Key, wake: int, move: int) -> tuple[int, int]:
         """Wake at most `wake` waiters of `key` and move at most `move` others to `target`: how many of
-        each.
+        each.  EINVAL as `wake`.
         """
-        woken = moved = 0
-        for waiter in self.waiters(key).copy():
-            if waiter.pi:
-                raise Errno(errno.EINVAL)
-            if woken < wake:
-                self.remove(waiter)
-                waiter.wake()
-                woken += 1
-            elif moved < move:
-                self.remove(waiter)
-                waiter.address = target_address
-                self.add(waiter, target)
-                moved += 1
-            else:
-                break
-        return woken, moved
+        return self._table.requeue(key, target, wake, move)
 
-    def owner_died(self, key: Hashable) -> None:
+    def owner_died(self, key: Key) -> None:
         """The owner of a PI futex died: its first waiter tries to take the lock."""
-        for waiter in self.waiters(key):
-            if waiter.pi:
-                waiter.task.wake()
-                return
+        for waiter in self.pi_waiters(key)[:1]:
+            waiter.task.wake()
 
 
 _OPERATIONS: dict[int, Callable[[int, int], int]] = {

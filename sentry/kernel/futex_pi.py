@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import errno
 
+from sentry._core import FutexWaiter
 from sentry.abi.futex import FUTEX_BITSET_MATCH_ANY, FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS
 from sentry.abi.restart import ERESTARTNOINTR
 from sentry.errors import Errno
-from sentry.kernel.futex import FutexWaiter, cmpxchg
+from sentry.kernel.futex import cmpxchg
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
+    from sentry.kernel.futex import Key
     from sentry.kernel.task import Task
 
 
-def try_lock(task: Task, address: int, key: Hashable) -> bool:
+def try_lock(task: Task, address: int, key: Key) -> bool:
     """Take the lock if it is free or its owner has died; False when another thread holds it.
 
     EDEADLK when the caller has it, ESRCH when the owner doesn't exist, EFAULT.
@@ -36,7 +36,7 @@ def try_lock(task: Task, address: int, key: Hashable) -> bool:
             if owner not in task.kernel.tasks or task.kernel.tasks[owner].state == "dead":
                 raise Errno(errno.ESRCH)
             return False
-        others = any(waiter.pi and waiter.task is not task for waiter in futexes.waiters(key))
+        others = any(waiter.task is not task for waiter in futexes.pi_waiters(key))
         desired = task.tid | word & FUTEX_OWNER_DIED | (FUTEX_WAITERS if others else 0)
         seen = cmpxchg(task, address, word, desired)
         if seen == word:
@@ -88,7 +88,7 @@ def unlock(task: Task, address: int, shared: bool) -> None:
     while True:
         if word & FUTEX_TID_MASK != task.tid:
             raise Errno(errno.EPERM)
-        queue = [waiter for waiter in futexes.waiters(key) if waiter.pi and not waiter.task.dying]
+        queue = [waiter for waiter in futexes.pi_waiters(key) if not waiter.task.dying]
         desired = 0
         if queue:
             desired = queue[0].task.tid | (FUTEX_WAITERS if len(queue) > 1 else 0)

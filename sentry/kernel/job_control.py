@@ -75,7 +75,7 @@ def notify_parent(group: ThreadGroup, code: int, status: int) -> None:
     parent = group.parent
     if parent is None or not parent.tasks:
         return
-    action = parent.sighand.actions[SIGCHLD]
+    action = parent.sighand[SIGCHLD]
     if not action.flags & SA_NOCLDSTOP:
         signals.send_group(parent, SIGCHLD, child_info(group, code, status))
     parent.child_queue.wake(1)

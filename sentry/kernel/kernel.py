@@ -111,9 +111,12 @@ class Kernel:
 
     # The dispatcher calls these
 
+    def arm_deadline(self, when: int) -> None:
+        """Calls that wait in C want to hear when `when` (CLOCK_MONOTONIC ns) has passed."""
+        self.timers.at(when, self.machine.deadline_passed)
+
     def on_syscall(self, task: Task, nr: int, a: int, b: int, c: int, d: int, e: int, f: int) -> Any:
         """One system call: the answer, or None when the task is suspended or dead."""
-        task.syscall_nr = nr
         strace = self.strace
         if strace is not None:
             strace.enter(task, nr, (a, b, c, d, e, f))
@@ -171,6 +174,8 @@ class Kernel:
             self.log.once(
                 f"syscall {name}" if entry is not None else "unknown", f"missing system call: {name}"
             )
+            if entry is not None:
+                self.machine.refuse(nr, entry.errno)
             raise Errno(entry.errno if entry is not None else errno.ENOSYS)
         call = self.calls[nr] = decoder(handler)
         return call

@@ -8,14 +8,12 @@ from sentry.abi.resource import RUSAGE
 from sentry.abi.signal import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT
 from sentry.abi.wait import (
     CONTINUED_STATUS,
-    P_ALL,
     P_PGID,
     P_PID,
     WALL,
     WCLONE,
     WCONTINUED,
     WEXITED,
-    WNOHANG,
     WNOTHREAD,
     WNOWAIT,
     WSTOPPED,
@@ -57,22 +55,24 @@ def release(group: ThreadGroup) -> None:
     group.parent = group.parent_task = None
 
 
-async def wait(task: Task, id_type: int, identity: int, options: int) -> Reaped | None:
-    """Wait for a child's change of state; None when there is none and WNOHANG is set.
-
-    Raises ECHILD when no child could ever match, and the restart code when a signal comes first.
-    """
-    if options & WNOHANG:
-        found = _look(task, id_type, identity, options)
-        return None if found is WOULD_BLOCK else found  # type: ignore[return-value]
-    answer = await block(task, lambda: _look(task, id_type, identity, options), task.group.child_queue)
+async def wait(task: Task, id_type: int, identity: int, options: int) -> Reaped:
+    """Wait for a child's change of state; raises what `look` does, and the restart code for a signal."""
+    answer = await block(task, lambda: look(task, id_type, identity, options), task.group.child_queue)
     assert isinstance(answer, Reaped)
     return answer
 
 
-def _look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Marker:
+def look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Marker:
+    """A child's change of state, reported with this unless WNOWAIT is set; WOULD_BLOCK: none yet.
+
+    Raises ECHILD when no child could ever match.
+    """
     eligible = False
-    for child in task.group.children:
+    children = task.group.children
+    if id_type == P_PID:
+        child = task.kernel.groups.get(identity)
+        children = [child] if child is not None and child.parent is task.group else []
+    for child in children:
         if not _matches(task, child, id_type, identity, options):
             continue
         eligible = True
@@ -85,13 +85,7 @@ def _look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Ma
 
 
 def _matches(task: Task, child: ThreadGroup, id_type: int, identity: int, options: int) -> bool:
-    if id_type == P_PID:
-        if child.tgid != identity:
-            return False
-    elif id_type == P_PGID:
-        if child.pgid != identity:
-            return False
-    elif id_type != P_ALL:
+    if id_type == P_PGID and child.pgid != identity:
         return False
     if options & WNOTHREAD and child.parent_task is not task:
         return False

@@ -29,7 +29,7 @@ from sentry.kernel.siginfo import SigInfo, fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.signals import Action
+    from sentry._core import Action
     from sentry.kernel.task import Task
 
 _MASK64 = 2**64 - 1
@@ -75,7 +75,7 @@ def on_return(task: Task, result: object) -> bool:
 def _act(task: Task, info: SigInfo) -> None:
     """Do what the taken signal's action says."""
     group, signo = task.group, info.signo
-    action = group.sighand.actions[signo]
+    action = group.sighand[signo]
     if action.handler == SIG_IGN:
         return
     if task.kernel.strace is not None:
@@ -104,11 +104,11 @@ def _deliver(task: Task, info: SigInfo, action: Action) -> None:
     except Errno:
         # No room for the frame: SIGSEGV, and its default action if this was SIGSEGV (signal(7)).
         if info.signo == SIGSEGV:
-            task.group.sighand.actions[SIGSEGV] = signals.Action()
+            task.group.sighand[SIGSEGV] = _core.Action()
         signals.force_fault(task, SigInfo(SIGSEGV, 0x80))
         return
     if action.flags & SA_RESETHAND:
-        task.group.sighand.actions[info.signo] = signals.Action()
+        task.group.sighand[info.signo] = _core.Action()
     blocked = task.sigmask | action.mask
     if not action.flags & SA_NODEFER:
         blocked |= 1 << info.signo - 1
@@ -154,7 +154,9 @@ def on_fault(task: Task, signo: int, code: int, addr: int, trapno: int) -> bool:
     if signo == SIGSEGV and task.mm.fault_in(task, addr, False):
         return True
     error = _PF_USER | (_PF_PRESENT if code == 2 else 0) if trapno == _PAGE_FAULT else 0
-    task.signal.fault = (error, trapno, addr if trapno == _PAGE_FAULT else task.signal.fault[2])
+    task.fault_error, task.fault_trapno = error, trapno
+    if trapno == _PAGE_FAULT:
+        task.fault_addr = addr
     signals.force_fault(task, fault(signo, code, addr))
     return True
 

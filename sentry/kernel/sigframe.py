@@ -18,7 +18,6 @@ from sentry.abi.signal import (
     SI_KERNEL,
     SIGSEGV,
     SS_AUTODISARM,
-    SS_DISABLE,
     STACK_T,
 )
 from sentry.errors import Errno
@@ -27,8 +26,7 @@ from sentry.kernel.siginfo import SigInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry._core import Context
-    from sentry.kernel.signals import Action
+    from sentry._core import Action, Context
     from sentry.kernel.task import Task
 
 # pretcode; uc_flags, uc_link; uc_stack
@@ -54,7 +52,7 @@ _RESTORABLE_FLAGS = 0x50DD5 | _RF  # AC OF DF TF SF ZF AF PF CF, RF
 _FIXED_FLAGS = 0x202  # IF, and the bit that always is 1
 
 _LEGACY_SIZE = 512
-_XSAVE_HEADER = Struct("<QQ48x")  # xstate_bv, xcomp_bv
+_XSAVE_HEADER = Struct("<QQQ40x")  # xstate_bv, xcomp_bv, what must be zero like it
 _SW_OFFSET = 464  # the bytes of the legacy area that are software's
 _SW = Struct("<IIQI28x")  # magic1, extended size, features, xstate size
 _MAGIC1 = 0x46505853
@@ -68,36 +66,33 @@ def push(task: Task, info: SigInfo, action: Action, mask: int) -> None:
     Args:
         mask: the signal mask that rt_sigreturn(2) is to restore.
     """
-    ctx, state = task.ctx, task.signal
+    ctx = task.ctx
     if not action.flags & SA_RESTORER:
         raise Errno(errno.EFAULT)  # x86-64 has no other way back
     fpu = _mark(ctx.get_fpu())
     sp = ctx.rsp - _RED_ZONE
-    nested = state.on_altstack(ctx.rsp)
-    entering = bool(action.flags & SA_ONSTACK) and not nested and not state.altstack_flags & SS_DISABLE
+    nested = altstack.contains(task, ctx.rsp)
+    entering = bool(action.flags & SA_ONSTACK) and not nested and bool(task.altstack_size)
     if entering:
-        sp = state.altstack_sp + state.altstack_size
+        sp = task.altstack_sp + task.altstack_size
     fpstate = sp - len(fpu) & ~63
     frame = (fpstate - FRAME_SIZE & ~15) - 8
-    if frame < 0x1000 or (
-        (nested or entering) and not state.altstack_flags & SS_DISABLE and frame < state.altstack_sp
-    ):
+    if frame < 0x1000 or ((nested or entering) and frame < task.altstack_sp):
         raise Errno(errno.EFAULT)  # an overflow of the alternate stack must not spoil what lies below
-    error, trapno, address = state.fault
     head = _HEAD.pack(
         action.restorer, _UC_FP_XSTATE | _UC_SIGCONTEXT_SS | _UC_STRICT_RESTORE_SS, 0,
-        state.altstack_sp, altstack.flags_at(state, ctx.rsp), state.altstack_size,
+        task.altstack_sp, altstack.signed(task.altstack_flags), task.altstack_size,
     )  # fmt: skip
     context = _CONTEXT.pack(
         ctx.r8, ctx.r9, ctx.r10, ctx.r11, ctx.r12, ctx.r13, ctx.r14, ctx.r15, ctx.rdi, ctx.rsi, ctx.rbp,
         ctx.rbx,
         ctx.rdx, ctx.rax, ctx.rcx, ctx.rsp, ctx.rip, ctx.eflags, _USER_CS, 0, 0, _USER_DS,
-        error, trapno, mask, address, fpstate, mask,
+        task.fault_error, task.fault_trapno, mask, task.fault_addr, fpstate, mask,
     )  # fmt: skip
     image = head + context + info.pack()
     task.copy_out(frame, image.ljust(fpstate - frame, b"\0") + fpu)
-    if state.altstack_flags & SS_AUTODISARM:
-        altstack.disarm(state)
+    if task.altstack_flags & SS_AUTODISARM:
+        altstack.disarm(task)
     ctx.rdi = info.signo
     ctx.rsi = frame + _INFO_OFFSET
     ctx.rdx = frame + _UC_OFFSET
@@ -117,8 +112,8 @@ def pop(task: Task) -> None:
         fields = _CONTEXT.unpack_from(image, _HEAD.size)
         fpstate = fields[26]
         fpu = _load_fpu(task, fpstate) if fpstate else None
-        if fields[16] >= TASK_SIZE:
-            raise Errno(errno.EFAULT)
+        if fields[16] >= TASK_SIZE or fields[18] | 3 != _USER_CS or fields[21] | 3 != _USER_DS:
+            raise Errno(errno.EFAULT)  # Linux finds out when it goes there
         if fpu is None:
             ctx.reset_fpu()
         else:
@@ -148,8 +143,10 @@ def _restore(ctx: Context, fields: tuple[int, ...]) -> None:
 
 
 def _mark(image: bytes) -> bytes:
-    """An XSAVE image with the marks by which unwinders and sigreturn know its size and features."""
+    """An XSAVE image with the marks by which unwinders and sigreturn know its size and features, and with its
+    legacy part in use, so that a handler may change that (as Linux)."""
     marked = bytearray(image)
+    marked[_LEGACY_SIZE] |= _FP_SSE
     _SW.pack_into(marked, _SW_OFFSET, _MAGIC1, len(image) + len(_MAGIC2), _features(image), len(image))
     return bytes(marked) + _MAGIC2
 
@@ -165,11 +162,13 @@ def _load_fpu(task: Task, address: int) -> bytes:
     if address % 64 == 0 and marked:
         image = task.copy_in(address, size + len(_MAGIC2))
         if image.endswith(_MAGIC2):
-            state, _ = _XSAVE_HEADER.unpack_from(image, _LEGACY_SIZE)
-            header = _XSAVE_HEADER.pack(state & _features(native), 0)
+            state, *must_be_zero = _XSAVE_HEADER.unpack_from(image, _LEGACY_SIZE)
+            if state & ~_features(native) or any(must_be_zero):
+                raise Errno(errno.EFAULT)  # XRSTOR would refuse it
+            header = _XSAVE_HEADER.pack(state, 0, 0)
             return _software_cleared(image[:_LEGACY_SIZE], native) + header + image[_LEGACY_SIZE + 64 : size]
     rest = len(native) - _LEGACY_SIZE - _XSAVE_HEADER.size
-    return _software_cleared(legacy, native) + _XSAVE_HEADER.pack(_FP_SSE, 0) + bytes(rest)
+    return _software_cleared(legacy, native) + _XSAVE_HEADER.pack(_FP_SSE, 0, 0) + bytes(rest)
 
 
 def _features(native: bytes) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 
 from sentry import _core
+from sentry._core import Action
 from sentry.abi.resource import RLIMIT_SIGPENDING
 from sentry.abi.signal import (
     DEFAULT_IGNORED,
@@ -21,8 +22,6 @@ from sentry.abi.signal import (
     SIGCONT,
     SIGKILL,
     SIGRTMIN,
-    SS_AUTODISARM,
-    SS_DISABLE,
     STOP_SIGNALS,
     SYNCHRONOUS,
     UNBLOCKABLE,
@@ -44,49 +43,7 @@ if TYPE_CHECKING:
 _POLLIN = 1
 _SIGCONT_BIT = mask_of(SIGCONT)
 _STOP_OR_CONT = STOP_SIGNALS | _SIGCONT_BIT
-
-
-class Action:
-    """One signal's disposition (sigaction(2)); immutable."""
-
-    __slots__ = ("flags", "handler", "mask", "restorer")
-
-    def __init__(self, handler: int = SIG_DFL, flags: int = 0, restorer: int = 0, mask: int = 0) -> None:
-        self.handler = handler
-        self.flags = flags
-        self.restorer = restorer
-        self.mask = mask & ~UNBLOCKABLE
-
-
 _DEFAULT = Action()
-_IGNORE = Action(SIG_IGN)
-
-
-class SignalActions:
-    """The dispositions of a thread group, by signal number; shared under CLONE_SIGHAND."""
-
-    __slots__ = ("actions", "queue")
-
-    def __init__(self) -> None:
-        self.actions: list[Action] = [_DEFAULT] * (NSIG + 1)
-        self.queue = _core.WaitQueue()  # woken when a signal becomes pending: signalfd
-
-    def copy(self) -> SignalActions:
-        new = SignalActions()
-        new.actions = self.actions.copy()
-        return new
-
-    def reset_handlers(self) -> None:
-        """What execve(2) leaves: handled signals get their default action, ignored ones stay ignored."""
-        self.actions = [_IGNORE if action.handler == SIG_IGN else _DEFAULT for action in self.actions]
-
-    def ignored(self) -> int:
-        """The set of signals whose action is SIG_IGN."""
-        return sum(1 << signo - 1 for signo, action in enumerate(self.actions) if action.handler == SIG_IGN)
-
-    def caught(self) -> int:
-        """The set of signals that have a handler."""
-        return sum(1 << signo - 1 for signo, action in enumerate(self.actions) if action.handler > SIG_IGN)
 
 
 class PendingQueue:
@@ -119,31 +76,18 @@ class PendingQueue:
 
 
 class SignalState:
-    """What only one thread has: private pending signals, alternate stack, and the state of an interrupted
+    """What only one thread has beside its TaskBase: private pending signals, and the state of an interrupted
     call.
     """
 
-    __slots__ = (
-        "altstack_flags", "altstack_size", "altstack_sp", "fault", "queue", "restart", "restart_block",
-        "saved_mask", "wanted",
-    )  # fmt: skip
+    __slots__ = ("queue", "restart", "restart_block", "saved_mask", "wanted")
 
     def __init__(self) -> None:
         self.queue = PendingQueue()
-        self.altstack_sp = 0
-        self.altstack_size = 0
-        self.altstack_flags = SS_DISABLE
         self.saved_mask: int | None = None  # to restore once sigsuspend, ppoll, ... are over
         self.wanted = 0  # blocked signals that rt_sigtimedwait waits for
         self.restart = 0  # the restart code of the call under way, until it is acted upon
         self.restart_block: Callable[[], Any] | None = None  # what restart_syscall(2) goes on with
-        self.fault = (0, 0, 0)  # error code, trap number, address of the last fault: sigcontext's
-
-    def on_altstack(self, sp: int) -> bool:
-        """Whether a thread with the stack pointer `sp` is on the alternate stack."""
-        if self.altstack_flags & (SS_DISABLE | SS_AUTODISARM):
-            return False
-        return self.altstack_sp < sp <= self.altstack_sp + self.altstack_size
 
 
 # Sending
@@ -174,7 +118,7 @@ def force_fault(task: Task, info: SigInfo) -> None:
     """Send a signal that can't be put off: a fault's.  Blocked or ignored, it gets its default action, and
     then it kills even init (force_sig_info of Linux)."""
     bit = 1 << info.signo - 1
-    actions = task.group.sighand.actions
+    actions = task.group.sighand
     if task.sigmask & bit or actions[info.signo].handler == SIG_IGN:
         actions[info.signo] = _DEFAULT
         task.sigmask &= ~bit
@@ -199,7 +143,8 @@ def _send(task: Task, signo: int, info: SigInfo, shared: bool, force: bool) -> b
     holder: ThreadGroup | Task = group if shared else task
     queue = group.queue if shared else task.signal.queue
     if signo >= SIGRTMIN or not holder.pending & bit:
-        if signo == SIGKILL or info.timer is not None or not queue_limit_reached(task):
+        unlimited = info.timer is not None or (signo < SIGRTMIN and info.code >= 0)
+        if unlimited or not queue_limit_reached(task):
             queue.infos.append(info)
         elif info.code < 0 and signo >= SIGRTMIN:
             raise Errno(errno.EAGAIN)
@@ -224,7 +169,7 @@ def _is_ignored(task: Task, signo: int, force: bool) -> bool:
     bit = 1 << signo - 1
     if (task.sigmask | task.signal.wanted) & bit:
         return False  # it may be handled when it is unblocked
-    handler = task.group.sighand.actions[signo].handler
+    handler = task.group.sighand[signo].handler
     if handler == SIG_IGN:
         return True
     if handler != SIG_DFL:
@@ -258,7 +203,7 @@ def _is_fatal(task: Task, signo: int, force: bool) -> bool:
     if signo == SIGKILL:
         return True
     return (
-        task.group.sighand.actions[signo].handler == SIG_DFL
+        task.group.sighand[signo].handler == SIG_DFL
         and not bit & (DEFAULT_IGNORED | STOP_SIGNALS)
         and (force or not task.group.unkillable)
         and not task.signal.wanted & bit
@@ -351,8 +296,8 @@ def discard(group: ThreadGroup, mask: int) -> None:
 
 def set_action(group: ThreadGroup, signo: int, action: Action) -> Action:
     """Replace a disposition and return the old one; a signal now ignored is not pending any more (POSIX)."""
-    old = group.sighand.actions[signo]
-    group.sighand.actions[signo] = action
+    old = group.sighand[signo]
+    group.sighand[signo] = action
     bit = 1 << signo - 1
     if action.handler == SIG_IGN or (action.handler == SIG_DFL and bit & DEFAULT_IGNORED):
         discard(group, bit)

@@ -3,7 +3,7 @@
 What must hold: `state` tells what the task does, in one word -
 
     running   guest code runs, or a handler runs on its behalf
-    waiting   suspended in kernel.wait.suspend
+    waiting   suspended in kernel.wait.suspend, or parked in C (core/park.c)
     stopped   in a group stop; its context is parked, its return to user mode is pending
     dead      exited; only its identity is left until it is reaped
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 from sentry import _core
 from sentry.kernel.sched import SchedPolicy
 from sentry.kernel.signals import SignalState
-from sentry.kernel.wait import INTERRUPTED, PENDING, TIMED_OUT_OUTCOME, WOKEN
+from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, WOKEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,17 +43,11 @@ class Task(_core.TaskBase):
         self.kernel = kernel
         self.tid = tid
         self.group = group
-        self.state = "running"
-        self.outcome = PENDING
-        self.interruptible = True
         self.dying = False  # exit_group, a fatal signal or an execve elsewhere has doomed it
         self.coroutine: Coroutine[None, None, Any] | None = None
-        self.syscall_nr = -1  # the call under way, -1 outside
         self.comm = b""
         self.fs: FsContext
         self.signal = SignalState()
-        self.clear_child_tid = 0
-        self.robust_list = 0
         self.vfork_parent: Task | None = None  # waits until we exec or exit
         self.parent_death_signal = 0
         self.personality = 0
@@ -85,8 +79,7 @@ class Task(_core.TaskBase):
         self._end_wait(TIMED_OUT_OUTCOME)
 
     def _end_wait(self, outcome: int) -> None:
-        if self.state == "waiting" and self.outcome == PENDING:
-            self.outcome = outcome
+        if self.end_wait(outcome):
             self.kernel.make_ready(self)
 
     def signal_pending(self) -> bool:

@@ -12,7 +12,7 @@ from sentry.abi.resource import RLIMIT_FSIZE
 from sentry.abi.signal import SIGCHLD
 from sentry.kernel.cpu_alarm import CpuLimit
 from sentry.kernel.itimers import IntervalTimers
-from sentry.kernel.signals import PendingQueue, SignalActions
+from sentry.kernel.signals import PendingQueue
 from sentry.kernel.usage import Usage
 
 TYPE_CHECKING = False
@@ -29,12 +29,13 @@ class ThreadGroup(_core.GroupBase):
     parent: ThreadGroup | None
     process_group: ProcessGroup
     leader: Task
+    tasks: list[Task]
 
     def __init__(self, kernel: Kernel, tgid: int, rlimits: list[tuple[int, int]]) -> None:
         super().__init__()
         self.kernel = kernel
         self.tgid = tgid
-        self.tasks: list[Task] = []
+        self.tasks = []
         # Family
         self.parent = None
         self.parent_task: Task | None = None  # the thread that made us: __WNOTHREAD, PR_SET_PDEATHSIG
@@ -50,7 +51,7 @@ class ThreadGroup(_core.GroupBase):
         self.exit_code = 0  # a wait status
         self.execing: Task | None = None  # waits for the other threads to be gone
         # Signals
-        self.sighand = SignalActions()
+        self.sighand = _core.SignalActions()
         self.queue = PendingQueue()
         self.unkillable = False  # init: signals with their default action don't reach it
         # Job control (kernel.job_control)
@@ -59,7 +60,7 @@ class ThreadGroup(_core.GroupBase):
         self.stop_report = 0  # a stop that wait4 has not seen: the signal
         self.continue_report = False  # a continuation that waitid has not seen
         # Resources
-        self.rlimits: list[tuple[int, int]] = rlimits
+        self.rlimits = rlimits
         self.fsize_limit = rlimits[RLIMIT_FSIZE][0]
         self.usage = Usage()
         self.itimers = IntervalTimers(self)

@@ -9,11 +9,21 @@ blocking operation: try, register, try again, suspend.  A wait ends in exactly o
 
 Handlers never look at signals: the restart code travels up to the way back to user mode, which decides
 between EINTR and a restart.
+
+A call that is answered in C waits in C: `sentry/core/park.c` is the other half of this module.  There the
+same pattern is kept without a coroutine, in the same queues, and the wait ends in the same three ways.
+Whoever looks at a task, or ends its wait (Task.wake, Task.interrupt), need not know which half it waits in.
 """
 
 from __future__ import annotations
 
-from sentry._core import WaitQueue
+from sentry._core import (
+    WAIT_INTERRUPTED,
+    WAIT_PENDING,
+    WAIT_TIMED_OUT,
+    WAIT_WOKEN,
+    WaitQueue,
+)
 from sentry.abi.restart import ERESTARTSYS
 from sentry.errors import Errno
 
@@ -27,10 +37,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 # Outcomes of a wait, kept in Task.outcome while it is under way.
-PENDING = 0
-WOKEN = 1
-INTERRUPTED = 2
-TIMED_OUT_OUTCOME = 3
+PENDING = WAIT_PENDING
+WOKEN = WAIT_WOKEN
+INTERRUPTED = WAIT_INTERRUPTED
+TIMED_OUT_OUTCOME = WAIT_TIMED_OUT
 
 
 class _Marker:

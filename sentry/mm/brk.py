@@ -49,7 +49,7 @@ def brk(mm: AddressSpace, task: Task, addr: int) -> int:
 def _grow(mm: AddressSpace, task: Task, start: int, end: int) -> None:
     areas = mm.areas
     # One page stays free above the heap, and the guard gap of a stack.
-    if not areas.is_free(start, end + PAGE_SIZE) or len(areas.vmas) >= MAX_MAP_COUNT:
+    if not areas.is_free(start, end + PAGE_SIZE) or len(areas) >= MAX_MAP_COUNT:
         raise Errno(ENOMEM)
     mm.check_limits(task, end - start, end - start)
     flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS

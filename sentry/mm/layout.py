@@ -12,20 +12,25 @@ From the bottom:
 from __future__ import annotations
 
 from os import urandom
+from struct import unpack
 
 from sentry.abi.mman import PAGE_MASK, PAGE_SIZE
 
 GUEST_START = 0x10000  # platform.h, and Linux's usual vm.mmap_min_addr
 GUEST_END = 0x7FFF80000000
 MAX_MAP_COUNT = 65530  # vm.max_map_count
+# Where a platform that changes call sites (config.patch) keeps what they jump to: the address is part of the
+# instructions that it writes, so it is the same in every space and never the guest's.
+PATCH_RANGE = (0x7F060000, 0x7F070000)
 
 PIE_BASE = GUEST_END // 3 * 2 & PAGE_MASK
 _MMAP_RANDOM_BITS = 28  # pages
 _STACK_RANDOM_BITS = 22  # pages
 _BRK_RANDOM_RANGE = 1 << 30
+_POINTER_SLACK = 8192  # the first stack pointer's own randomness
 _STACK_GAP_MIN = 128 << 20
 _STACK_GAP_MAX = GUEST_END // 6 * 5
-_GUARD_GAP = 256 * PAGE_SIZE
+GUARD_GAP = 256 * PAGE_SIZE  # kept free below a mapping that grows down
 
 
 def page_up(addr: int) -> int:
@@ -33,9 +38,9 @@ def page_up(addr: int) -> int:
     return (addr + PAGE_SIZE - 1) & PAGE_MASK
 
 
-def random_pages(bits: int) -> int:
-    """A random multiple of the page size, below 2**bits pages."""
-    return (int.from_bytes(urandom(8), "little") & ((1 << bits) - 1)) * PAGE_SIZE
+def _pages(number: int, bits: int) -> int:
+    """A multiple of the page size, below 2**bits pages."""
+    return (number & ((1 << bits) - 1)) * PAGE_SIZE
 
 
 class Layout:
@@ -47,28 +52,29 @@ class Layout:
         randomize: False for personality(ADDR_NO_RANDOMIZE).
     """
 
-    __slots__ = ("mmap_base", "randomize", "stack_top")
+    __slots__ = ("_brk_random", "_pie_random", "mmap_base", "stack_slack", "stack_top")
 
     def __init__(
         self, stack_limit: int, vdso: tuple[int, int, int] = (0, 0, 0), randomize: bool = True
     ) -> None:
-        self.randomize = randomize
-        gap = min(max(stack_limit, _STACK_GAP_MIN), _STACK_GAP_MAX) + _GUARD_GAP & PAGE_MASK
-        top = GUEST_END - PAGE_SIZE - (random_pages(_STACK_RANDOM_BITS) if randomize else 0)
+        # One call for all of them: each costs more than what is done with it.
+        chosen: tuple[int, ...] = unpack("<5Q", urandom(40)) if randomize else (0,) * 5
+        stack, base, pie, brk, slack = chosen
+        self._pie_random = _pages(pie, _MMAP_RANDOM_BITS)
+        self._brk_random = brk % _BRK_RANDOM_RANGE & PAGE_MASK
+        self.stack_slack = slack % _POINTER_SLACK  # bytes to leave free above the first stack pointer
+        gap = min(max(stack_limit, _STACK_GAP_MIN), _STACK_GAP_MAX) + GUARD_GAP & PAGE_MASK
+        top = GUEST_END - PAGE_SIZE - _pages(stack, _STACK_RANDOM_BITS)
         vvar_start, _, vdso_end = vdso
         if vvar_start < top and top - gap < vdso_end:
             top = vvar_start - PAGE_SIZE  # the stack must be able to grow
         self.stack_top = top
-        self.mmap_base = top - gap - (random_pages(_MMAP_RANDOM_BITS) if randomize else 0) & PAGE_MASK
+        self.mmap_base = top - gap - _pages(base, _MMAP_RANDOM_BITS) & PAGE_MASK
 
     def pie_base(self, alignment: int) -> int:
         """The load address of a position-independent program; `alignment` is a power of two."""
-        base = PIE_BASE + (random_pages(_MMAP_RANDOM_BITS) if self.randomize else 0)
-        return base & -max(alignment, PAGE_SIZE)
+        return PIE_BASE + self._pie_random & -max(alignment, PAGE_SIZE)
 
     def brk_start(self, end: int) -> int:
         """The heap's start, for a program (or the place of its heap) that ends at `end`."""
-        start = page_up(end)
-        if self.randomize:
-            start += int.from_bytes(urandom(8), "little") % _BRK_RANDOM_RANGE & PAGE_MASK
-        return start
+        return page_up(end) + self._brk_random

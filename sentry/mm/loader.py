@@ -7,7 +7,6 @@ there (the host is out of memory, the file ended before its segments) comes afte
 from __future__ import annotations
 
 from errno import EACCES, EAGAIN, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM
-from os import urandom
 
 from sentry.abi.elf import (
     AT_BASE,
@@ -38,7 +37,7 @@ from sentry.abi.resource import RLIMIT_AS, RLIMIT_STACK
 from sentry.abi.stat import ACCESS_EXEC, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.mm import elf, script
-from sentry.mm.layout import GUEST_END, GUEST_START, PIE_BASE, Layout
+from sentry.mm.layout import GUEST_END, GUEST_START, PATCH_RANGE, PIE_BASE, Layout
 from sentry.mm.space import AddressSpace
 from sentry.mm.stack import InitialStack, check_arguments
 from sentry.mm.vma import (
@@ -66,7 +65,6 @@ if TYPE_CHECKING:
 _PRIVATE = MAP_FIXED | MAP_PRIVATE
 _ANONYMOUS = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS
 _STACK_ROOM = 128 * 1024  # below the first stack pointer, as Linux
-_POINTER_SLACK = 8192  # the stack pointer's own randomness
 
 _VVAR = SharedMemory(b"[vvar]")
 _VDSO = SharedMemory(b"[vdso]")
@@ -122,7 +120,7 @@ class Image:
         vdso = task.kernel.machine.vdso()
         stack_limit = task.group.rlimits[RLIMIT_STACK][0]
         layout = Layout(stack_limit, vdso, randomize)
-        mm = AddressSpace(layout.mmap_base)
+        mm = AddressSpace(layout.mmap_base, PATCH_RANGE if task.kernel.config.patch else (0, 0))
         mm.exe = self.path
         _enter_vdso(mm, vdso)
 
@@ -141,21 +139,20 @@ class Image:
         mm.brk_start = mm.brk_end = layout.brk_start(PIE_BASE if among else program.end + bias)
 
         ids = task.creds if creds is None else creds
-        auxv = [(AT_SYSINFO_EHDR, vdso[1])] if vdso[1] else []
+        auxv = [AT_SYSINFO_EHDR, vdso[1]] if vdso[1] else []
         auxv += [
-            (AT_PHDR, program.phdr + bias if program.phdr else 0),
-            (AT_PHENT, PHDR.size),
-            (AT_PHNUM, program.phnum),
-            (AT_BASE, base),
-            (AT_ENTRY, program.entry + bias),
-            (AT_UID, ids.uid),
-            (AT_EUID, ids.euid),
-            (AT_GID, ids.gid),
-            (AT_EGID, ids.egid),
-            (AT_SECURE, int(secure)),
-        ]
-        slack = int.from_bytes(urandom(2), "little") % _POINTER_SLACK if randomize else 0
-        stack = InitialStack(layout.stack_top, self.argv, self.envp, self.name, auxv, slack)
+            AT_PHDR, program.phdr + bias if program.phdr else 0,
+            AT_PHENT, PHDR.size,
+            AT_PHNUM, program.phnum,
+            AT_BASE, base,
+            AT_ENTRY, program.entry + bias,
+            AT_UID, ids.uid,
+            AT_EUID, ids.euid,
+            AT_GID, ids.gid,
+            AT_EGID, ids.egid,
+            AT_SECURE, int(secure),
+        ]  # fmt: skip
+        stack = InitialStack(layout.stack_top, self.argv, self.envp, self.name, auxv, layout.stack_slack)
         _map_stack(mm, ctx, stack, layout.stack_top, stack_limit, program.exec_stack)
         if mm.areas.total > task.group.rlimits[RLIMIT_AS][0]:
             raise Errno(ENOMEM)
@@ -236,7 +233,7 @@ def _place(mm: AddressSpace, program: Elf, layout: Layout, has_interpreter: bool
     """The load bias; ENOEXEC or ENOMEM when there is no room at the program's addresses."""
     areas = mm.areas
     if not program.relocatable:
-        if areas.overlapping(program.low, program.high):
+        if areas.overlapping(program.low, program.high) or areas.is_reserved(program.low, program.high):
             raise Errno(ENOMEM)
         return 0
     span = program.high - program.low
@@ -287,7 +284,7 @@ def _map_stack(
     bottom = stack.pointer & PAGE_MASK
     start = max(min(top - limit, bottom), bottom - _STACK_ROOM) & PAGE_MASK
     prot = PROT_READ | PROT_WRITE | (PROT_EXEC if executable else 0)
-    if mm.areas.overlapping(start, top):
+    if not mm.areas.is_free(start, top):
         raise Errno(ENOMEM)  # a program with a fixed address has claimed the place
     ctx.map(start, top - start, prot, _ANONYMOUS)
     mm.areas.insert(Vma(start, top, prot, VM_MAYALL | VM_GROWSDOWN))

@@ -52,6 +52,7 @@ from sentry.mm.vma import (
     VM_SHARED,
     SharedMemory,
     Vma,
+    map_kind,
 )
 from sentry.vfs.mount import MS_NOEXEC
 
@@ -59,6 +60,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.mm.space import AddressSpace
+    from sentry.mm.vma import Source
     from sentry.vfs.file import File
 
 _PROT_ACCESS = PROT_READ | PROT_WRITE | PROT_EXEC
@@ -91,7 +93,7 @@ def mmap(
         raise Errno(EINVAL)
     length = (length + PAGE_SIZE - 1) & PAGE_MASK
     areas = mm.areas
-    if length > GUEST_END or len(areas.vmas) >= MAX_MAP_COUNT:
+    if length > GUEST_END or len(areas) >= MAX_MAP_COUNT:
         raise Errno(ENOMEM)
     if file is not None and offset + length > _MAX_OFFSET:
         raise Errno(EOVERFLOW)
@@ -106,6 +108,8 @@ def mmap(
             raise Errno(EINVAL)
         if addr < GUEST_START:
             raise Errno(EPERM)
+        if areas.is_reserved(addr, addr + length):
+            raise Errno(EEXIST if flags & MAP_FIXED_NOREPLACE else ENOMEM)
         occupied = bool(areas.overlapping(addr, addr + length))
         if occupied:
             if flags & MAP_FIXED_NOREPLACE:
@@ -133,23 +137,23 @@ def mmap(
     mm.check_limits(task, growth, growth if is_data else 0)
 
     # The host's turn
-    host_flags = MAP_FIXED | (MAP_SHARED if vm_flags & VM_SHARED else MAP_PRIVATE) | flags & MAP_NORESERVE
+    host_flags = MAP_FIXED | map_kind(vm_flags, file is not None) | flags & MAP_NORESERVE
     if (flags & MAP_POPULATE and not flags & MAP_NONBLOCK) or vm_flags & VM_LOCKED:
         host_flags |= MAP_POPULATE
-    vma = Vma(addr, end, prot, vm_flags)
     fd = -1
+    source: Source | None = None
     if file is not None:
-        source = file.mmap(task, prot, flags, offset, length)
-        fd = source.fd
+        found = file.mmap(task, prot, flags, offset, length)
+        fd = found.fd
         if fd >= 0:
-            vma.file = file
-            vma.source = source
-            vma.offset = offset
+            source = found
     if fd < 0:
         host_flags |= MAP_ANONYMOUS
+        file = None
         offset = 0
         if vm_flags & VM_SHARED:
-            vma.source = SharedMemory()
+            source = SharedMemory()
+    vma = Vma(addr, end, prot, vm_flags, file, source, offset)
     try:
         task.ctx.map(addr, length, prot, host_flags, fd, offset)
     except Errno as error:
@@ -271,10 +275,19 @@ def munmap(mm: AddressSpace, task: Task, addr: int, length: int) -> None:
     old = areas.overlapping(addr, end)
     if not old:
         return
-    if old[0].start < addr and old[-1].end > end and len(old) == 1 and len(areas.vmas) >= MAX_MAP_COUNT:
+    if old[0].start < addr and old[-1].end > end and len(old) == 1 and len(areas) >= MAX_MAP_COUNT:
         raise Errno(ENOMEM)
     if mm.sealed:
         mm.check_sealed(addr, end, EPERM)
-    start = max(addr, old[0].start)
-    task.ctx.unmap(start, min(end, old[-1].end) - start)
+    _unmap(mm, task, max(addr, old[0].start), min(end, old[-1].end))
     areas.clear(addr, end)
+
+
+def _unmap(mm: AddressSpace, task: Task, start: int, end: int) -> None:
+    areas = mm.areas
+    if areas.is_reserved(start, end):  # what is there on the host is not the guest's
+        if start < areas.reserved_start:
+            task.ctx.unmap(start, areas.reserved_start - start)
+        start = areas.reserved_end
+    if start < end:
+        task.ctx.unmap(start, end - start)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sentry.mm.space import AddressSpace
+    from sentry.mm.vma import Source
+    from sentry.vfs.file import File
     from sentry.vfs.path import Path
 
 _NAME_COLUMN = 73
@@ -117,11 +119,10 @@ class Totals:
 
 def name_of(mm: AddressSpace, vma: Vma, root: Path) -> bytes:
     """What a mapping is called: a path, [heap], [stack], [vdso], ...; empty for nameless memory."""
-    if vma.file is not None:
-        path = vma.file.path
-        if path is not None:
-            return path.absolute(root).replace(b"\n", b"\\012")
-    source = vma.source
+    file: File | None = vma.file
+    if file is not None and file.path is not None:
+        return file.path.absolute(root).replace(b"\n", b"\\012")
+    source: Source | None = vma.source
     if vma.name is not None:
         return (b"[anon_shmem:" if source is not None else b"[anon:") + vma.name + b"]"
     if source is not None:

@@ -56,7 +56,7 @@ def mprotect(mm: AddressSpace, task: Task, addr: int, length: int, prot: int) ->
     if mm.sealed:
         mm.check_sealed(addr, end, EPERM)
     stop, error = _reach(vmas, addr, end, prot)
-    vmas = [vma for vma in vmas if vma.start < stop]
+    vmas = [vma for vma in vmas if vma.start < stop] if stop > addr else []
     if any(vma.prot != prot for vma in vmas):
         if prot & PROT_WRITE:
             growth = sum(
@@ -64,9 +64,9 @@ def mprotect(mm: AddressSpace, task: Task, addr: int, length: int, prot: int) ->
                 for vma in vmas
                 if not vma.prot & PROT_WRITE and not vma.flags & (VM_SHARED | VM_GROWSDOWN)
             )
-            mm.check_limits(task, 0, growth)
+            mm.check_data_limit(task, growth)
         splits = (vmas[0].start < addr) + (vmas[-1].end > stop)
-        if splits and len(areas.vmas) + splits > MAX_MAP_COUNT:
+        if splits and len(areas) + splits > MAX_MAP_COUNT:
             raise Errno(ENOMEM)
         _apply(mm, task, vmas, addr, stop, prot)
     if error:

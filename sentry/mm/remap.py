@@ -26,10 +26,10 @@ from sentry.mm.vma import (
     VM_LOCKED,
     VM_LOCKONFAULT,
     VM_NORESERVE,
-    VM_SHARED,
     VM_SPECIAL,
     VM_WIPEONFORK,
     Vma,
+    map_kind,
 )
 
 TYPE_CHECKING = False
@@ -93,7 +93,7 @@ def _check_target(mm: AddressSpace, addr: int, old: int, new: int, target: int) 
         raise Errno(EINVAL)
     if target < GUEST_START:
         raise Errno(EPERM)
-    if len(mm.areas) >= MAX_MAP_COUNT - 3:
+    if mm.areas.is_reserved(target, target + new) or len(mm.areas) >= MAX_MAP_COUNT - 3:
         raise Errno(ENOMEM)
     mm.check_sealed(target, target + new, EPERM)
 
@@ -120,7 +120,7 @@ def _grow_in_place(mm: AddressSpace, task: Task, vma: Vma, addr: int, old: int, 
     length = new_end - end
     flags = MAP_FIXED | (MAP_NORESERVE if vma.flags & VM_NORESERVE else 0)
     if vma.file is not None:
-        flags |= MAP_SHARED if vma.flags & VM_SHARED else MAP_PRIVATE
+        flags |= map_kind(vma.flags, True)
         offset = vma.offset + end - vma.start
         source = vma.file.mmap(task, vma.prot, flags, offset, length)
         task.ctx.map(end, length, vma.prot, flags, source.fd, offset)
@@ -147,8 +147,13 @@ def _move(
     splits = (vma.start < addr) + (vma.end > addr + old)
     if len(areas) + splits > MAX_MAP_COUNT:
         raise Errno(ENOMEM)
-    _move_pages(task.ctx, addr, old, new, MREMAP_DONTUNMAP if keep else 0, target)
     offset = vma.offset + addr - vma.start if vma.source is not None else 0
+    if vma.file is not None and not old and map_kind(vma.flags, True) == MAP_PRIVATE:
+        # A second view, but not to the host, which has a private mapping there.
+        source = vma.file.mmap(task, vma.prot, MAP_SHARED, offset, new)
+        task.ctx.map(target, new, vma.prot, MAP_FIXED | MAP_PRIVATE, source.fd, offset)
+    else:
+        _move_pages(task.ctx, addr, old, new, MREMAP_DONTUNMAP if keep else 0, target)
     moved = Vma(target, target + new, vma.prot, vma.flags, vma.file, vma.source, offset, vma.name)
     if keep:
         if vma.flags & VM_LOCKED:  # what stays behind is empty and no longer locked

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from errno import EFAULT, ENOMEM
 
+from sentry import _core
 from sentry.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PAGE_MASK, PAGE_SIZE, PROT_NONE, PROT_WRITE
 from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from sentry.errors import Errno
 from sentry.mm import mapping, protect
-from sentry.mm.layout import GUEST_START
-from sentry.mm.vma import VM_DONTFORK, VM_GROWSDOWN, VM_LOCKED, VM_LOCKONFAULT, VM_SEALED, Vma
-from sentry.mm.vma_list import GUARD_GAP, VmaList
+from sentry.mm.layout import GUARD_GAP, GUEST_START
+from sentry.mm.vma import VM_GROWSDOWN, VM_SEALED, Vma
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,42 +29,23 @@ if TYPE_CHECKING:
 _STACK_STEP = 128 * 1024  # a growing stack gets at least this much: each growth costs a fault
 
 
-class AddressSpace:
-    """One guest address space; `users` counts the tasks that share it (CLONE_VM)."""
+class AddressSpace(_core.SpaceBase):
+    """One guest address space; `users` counts the tasks that share it (CLONE_VM).
 
-    __slots__ = (
-        "areas",
-        "arg_end",
-        "arg_start",
-        "auxv",
-        "brk_end",
-        "brk_start",
-        "code_end",
-        "code_start",
-        "data_end",
-        "data_start",
-        "env_end",
-        "env_start",
-        "exe",
-        "lock_future",
-        "locked",
-        "sealed",
-        "stack_start",
-        "users",
-    )
+    Args:
+        mmap_base: mappings are placed below this address.
+        reserved: (start, end) of what is not the guest's to map although it lies among its addresses; nothing
+            is shown there.
+    """
 
-    def __init__(self, mmap_base: int) -> None:
-        self.areas = VmaList(GUEST_START, mmap_base)
-        self.users = 1
-        self.exe: Path | None = None
-        self.auxv = b""
-        self.brk_start = self.brk_end = 0
-        self.code_start = self.code_end = self.data_start = self.data_end = 0
-        self.stack_start = 0
-        self.arg_start = self.arg_end = self.env_start = self.env_end = 0
-        self.lock_future = 0  # VM_LOCKED | VM_LOCKONFAULT for mappings to come (mlockall(2))
-        self.locked = False  # whether some mapping has ever been locked
-        self.sealed = False  # whether some mapping is sealed (mseal(2))
+    __slots__ = ()
+
+    exe: Path | None
+
+    def __new__(cls, mmap_base: int, reserved: tuple[int, int] = (0, 0)) -> AddressSpace:
+        self = super().__new__(cls, GUEST_START, mmap_base)
+        self.areas.reserve(*reserved)
+        return self
 
     @property
     def vmas(self) -> list[Vma]:
@@ -77,19 +58,7 @@ class AddressSpace:
 
     def fork(self, task: Task, child: Task) -> AddressSpace:
         """The list for fork(2)'s child; the host's copy is ctx.fork(), which leaves out the same mappings."""
-        new = AddressSpace.__new__(AddressSpace)
-        for name in self.__slots__:
-            setattr(new, name, getattr(self, name))
-        new.users = 1
-        new.lock_future = 0
-        new.locked = False
-        new.areas = areas = self.areas.copy()
-        for vma in self.areas:
-            if vma.flags & VM_DONTFORK:
-                areas.clear(vma.start, vma.end)
-            elif self.locked and vma.flags & VM_LOCKED:
-                areas.update(vma.start, vma.end, _unlocked)
-        return new
+        return self.copy()
 
     # What others order
 
@@ -118,10 +87,13 @@ class AddressSpace:
 
     def check_limits(self, task: Task, growth: int, data: int) -> None:
         """ENOMEM when `growth` more bytes pass RLIMIT_AS, or `data` private writable ones RLIMIT_DATA."""
-        rlimits = task.group.rlimits
-        if self.areas.total + growth > rlimits[RLIMIT_AS][0]:
+        if self.areas.total + growth > task.group.rlimits[RLIMIT_AS][0]:
             raise Errno(ENOMEM)
-        if data > 0 and self.areas.data + data > rlimits[RLIMIT_DATA][0]:
+        self.check_data_limit(task, data)
+
+    def check_data_limit(self, task: Task, data: int) -> None:
+        """ENOMEM when `data` more private writable bytes pass RLIMIT_DATA."""
+        if data > 0 and self.areas.data + data > task.group.rlimits[RLIMIT_DATA][0]:
             raise Errno(ENOMEM)
 
     # Faults and futexes
@@ -130,22 +102,24 @@ class AddressSpace:
         """Grow the stack that `addr` lies below, if one does; True when memory was added."""
         areas = self.areas
         index = areas.index(addr)
-        if index == len(areas.vmas):
+        if index == len(areas):
             return False
-        vma = areas.vmas[index]
+        vma = areas[index]
         if vma.start <= addr or not vma.flags & VM_GROWSDOWN or addr < GUEST_START:
             return False
         if vma.prot == PROT_NONE or (write and not vma.prot & PROT_WRITE):
             return False
         lowest = max(vma.end - task.group.rlimits[RLIMIT_STACK][0], GUEST_START)
         if index:
-            below = areas.vmas[index - 1]
+            below = areas[index - 1]
             if below.prot != PROT_NONE and not below.flags & VM_GROWSDOWN:
                 lowest = max(lowest, below.end + GUARD_GAP)
             else:
                 lowest = max(lowest, below.end)
         lowest = (lowest + PAGE_SIZE - 1) & PAGE_MASK
         start = addr & PAGE_MASK
+        if areas.is_reserved(lowest, vma.start):
+            lowest = areas.reserved_end
         if start < lowest:
             return False
         start = max(min(start, vma.start - _STACK_STEP), lowest)
@@ -157,7 +131,7 @@ class AddressSpace:
         areas.insert(vma.part(start, vma.start))
         return True
 
-    def futex_key(self, addr: int, shared: bool) -> Hashable:
+    def futex_key(self, addr: int, shared: bool) -> tuple[Hashable, int]:
         """What tells the futex at `addr` from all others; `shared`: without FUTEX_PRIVATE_FLAG.  EFAULT."""
         if shared:
             vma = self.areas.find(addr)
@@ -171,7 +145,3 @@ class AddressSpace:
         """Errno(error) when [start, end) has an address of a sealed mapping."""
         if self.sealed and any(vma.flags & VM_SEALED for vma in self.areas.overlapping(start, end)):
             raise Errno(error)
-
-
-def _unlocked(vma: Vma) -> Vma:
-    return vma.changed(vma.prot, vma.flags & ~(VM_LOCKED | VM_LOCKONFAULT))

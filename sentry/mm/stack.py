@@ -8,6 +8,7 @@ where the stack pointer is.
 from __future__ import annotations
 
 from errno import E2BIG
+from itertools import accumulate
 from os import urandom
 from struct import pack
 
@@ -45,13 +46,14 @@ def _read_host() -> dict[int, int]:
 
 _host = _read_host()
 _MACHINE = (
-    (AT_HWCAP, _host.get(AT_HWCAP, 0)),
-    (AT_PAGESZ, PAGE_SIZE),
-    (AT_CLKTCK, _CLOCK_TICKS),
-    (AT_FLAGS, 0),
-    (AT_HWCAP2, _host.get(AT_HWCAP2, 0)),
-    (AT_MINSIGSTKSZ, _host.get(AT_MINSIGSTKSZ, 2048)),
-)
+    AT_HWCAP, _host.get(AT_HWCAP, 0),
+    AT_PAGESZ, PAGE_SIZE,
+    AT_CLKTCK, _CLOCK_TICKS,
+    AT_FLAGS, 0,
+    AT_HWCAP2, _host.get(AT_HWCAP2, 0),
+    AT_MINSIGSTKSZ, _host.get(AT_MINSIGSTKSZ, 2048),
+)  # fmt: skip
+_PLATFORM = b"x86_64".ljust(16, b"\0")
 
 
 def arguments_limit(stack_limit: int) -> int:
@@ -79,7 +81,7 @@ class InitialStack:
     Args:
         top: the stack's end, page-aligned.
         name: the file name as executed (AT_EXECFN).
-        auxv: the entries that depend on the program; those of the machine are added.
+        auxv: keys and values in turn, those that depend on the program; the machine's are added.
         slack: bytes to leave free for randomisation.
     """
 
@@ -91,36 +93,35 @@ class InitialStack:
         argv: list[bytes],
         envp: list[bytes],
         name: bytes,
-        auxv: list[tuple[int, int]],
+        auxv: list[int],
         slack: int = 0,
     ) -> None:
-        strings = b"".join([b"\0".join([*argv, *envp, name]), b"\0", bytes(8)])
-        at = self.arg_start = top - len(strings)
-        pointers = [len(argv)]
-        for string in argv:
-            pointers.append(at)
-            at += len(string) + 1
-        pointers.append(0)
-        self.arg_end = self.env_start = at
-        for string in envp:
-            pointers.append(at)
-            at += len(string) + 1
-        pointers.append(0)
-        self.env_end = at
-        platform = (self.arg_start - slack & -16) - 16
+        strings = b"\0".join([*argv, *envp, name, bytes(8)])
+        start = self.arg_start = top - len(strings)
+        # Where each string is; the last number is where the name is, behind them.
+        places = list(accumulate([len(string) + 1 for string in (*argv, *envp)], initial=start))
+        count = len(argv)
+        self.arg_end = self.env_start = places[count]
+        self.env_end = places[-1]
+        platform = (start - slack & -16) - 16
         random = platform - 16
-        entries = [
-            *auxv,
-            *_MACHINE,
-            (AT_RANDOM, random),
-            (AT_EXECFN, at),
-            (AT_PLATFORM, platform),
-            (AT_NULL, 0),
-        ]
-        words = [word for entry in entries for word in entry]
-        self.auxv = pack(f"<{len(words)}Q", *words)
-        table = pack(f"<{len(pointers)}Q", *pointers) + self.auxv
+        self.auxv = _words(
+            [
+                *auxv,
+                *_MACHINE,
+                AT_RANDOM, random,
+                AT_EXECFN, self.env_end,
+                AT_PLATFORM, platform,
+                AT_NULL, 0,
+            ]
+        )  # fmt: skip
+        table = _words([count, *places[:count], 0, *places[count:-1], 0]) + self.auxv
         self.pointer = random - len(table) & -16
         padding = bytes(random - len(table) - self.pointer)
-        head = b"".join([table, padding, urandom(16), b"x86_64".ljust(16, b"\0")])
-        self.content = head + bytes(self.arg_start - platform - 16) + strings
+        self.content = b"".join(
+            [table, padding, urandom(16), _PLATFORM, bytes(start - platform - 16), strings]
+        )
+
+
+def _words(numbers: list[int]) -> bytes:
+    return pack(f"<{len(numbers)}Q", *numbers)

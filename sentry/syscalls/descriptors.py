@@ -55,15 +55,8 @@ _F_OWNER_PGRP = 2
 _LOCKS = (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW)
 
 
-def close_file(task: "Task", file: "File") -> None:
-    """What each close of a descriptor does to its file; the last reference's release is its own."""
-    file.flush(task)
-    if file.inode is not None and not file.flags & O_PATH:
-        locks.close_posix(task, file.inode)
-
-
 def close(task: "Task", fd: Fd) -> int:
-    close_file(task, task.files.remove(fd))
+    locks.close_file(task, task.files.remove(fd))
     return 0
 
 
@@ -71,14 +64,14 @@ def close_range(task: "Task", first: UInt, last: UInt, flags: UInt) -> int:
     if flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) or first > last:
         raise Errno(EINVAL)
     if flags & CLOSE_RANGE_UNSHARE:
-        task.files = task.files.copy()
+        task.files = task.files.unshare()
     for fd, file in task.files.items():
         if first <= fd <= last:
             if flags & CLOSE_RANGE_CLOEXEC:
                 task.files.set_cloexec(fd, True)
             else:
                 task.files.remove(fd)
-                close_file(task, file)
+                locks.close_file(task, file)
     return 0
 
 
@@ -105,7 +98,7 @@ def _dup_to(task: "Task", old: int, new: int, cloexec: bool) -> int:
         raise Errno(EBADF)
     replaced = task.files.set(new, file, cloexec)
     if replaced is not None:
-        close_file(task, replaced)
+        locks.close_file(task, replaced)
     return new
 
 

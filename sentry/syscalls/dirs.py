@@ -2,8 +2,9 @@
 
 from errno import EINVAL, ENOENT
 
+from sentry._core import directory_records
 from sentry.abi.fcntl import AT_FDCWD
-from sentry.abi.stat import DIRENT, DIRENT64
+from sentry.abi.stat import DIRENT
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Path, Ptr, UInt
 from sentry.vfs import namespace
@@ -11,49 +12,44 @@ from sentry.vfs.namei import walk_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sentry.kernel.task import Task
     from sentry.vfs.file import File as OpenFile
 
-    Record = Callable[[bytes, int, int, int], bytes]
+    Listing = list[tuple[bytes, int, int]]
 
-_BUFFER_MAX = 1 << 20  # filled at once, however large the guest's buffer is
-
-
-def _record64(name: bytes, ino: int, offset: int, kind: int) -> bytes:
-    size = (19 + len(name) + 1 + 7) & ~7
-    return (DIRENT64.pack(ino, offset, size, kind) + name).ljust(size, b"\0")
-
-
-def _record(name: bytes, ino: int, offset: int, kind: int) -> bytes:
-    size = (18 + len(name) + 2 + 7) & ~7
-    return (DIRENT.pack(ino, offset, size) + name).ljust(size - 1, b"\0") + bytes((kind,))
+_BUFFER_MAX = 64 << 10  # filled at once, however large the guest's buffer is
 
 
 def getdents64(task: "Task", file: File, buf: Ptr, count: UInt) -> int:
-    return _getdents(task, file, buf, count, _record64)
+    listing = _listing(file)
+    out, at = directory_records(listing, file.pos, count)
+    return _give(task, file, buf, listing, out, at)
 
 
 def getdents(task: "Task", file: File, buf: Ptr, count: UInt) -> int:
-    return _getdents(task, file, buf, count, _record)
+    """The old form: the type behind the name."""
+    listing = _listing(file)
+    at = file.pos
+    out = b""
+    while at < len(listing):
+        name, ino, kind = listing[at]
+        size = (DIRENT.size + len(name) + 2 + 7) & ~7
+        if len(out) + size > min(count, _BUFFER_MAX):
+            break
+        out += (DIRENT.pack(ino, at + 1, size) + name).ljust(size - 1, b"\0") + bytes((kind,))
+        at += 1
+    return _give(task, file, buf, listing, out, at)
 
 
-def _getdents(task: "Task", file: "OpenFile", buf: int, count: int, record_of: "Record") -> int:
+def _listing(file: "OpenFile") -> "Listing":
     listing = file.readdir()
     if file.path is not None and file.path.dentry.deleted:
         raise Errno(ENOENT)
-    start = at = file.pos
-    room = min(count, _BUFFER_MAX)
-    out = bytearray()
-    while at < len(listing):
-        name, ino, kind = listing[at]
-        record = record_of(name, ino, at + 1, kind)
-        if len(out) + len(record) > room:
-            break
-        out += record
-        at += 1
-    if at == start and at < len(listing):
+    return listing
+
+
+def _give(task: "Task", file: "OpenFile", buf: int, listing: "Listing", out: bytes, at: int) -> int:
+    if not out and at < len(listing):
         raise Errno(EINVAL)  # no room for even one
     task.copy_out(buf, out)
     file.pos = at

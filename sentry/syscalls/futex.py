@@ -2,6 +2,7 @@
 
 import errno
 
+from sentry._core import FutexWaiter
 from sentry.abi.futex import (
     FUTEX2_PRIVATE,
     FUTEX2_SIZE_U32,
@@ -24,11 +25,10 @@ from sentry.abi.futex import (
     FUTEX_WAKE_BITSET,
     FUTEX_WAKE_OP,
 )
-from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from sentry.abi.time import CLOCK_MONOTONIC, CLOCK_REALTIME
 from sentry.errors import Errno
 from sentry.kernel import clock, futex_pi
-from sentry.kernel.futex import FutexWaiter, apply
+from sentry.kernel.futex import apply
 from sentry.syscalls.args import Int, Ptr, UInt
 from sentry.syscalls.timespec import read_timespec
 
@@ -56,10 +56,11 @@ def futex(
     if command == FUTEX_WAKE:
         return futexes.wake(futexes.key(task, address, shared), _count(value))
     if command == FUTEX_WAIT:
-        return _wait(task, address, value, FUTEX_BITSET_MATCH_ANY, _relative(task, timeout), shared)
+        deadline = _relative(task, timeout)
+        return futexes.wait_again(task, address, value, FUTEX_BITSET_MATCH_ANY, deadline, shared)
     if command == FUTEX_WAIT_BITSET:
         deadline = _absolute(task, timeout, realtime)
-        return _wait(task, address, value, _checked(value3), deadline, shared)
+        return futexes.wait_again(task, address, value, _checked(value3), deadline, shared)
     if command == FUTEX_WAKE_BITSET:
         return futexes.wake(futexes.key(task, address, shared), _count(value), _checked(value3))
     if command in (FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_CMP_REQUEUE_PI):
@@ -108,19 +109,6 @@ def _absolute(task: "Task", timeout: int, realtime: bool) -> int | None:
     )
 
 
-async def _wait(
-    task: "Task", address: int, value: int, bitset: int, deadline: int | None, shared: bool
-) -> int:
-    try:
-        await task.kernel.futexes.wait(task, address, value, bitset, deadline, shared)
-    except Errno as error:
-        if error.code == ERESTARTSYS and deadline is not None:
-            task.signal.restart_block = lambda: _wait(task, address, value, bitset, deadline, shared)
-            raise Errno(ERESTART_RESTARTBLOCK) from None
-        raise
-    return 0
-
-
 def _requeue(
     task: "Task", command: int, address: int, wake: int, move: int, target: int, expected: int, shared: bool
 ) -> int:
@@ -135,7 +123,7 @@ def _requeue(
     if command == FUTEX_CMP_REQUEUE_PI:
         # Each woken waiter queues for the lock by itself: the outcome is the same, without moving it here.
         return futexes.wake(key, wake + move)
-    woken, moved = futexes.requeue(key, target_key, target, wake, move)
+    woken, moved = futexes.requeue(key, target_key, wake, move)
     return woken + moved
 
 

@@ -160,7 +160,7 @@ def unshare(task: "Task", flags: Size) -> int:
     if flags & CLONE_FS:
         task.fs = task.fs.copy()
     if flags & CLONE_FILES:
-        task.files = task.files.copy()
+        task.files = task.files.unshare()
     return 0
 
 

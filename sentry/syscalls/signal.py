@@ -2,7 +2,7 @@
 
 import errno
 
-from sentry._core import NO_RESULT
+from sentry._core import NO_RESULT, Action
 from sentry.abi.capability import CAP_KILL
 from sentry.abi.restart import ERESTARTNOHAND
 from sentry.abi.signal import (
@@ -23,7 +23,6 @@ from sentry.abi.signal import (
 from sentry.errors import Errno
 from sentry.fs.proc import TaskDirectory
 from sentry.kernel import altstack, pidfd, sigframe, siginfo, signals
-from sentry.kernel.signals import Action
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 from sentry.syscalls.timespec import read_timespec
@@ -43,7 +42,7 @@ def rt_sigaction(task: "Task", signo: Int, new: Ptr, old: Ptr, size: Size) -> in
     _check_set_size(size)
     if not 1 <= signo <= NSIG:
         raise Errno(errno.EINVAL)
-    known = task.group.sighand.actions[signo]
+    known = task.group.sighand[signo]
     if new:
         handler, flags, restorer, mask = SIGACTION.unpack(task.copy_in(new, SIGACTION.size))
         if UNBLOCKABLE >> signo - 1 & 1:
@@ -126,8 +125,8 @@ def rt_sigreturn(task: "Task") -> object:
 
 
 def sigaltstack(task: "Task", new: Ptr, old: Ptr) -> int:
-    state, sp = task.signal, task.ctx.rsp
-    before = STACK_T.pack(state.altstack_sp, altstack.flags_at(state, sp), state.altstack_size)
+    sp = task.ctx.rsp
+    before = STACK_T.pack(task.altstack_sp, altstack.flags_at(task, sp), task.altstack_size)
     if new:
         address, flags, size = STACK_T.unpack(task.copy_in(new, STACK_T.size))
         altstack.set(task, address, flags, size, sp)

@@ -25,7 +25,11 @@ from sentry.syscalls.args import Int, Ptr, UInt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sentry.kernel.task import Task
+
+    Answer = int | Coroutine[None, None, int]
 
 _INT_MIN = -(2**31)
 _NO_CHILD_INFO = bytes(SIGINFO_SIZE)
@@ -33,7 +37,7 @@ _NO_CHILD_INFO = bytes(SIGINFO_SIZE)
 _WAITID_WRITTEN = 28
 
 
-async def wait4(task: "Task", pid: Int, status: Ptr, options: UInt, rusage: Ptr) -> int:
+def wait4(task: "Task", pid: Int, status: Ptr, options: UInt, rusage: Ptr) -> "Answer":
     if options & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WCLONE | WALL):
         raise Errno(errno.EINVAL)
     if pid == _INT_MIN:
@@ -44,9 +48,19 @@ async def wait4(task: "Task", pid: Int, status: Ptr, options: UInt, rusage: Ptr)
         which = (P_PID, pid)
     else:
         which = (P_PGID, -pid or task.group.pgid)
-    found = await reap.wait(task, *which, options | WEXITED)
-    if found is None:
+    found = reap.look(task, *which, options | WEXITED)
+    if isinstance(found, reap.Reaped):
+        return _tell_wait4(task, found, status, rusage)
+    if options & WNOHANG:
         return 0
+
+    async def wait() -> int:
+        return _tell_wait4(task, await reap.wait(task, *which, options | WEXITED), status, rusage)
+
+    return wait()
+
+
+def _tell_wait4(task: "Task", found: reap.Reaped, status: int, rusage: int) -> int:
     if status:
         task.write_u32(status, found.status)
     if rusage:
@@ -54,7 +68,7 @@ async def wait4(task: "Task", pid: Int, status: Ptr, options: UInt, rusage: Ptr)
     return found.info.pid
 
 
-async def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options: UInt, rusage: Ptr) -> int:
+def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options: UInt, rusage: Ptr) -> "Answer":
     if options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL):
         raise Errno(errno.EINVAL)
     if not options & (WEXITED | WSTOPPED | WCONTINUED):
@@ -76,9 +90,21 @@ async def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options:
             raise Errno(errno.EINVAL)
     elif id_type != P_ALL:
         raise Errno(errno.EINVAL)
-    found = await reap.wait(task, id_type, identity, options)
-    if found is None and nonblocking:
+    found = reap.look(task, id_type, identity, options)
+    if isinstance(found, reap.Reaped):
+        return _tell_waitid(task, found, infop, rusage)
+    if nonblocking:
         raise Errno(errno.EAGAIN)
+    if options & WNOHANG:
+        return _tell_waitid(task, None, infop, rusage)
+
+    async def wait() -> int:
+        return _tell_waitid(task, await reap.wait(task, id_type, identity, options), infop, rusage)
+
+    return wait()
+
+
+def _tell_waitid(task: "Task", found: reap.Reaped | None, infop: int, rusage: int) -> int:
     if found is not None and rusage:
         task.copy_out(rusage, found.rusage)
     if infop:

@@ -103,7 +103,7 @@ class Terminal:
         group = task.group
         if not self.is_controlling(task) or self.foreground is None or group.process_group is self.foreground:
             return
-        if task.sigmask >> signo - 1 & 1 or group.sighand.actions[signo].handler == SIG_IGN:
+        if task.sigmask >> signo - 1 & 1 or group.sighand[signo].handler == SIG_IGN:
             if signo == SIGTTIN:
                 raise Errno(EIO)
             return

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from errno import EACCES, EFBIG, EINVAL, EISDIR, EPERM, EROFS
 
+from sentry._core import now
 from sentry.abi.capability import CAP_CHOWN, CAP_FSETID
 from sentry.abi.signal import SIGXFSZ
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
-from sentry.vfs.inode import now
 from sentry.vfs.permissions import check, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
 

@@ -1,18 +1,16 @@
 """epoll(7): watched files, and the list of those that became ready.
 
-What must hold: an interest whose file is ready (and that is armed) is in the ready list, once.  A file's
-queue puts it there through `notify`; `collect` takes it out, asks the file, and puts level-triggered ones
-that are still ready back at the end, so that everyone gets a turn.  An interest knows its file weakly: when
-the last descriptor of the file is closed, the interest is gone.
+The list is C's (core/epoll.c): files that become ready are noted there, and most calls of epoll_wait(2) are
+answered there.  What is watched is decided here.  An interest knows its file weakly: when the last descriptor
+of the file is closed, the interest is gone.
 """
 
 from __future__ import annotations
 
 import errno
-from _collections import deque
 from _weakref import ref
 
-from sentry._core import WaitQueue
+from sentry._core import KIND_EPOLL, InterestBase, ReadyListBase, WaitQueue
 from sentry.abi.poll import (
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
@@ -26,7 +24,6 @@ from sentry.abi.poll import (
     POLLIN,
     POLLOUT,
     POLLRDNORM,
-    READABLE,
 )
 from sentry.abi.stat import S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, major, minor
 from sentry.errors import Errno
@@ -51,16 +48,17 @@ def _no_file() -> None:
     return None
 
 
-class Interest:
+class Interest(InterestBase):
     """One watched file: a member of that file's wait queue."""
 
-    __slots__ = ("data", "events", "file", "in_list", "key", "mask", "queue", "ready")
+    __slots__ = ("key", "queue")
+
+    ready: ReadyList
 
     def __init__(self, ready: ReadyList, key: tuple[int, int], file: File, events: int, data: int) -> None:
         self.ready = ready
         self.key = key
         self.queue: WaitQueue = file.queue
-        self.in_list = False
         self.file: Callable[[], File | None] = ref(file, lambda _: ready.forget(self))
         self.set(events, data)
 
@@ -69,35 +67,14 @@ class Interest:
         self.mask = (events & ~_PRIVATE) | _ALWAYS
         self.data = data
 
-    def notify(self, events: int) -> bool:
-        """The file's state has changed."""
-        if not events & self.mask or self.in_list:
-            return False
-        self.ready.add(self)
-        return True
 
-    def poll(self) -> int:
-        """The events to report now."""
-        file = self.file()
-        return file.poll() & self.mask if file is not None and self.mask else 0
-
-
-class ReadyList:
+class ReadyList(ReadyListBase):
     """The interests of one epoll instance.  Not the file: what is watched must not keep that alive."""
 
-    __slots__ = ("interests", "queue", "ready")
+    __slots__ = ("interests",)
 
     def __init__(self) -> None:
         self.interests: dict[tuple[int, int], Interest] = {}
-        self.ready: deque[Interest] = deque()
-        self.queue = WaitQueue()
-
-    def add(self, interest: Interest) -> None:
-        """Note that `interest` may be ready and tell who waits, but never twice: whoever waits found the list
-        empty."""
-        interest.in_list = True
-        self.ready.append(interest)
-        self.queue.wake(READABLE)
 
     def forget(self, interest: Interest) -> None:
         if self.interests.get(interest.key) is interest:
@@ -109,38 +86,7 @@ class ReadyList:
     def close(self) -> None:
         for interest in list(self.interests.values()):
             self.forget(interest)
-        self.ready.clear()
-
-    def collect(self, limit: int) -> list[tuple[int, int]]:
-        """Up to `limit` (events, data) of ready interests, oldest first."""
-        found: list[tuple[int, int]] = []
-        again: list[Interest] = []
-        ready = self.ready
-        for _ in range(len(ready)):
-            if len(found) == limit:
-                break
-            interest = ready.popleft()
-            interest.in_list = False
-            events = interest.poll()
-            if not events:
-                continue
-            found.append((events, interest.data))
-            if interest.events & EPOLLONESHOT:
-                interest.mask = 0
-            elif not interest.events & EPOLLET:
-                interest.in_list = True
-                again.append(interest)
-        ready.extend(again)
-        return found
-
-    def has_ready(self) -> bool:
-        """Whether `collect` would find something; drops what is no longer ready."""
-        ready = self.ready
-        while ready:
-            if ready[0].poll():
-                return True
-            ready.popleft().in_list = False
-        return False
+        self.empty()
 
 
 class EpollFile(AnonymousFile):
@@ -150,8 +96,9 @@ class EpollFile(AnonymousFile):
 
     def __init__(self) -> None:
         super().__init__(0, b"[eventpoll]")
-        self.ready = ReadyList()
+        self.ready = self.state = ReadyList()
         self.queue = self.ready.queue
+        self.kind = KIND_EPOLL
 
     def poll(self) -> int:
         return POLLIN | POLLRDNORM if self.ready.has_ready() else 0
@@ -179,7 +126,7 @@ class EpollFile(AnonymousFile):
             if (events | interest.events) & EPOLLEXCLUSIVE:
                 raise Errno(errno.EINVAL)
             interest.set(events, data)
-            self._check(interest)
+            interest.check()
         else:
             raise Errno(errno.EINVAL)
 
@@ -195,11 +142,7 @@ class EpollFile(AnonymousFile):
         interest = Interest(self.ready, key, file, events, data)
         self.ready.interests[key] = interest
         interest.queue.add(interest)
-        self._check(interest)
-
-    def _check(self, interest: Interest) -> None:
-        if not interest.in_list and interest.poll():
-            self.ready.add(interest)
+        interest.check()
 
 
 def _check_nesting(watcher: ReadyList, watched: ReadyList) -> None:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from errno import EBADF, EINVAL, EISDIR, ENODEV, ENOTDIR, ENOTTY, EOPNOTSUPP, ESPIPE
 
 from sentry import _core
+from sentry._core import now
 from sentry.abi.fcntl import (
     MAX_FILE_SIZE,
-    O_ACCMODE,
-    O_FORGOTTEN,
-    O_PATH,
-    O_RDONLY,
-    O_WRONLY,
     POLLIN,
     POLLOUT,
     POLLRDNORM,
@@ -22,7 +18,6 @@ from sentry.abi.fcntl import (
 )
 from sentry.abi.stat import DT_DIR
 from sentry.errors import Errno
-from sentry.vfs.inode import now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,31 +39,24 @@ if TYPE_CHECKING:
 
 
 class File(_core.FileBase):
-    """The base of all open files; the defaults are those of one that can't do the thing.
+    """File(flags, path=None, inode=None): the base of all open files; the methods here are those of one that
+    can't do the thing.  `flags` as given to open(2); `inode` only where it isn't the path's.
 
     `whole`: a read goes on until it has all it asked for or the file ends (regular files), so that the read
     handlers may do it in pieces.  `seekable`: `pos` is the file offset.
     """
 
-    __slots__ = ("__weakref__", "owner", "path")
+    __slots__ = ("__weakref__",)
+
+    path: Path | None
 
     whole = False
     seekable = False
 
-    def __init__(self, flags: int, path: Path | None = None, inode: Inode | None = None) -> None:
-        """`flags` as given to open(2); `inode` only where it isn't the path's."""
-        super().__init__()
-        self.flags = flags & ~O_FORGOTTEN
-        self.path = path
-        self.owner = 0  # F_SETOWN
-        if inode is not None:
-            self.inode = inode
-        elif path is not None:
-            self.inode = path.inode
-        access = flags & O_ACCMODE
-        opened = not flags & O_PATH
-        self.readable = opened and access != O_WRONLY
-        self.writable = opened and access != O_RDONLY
+    def __init_subclass__(cls) -> None:
+        # Most files have nothing to do at their end, and should cost nothing then.
+        if "release" in cls.__dict__:
+            cls.__del__ = cls.release  # type: ignore[attr-defined]
 
     # Transfer.  WOULD_BLOCK: nothing now, try again when `queue` is woken.
 
@@ -134,14 +122,8 @@ class File(_core.FileBase):
 
     # The end
 
-    def flush(self, task: Task) -> None:
-        """Called at each close(2) of a descriptor of this description."""
-
     def release(self) -> None:
         """Called once, when the last reference is gone."""
-
-    def __del__(self) -> None:
-        self.release()
 
 
 class PathFile(File):
@@ -174,27 +156,24 @@ class PathFile(File):
 class DirectoryFile(File):
     """An open directory.  The listing is taken at its start and lasts until rewinddir(3)."""
 
-    __slots__ = ("_listing",)
+    __slots__ = ()
 
     seekable = True
-
-    def __init__(self, flags: int, path: Path) -> None:
-        super().__init__(flags, path)
-        self._listing: list[tuple[bytes, int, int]] | None = None
+    state: list[tuple[bytes, int, int]] | None  # the listing
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
         raise Errno(EISDIR)
 
     def readdir(self) -> list[tuple[bytes, int, int]]:
-        if self._listing is None or self.pos == 0:
+        if self.state is None or self.pos == 0:
             path = self.path
             assert path is not None
             here, above = path.inode, path.parent().inode
             listing = [(b".", here.ino, DT_DIR), (b"..", above.ino, DT_DIR)]
             listing += here.entries()
-            self._listing = listing
+            self.state = listing
             here.atime = now()
-        return self._listing
+        return self.state
 
     def seek(self, task: Task, offset: int, whence: int) -> int:
         return self.move(offset, whence)

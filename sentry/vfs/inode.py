@@ -8,10 +8,10 @@ are those of a file that is no directory and can't be changed.
 from __future__ import annotations
 
 from errno import EINVAL, ENODATA, ENOTDIR, EOPNOTSUPP, EPERM
-from time import clock_gettime_ns
 
 from sentry import _core
-from sentry.abi.stat import S_IFDIR, S_IFMT
+from sentry._core import now
+from sentry.abi.stat import S_IFMT
 from sentry.errors import Errno
 
 TYPE_CHECKING = False
@@ -23,32 +23,23 @@ if TYPE_CHECKING:
     from sentry.vfs.path import Path
 
 
-_CLOCK_REALTIME_COARSE = 5  # as the C answers and Linux: the time of the last tick
-
-
-def now() -> int:
-    """What file timestamps are made of: nanoseconds since the epoch."""
-    return clock_gettime_ns(_CLOCK_REALTIME_COARSE)
-
-
 class Inode(_core.InodeBase):
     """The base of every file; subclasses say what it can do."""
 
     __slots__ = ("__weakref__", "fs")
 
+    plain: type[File] | None = None  # open() does no more than plain(flags, path), so that C may do it
+
+    def __init_subclass__(cls) -> None:
+        if "open" in cls.__dict__ and "plain" not in cls.__dict__:
+            cls.plain = None
+
     def __init__(self, fs: FileSystem, mode: int, uid: int = 0, gid: int = 0, ino: int = 0) -> None:
         """A file of `fs`, all its times now; `mode` includes the type; ino 0: the next number of `fs`."""
-        super().__init__()
+        super().__init__(mode, uid, gid)
         self.fs = fs
         self.dev = fs.dev
         self.ino = ino or fs.next_ino()
-        self.mode = mode
-        self.uid = uid
-        self.gid = gid
-        self.nlink = 2 if mode & S_IFMT == S_IFDIR else 1
-        self.blksize = 4096
-        self.fd = -1
-        self.atime = self.mtime = self.ctime = self.btime = now()
 
     # Attributes
 
@@ -161,9 +152,6 @@ class Inode(_core.InodeBase):
         from sentry.vfs.special import open_special
 
         return open_special(task, self, path, flags)
-
-    def is_dir(self) -> bool:
-        return self.mode & S_IFMT == S_IFDIR
 
     def _refusal(self) -> int:
         return EPERM if self.is_dir() else ENOTDIR

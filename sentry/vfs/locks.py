@@ -13,7 +13,7 @@ import errno
 import fcntl
 from _weakref import ref
 
-from sentry.abi.fcntl import F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, SEEK_CUR, SEEK_END, SEEK_SET
+from sentry.abi.fcntl import F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
 from sentry.vfs.lock_state import FLOCK, TO_THE_END, FlockState, Range, RangeLocks
@@ -44,6 +44,7 @@ def _tidy(inode: Inode) -> None:
     locks = _ranges.get(inode)
     if locks is not None and not locks.ranges and not len(locks.queue):
         del _ranges[inode]
+        inode.locked = False
     flocks = _flocks.get(inode)
     if flocks is not None and not flocks.holders and not len(flocks.queue):
         del _flocks[inode]
@@ -88,7 +89,7 @@ def fcntl_lock(task: Task, file: File, cmd: int, arg: int) -> int | Coroutine[No
         return 0
     if ofd:
         _follow(file)
-    locks = _ranges.setdefault(file.inode, RangeLocks())
+    locks = _locks_of(file.inode)
     wait = cmd in (fcntl.F_SETLKW, F_OFD_SETLKW)
     other = locks.conflict(owner, kind, start, end)
     if other is None:
@@ -97,6 +98,11 @@ def fcntl_lock(task: Task, file: File, cmd: int, arg: int) -> int | Coroutine[No
     if not wait:
         raise Errno(errno.EAGAIN)
     return _wait_for_range(task, file.inode, Range(owner, holder, kind, start, end))
+
+
+def _locks_of(inode: Inode) -> RangeLocks:
+    inode.locked = True
+    return _ranges.setdefault(inode, RangeLocks())
 
 
 def _range(file: File, whence: int, start: int, length: int) -> tuple[int, int]:
@@ -126,7 +132,7 @@ def _range(file: File, whence: int, start: int, length: int) -> tuple[int, int]:
 
 
 async def _wait_for_range(task: Task, inode: Inode, want: Range) -> int:
-    locks = _ranges.setdefault(inode, RangeLocks())
+    locks = _locks_of(inode)
 
     def attempt() -> int | _Marker:
         other = locks.conflict(want.owner, want.kind, want.start, want.end)
@@ -189,10 +195,10 @@ async def _wait_for_flock(task: Task, file: File, kind: int) -> int:
     return 0
 
 
-def close_posix(task: Task, inode: Inode) -> None:
-    """Drop the process's POSIX locks on `inode`: any close of any descriptor for it does that (fcntl(2))."""
-    if _ranges:
-        _drop(id(task.files), inode)
+def close_file(task: Task, file: File) -> None:
+    """What each close of a descriptor does to its file: the process's POSIX locks on it go (fcntl(2))."""
+    if _ranges and file.inode is not None and not file.flags & O_PATH:
+        _drop(id(task.files), file.inode)
 
 
 def drop_process(files: FdTable) -> None:

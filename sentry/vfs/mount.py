@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from errno import EBUSY, EINVAL
 
+from sentry import _core
 from sentry.abi.stat import makedev
 from sentry.errors import Errno
 from sentry.vfs.path import Dentry, Path
@@ -99,15 +100,22 @@ class FileSystem:
         return b""
 
 
-class Mount:
+class Mount(_core.MountBase):
     """A file system's tree (or a part of it, `root`) seen at `point` of the mount `parent`."""
 
-    __slots__ = ("flags", "fs", "id", "mounts", "parent", "point", "root", "source")
+    __slots__ = ("source",)
+
+    fs: FileSystem
+    root: Dentry
+    parent: Mount | None
+    point: Dentry | None
+    mounts: dict[Dentry, Mount]
 
     def __init__(
         self, number: int, fs: FileSystem, root: Dentry, parent: Mount | None, point: Dentry | None,
         flags: int, source: bytes,
     ) -> None:  # fmt: skip
+        super().__init__()
         self.id = number
         self.fs = fs
         self.root = root
@@ -115,11 +123,7 @@ class Mount:
         self.point = point
         self.flags = flags
         self.source = source
-        self.mounts: dict[Dentry, Mount] = {}  # what is mounted on dentries of this mount
-
-    @property
-    def readonly(self) -> bool:
-        return bool(self.flags & MS_RDONLY)
+        self.mounts = {}  # what is mounted on dentries of this mount
 
     def options(self) -> bytes:
         """The per-mount options of /proc/self/mountinfo."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, EXDEV
 
+from sentry._core import walk_ahead
 from sentry.abi.fcntl import (
     AT_EMPTY_PATH,
     AT_FDCWD,
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
     from sentry.vfs.mount import Mount
+
+
+use_cache = True  # C may walk the part of the way that the dentry cache knows
 
 
 def start(task: Task, dirfd: int) -> Path:
@@ -127,8 +131,15 @@ def step(
         if resolve & RESOLVE_BENEATH:
             raise Errno(EXDEV)
         mount, dentry = top.mount, top.dentry
+    links = 0
+    if use_cache and not resolve:
+        known = walk_ahead(task, mount, dentry, name, follow)
+        if known is not None:
+            mount, dentry, name, links = known
+            if name is None:
+                return mount, dentry
     parts = name.split(b"/")
-    index, count, links = 0, len(parts), 0
+    index, count = 0, len(parts)
     while index < count:
         part = parts[index]
         index += 1

@@ -255,5 +255,3 @@ def _move(source: Dentry, target: Dentry, olddir: Dentry, newdir: Dentry, exchan
         target.name, target.parent, target.deleted = old, olddir, False
     else:
         target.bury()
-
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sys import getrefcount
 
-from sentry.abi.stat import S_IFDIR, S_IFMT
+from sentry import _core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,25 +17,17 @@ if TYPE_CHECKING:
     from sentry.vfs.mount import Mount
 
 
-class Dentry:
-    """One name; directories have `children`, None for everything else.
+class Dentry(_core.DentryBase):
+    """Dentry(name, parent, inode): one name; directories have `children`, None for everything else.
 
     `volatile` directories are asked at each walk: their names change without our doing.
     """
 
-    __slots__ = ("children", "deleted", "inode", "mounted", "name", "parent", "volatile")
+    __slots__ = ()
 
-    def __init__(self, name: bytes, parent: Dentry | None, inode: Inode | None) -> None:
-        self.name = name
-        self.parent = parent
-        self.inode = inode
-        self.deleted = False
-        self.mounted = 0  # how many mounts hide it
-        self.volatile = False
-        self.children: dict[bytes, Dentry] | None = None
-        if inode is not None and inode.mode & S_IFMT == S_IFDIR:
-            self.children = {}
-            self.volatile = inode.fs.volatile
+    parent: Dentry | None
+    inode: Inode | None
+    children: dict[bytes, Dentry] | None
 
     def attach(self, name: bytes, inode: Inode | None) -> Dentry:
         """Note that `name` in this directory is `inode` (None: absent); replaces what was known."""
@@ -82,26 +74,17 @@ class Dentry:
         return False
 
 
-class Path:
-    """A place in the tree; immutable."""
+class Path(_core.PathBase):
+    """Path(mount, dentry): a place in the tree; immutable.
 
-    __slots__ = ("dentry", "mount")
+    It has an `inode`: only walks see negative dentries.
+    """
 
-    def __init__(self, mount: Mount, dentry: Dentry) -> None:
-        self.mount = mount
-        self.dentry = dentry
+    __slots__ = ()
 
-    @property
-    def inode(self) -> Inode:
-        inode = self.dentry.inode
-        assert inode is not None  # only walks see negative dentries
-        return inode
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Path) and self.dentry is other.dentry and self.mount is other.mount
-
-    def __hash__(self) -> int:
-        return hash((id(self.mount), id(self.dentry)))
+    mount: Mount
+    dentry: Dentry
+    inode: Inode
 
     def parent(self) -> Path:
         """The directory above, across mounts; the root of all is its own parent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from errno import EACCES, EPERM
 
+from sentry._core import bits_permit
 from sentry.abi.capability import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
 from sentry.abi.stat import ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, S_IFDIR, S_IFMT, S_ISVTX
 from sentry.errors import Errno
@@ -36,7 +37,7 @@ def permitted(creds: Creds, inode: Inode, wanted: int) -> bool:
 
 def check(creds: Creds, inode: Inode, wanted: int) -> None:
     """EACCES unless `permitted`."""
-    if not permitted(creds, inode, wanted):
+    if not bits_permit(creds, inode, wanted) and not permitted(creds, inode, wanted):
         raise Errno(EACCES)
 
 

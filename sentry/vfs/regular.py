@@ -11,6 +11,7 @@ from _weakref import ref
 from errno import EFBIG, EINVAL, ENODEV, ENXIO, EOPNOTSUPP
 
 from sentry import _core
+from sentry._core import now
 from sentry.abi.capability import CAP_FSETID
 from sentry.abi.fcntl import (
     FALLOC_FL_KEEP_SIZE,
@@ -28,7 +29,7 @@ from sentry.abi.stat import S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
 from sentry.vfs.file import File
 from sentry.vfs.host_call import host
-from sentry.vfs.inode import Inode, now
+from sentry.vfs.inode import Inode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class RegularInode(Inode):
 
     def changed(self) -> None:
         """Bytes were written or the size was changed: note sizes and times."""
-        self.mtime = self.ctime = now()
+        self.modified()
 
     def preallocate(self, offset: int, length: int) -> None:
         """Set space aside within the file's size (fallocate(2))."""
@@ -100,13 +101,14 @@ class RegularInode(Inode):
 class Contents:
     """A regular file as something to map (vfs.file.MapSource)."""
 
-    __slots__ = ("fd", "inode", "key", "name")
+    __slots__ = ("fd", "inode", "key")
 
-    def __init__(self, fd: int, inode: Inode, name: bytes) -> None:
+    name = b""  # a mapping of a file is called by the file's path
+
+    def __init__(self, fd: int, inode: Inode) -> None:
         self.fd = fd
         self.inode: Inode | None = inode
         self.key = inode
-        self.name = name
 
 
 class RegularFile(File):
@@ -200,16 +202,15 @@ class RegularFile(File):
 
     def mmap(self, task: Task, prot: int, flags: int, offset: int, length: int) -> Contents:
         inode = self.inode
-        if self.path is not None and self.path.mount.fs.anonymous:
-            name = self.path.dentry.name
-        else:
-            name = self.path.absolute(task.fs.root) if self.path is not None else b""
         # A shared mapping of a file open for writing may be made writable later (mprotect(2)).
         fd = inode.contents(bool(flags & MAP_SHARED_BIT and self.writable))
         if fd < 0:
             raise Errno(ENODEV)
         inode.mapped()
-        return Contents(fd, inode, name)
+        return Contents(fd, inode)
+
+
+RegularInode.plain = RegularFile
 
 
 def file_limit(task: Task, at: int) -> int:

@@ -40,7 +40,6 @@ def logged_run(
     directory: Path,
     argv: Sequence[str],
     *,
-    hot: bool = True,
     volumes: Sequence[str] = (),
     stdin: bytes = b"",
     timeout: float = HANG_GUARD,
@@ -48,9 +47,7 @@ def logged_run(
 ) -> Logged:
     """Runs `argv` in a sandbox that sees `directory` as /t; raises Hung."""
     log = directory / f"log.{time.monotonic_ns()}"
-    command = sandbox_argv(
-        argv, hot=hot, volumes=[f"{directory}:/t:ro", *volumes], options=["--debug-log", str(log)]
-    )
+    command = sandbox_argv(argv, volumes=[f"{directory}:/t:ro", *volumes], options=["--debug-log", str(log)])
     done = run(command, stdin=stdin, timeout=timeout, user=user)
     text = log.read_text(errors="replace")
     log.unlink()

@@ -8,7 +8,10 @@ import pytest
 
 from tests.fuzz.run import build, run_program
 from tests.isolation.support import compile_guest, logged_run
+from tests.modes import Mode
 from tests.sandbox import need_runsc, run, sandbox_argv
+
+pytestmark = pytest.mark.usefixtures("mode")
 
 ANSWERS = {
     "mounts": "proc: done\nsysfs: done\na file there: done\n",
@@ -32,10 +35,11 @@ def test_strace_needs_nothing_that_the_sealed_sentry_can_not_import() -> None:
     assert b"exit_group(0)" in done.stderr
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
-def test_a_random_program(seed: int, build_directory: Path) -> None:
+@pytest.mark.hot_and_cold
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_a_random_program(seed: int, mode: Mode, build_directory: Path) -> None:
     """`python -m tests.fuzz.run --seconds N` runs more of them."""
     need_runsc()
     if not (build_directory / "interpreter").exists():
         build(build_directory)
-    assert run_program(seed, build_directory, sections=8) == ""
+    assert run_program(seed, mode, build_directory, sections=8) == ""

@@ -14,9 +14,9 @@ from runsc import _boot, seccomp
 from sentry.platform.base import stub_path
 from sentry.syscalls.table import TABLE
 from tests.isolation.support import FLAGS, GUESTS
+from tests.platform.sources import include, sources
 from tests.sandbox import NOBODY
 
-ROOT = Path(__file__).parents[2]
 NUMBERS = {entry.name: entry.nr for entry in TABLE}
 LISTED = {name for names in seccomp.ALLOWED.values() for name in names}.union(
     seccomp.LIMITED, seccomp.WITHOUT
@@ -106,16 +106,8 @@ def test_a_call_by_the_32_bit_entry_kills(build_directory: Path) -> None:
 
 def test_calls_that_get_past_ptrace_kill_the_stub(build_directory: Path) -> None:
     program = build_directory / "stub_filter"
-    back_end = ROOT / "platform" / "ptrace"
-    sources = [str(path) for path in sorted(back_end.glob("*.c")) if path.name != "module.c"]
-    command = [
-        "gcc",
-        *FLAGS,
-        "-Wno-missing-field-initializers",
-        f"-I{back_end}",
-        f"-I{ROOT}/platform/include",
-    ]
-    subprocess.run([*command, "-o", str(program), str(GUESTS / "stub_filter.c"), *sources], check=True)
+    command = ["gcc", *FLAGS, "-Wno-missing-field-initializers", *include("ptrace"), "-o", str(program)]
+    subprocess.run([*command, str(GUESTS / "stub_filter.c"), *map(str, sources("ptrace"))], check=True)
     done = subprocess.run(
         [program, stub_path("ptrace")], capture_output=True, text=True, check=False, timeout=120
     )

@@ -15,6 +15,8 @@ from tests.isolation.support import compile_guest, logged_run
 from tests.runsc import bundles
 from tests.sandbox import bundle_run, sandbox_argv
 
+pytestmark = pytest.mark.usefixtures("mode")
+
 SECRET = "TOP SECRET of the host"
 RENAME_EXCHANGE = 2
 LIBC = ctypes.CDLL(None, use_errno=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.isolation.support import Logged, compile_guest, logged_run, running, status_of
+from tests.modes import Mode
 from tests.sandbox import need_runsc, run
 
 LAST_CALL = 480
@@ -31,11 +32,11 @@ def assert_sound(done: Logged) -> None:
     assert done.status == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("hot", [True, False], ids=["hot", "no-hot"])
+@pytest.mark.hot_and_cold
 @pytest.mark.parametrize("first", range(0, LAST_CALL, 120))
-def test_bad_arguments_of_every_call(first: int, hot: bool, directory: Path) -> None:
-    argv = ["/t/every_call", str(first), str(first + 119), "1", str(SEED + hot)]
-    done = logged_run(directory, argv, hot=hot, timeout=240)
+def test_bad_arguments_of_every_call(first: int, mode: Mode, directory: Path) -> None:
+    argv = ["/t/every_call", str(first), str(first + 119), "1", str(SEED + mode.hot)]
+    done = logged_run(directory, argv, timeout=240)
     assert_sound(done)
     assert "done: " in done.stdout[-100:]
 
@@ -48,13 +49,15 @@ def test_bad_pointers_give_efault_natively(directory: Path, work_directory: Path
     assert EFAULT_EVERYWHERE.fullmatch(done.stdout.decode()), done.stdout.decode()
 
 
-@pytest.mark.parametrize("hot", [True, False], ids=["hot", "no-hot"])
-def test_bad_pointers_give_efault(hot: bool, directory: Path) -> None:
-    done = logged_run(directory, ["/t/efault"], hot=hot)
+@pytest.mark.hot_and_cold
+@pytest.mark.usefixtures("mode")
+def test_bad_pointers_give_efault(directory: Path) -> None:
+    done = logged_run(directory, ["/t/efault"])
     assert_sound(done)
     assert EFAULT_EVERYWHERE.fullmatch(done.stdout), done.stdout
 
 
+@pytest.mark.usefixtures("mode")
 def test_memory_that_changes_while_a_call_reads_it(directory: Path) -> None:
     done = logged_run(directory, ["/t/double_fetch", "4"])
     assert_sound(done)
@@ -140,11 +143,12 @@ SCRIPTS = [
 ]
 
 
+@pytest.mark.usefixtures("mode")
 def test_headers_and_scripts_that_no_linker_writes(directory: Path, tmp_path: Path) -> None:
     source = tmp_path / "tiny.c"
     source.write_text(TINY)
     programs = directory / "program"
-    programs.mkdir()
+    programs.mkdir(exist_ok=True)
     bases = []
     for name, options in (
         ("static", ["-static"]),
@@ -183,6 +187,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.usefixtures("mode")
 @pytest.mark.parametrize("what", EXPECTED)
 def test_limits_hold(what: str, directory: Path) -> None:
     done = logged_run(directory, ["/t/bounds", what])
@@ -190,6 +195,7 @@ def test_limits_hold(what: str, directory: Path) -> None:
     assert done.stdout == EXPECTED[what]
 
 
+@pytest.mark.usefixtures("mode")
 @pytest.mark.parametrize("what", ["mappings", "pipes", "directories", "queued", "rights", "files"])
 def test_the_sentrys_memory_stays_bounded(what: str, directory: Path) -> None:
     with running(["/t/bounds", what], volumes=[f"{directory}:/t:ro"]) as sandbox:

@@ -14,7 +14,9 @@ import pytest
 
 from tests.isolation.support import children, eventually, namespace, processes_in
 from tests.runsc import bundles
-from tests.sandbox import sandbox_argv
+from tests.sandbox import runsc, sandbox_argv
+
+pytestmark = pytest.mark.usefixtures("mode")
 
 MARK = "RUNSC_TEST_MARK"
 STORM = "while :; do (sleep 1 & : | : & exit 3) & (exit 1); /bin/true | /bin/true; done"
@@ -90,12 +92,11 @@ def test_no_state_is_left_after_the_next_command(whom: str, work_directory: Path
     bundles.write(bundle, bundles.base("/bin/sh", "-c", "sleep 100"))
     state = work_directory / "state"
     moments = random.Random(whom)
-    program = sandbox_argv([])[0]
     before = sorted(path.relative_to(bundle) for path in bundle.rglob("*"))
     for turn in range(10):
-        command = [program, "--root", str(state), "run", "--bundle", str(bundle), f"killed-{turn}"]
+        command = runsc("--root", str(state), "run", "--bundle", str(bundle), f"killed-{turn}")
         kill_after(moments.uniform(0.0, 0.2), command, f"{os.getpid()}-state-{turn}", whom, work_directory)
-    again = [program, "--root", str(state), "run", "--bundle", str(bundle), "last"]
+    again = runsc("--root", str(state), "run", "--bundle", str(bundle), "last")
     bundles.change(bundle, "process.args", ["/bin/true"])
     assert subprocess.run(again, check=False, timeout=60).returncode == 0
     assert [path.name for path in state.rglob("*") if path.name.startswith(("killed", "last"))] == []

@@ -102,6 +102,7 @@ struct pf_event next_event(void)
 		CHECK_EQ(ops->wait(&event, true), 0);
 	while (event.kind == PF_NONE);
 	CHECK(!event.ctx->running);
+	pf_complete(ops, event.ctx);
 	return event;
 }
 

@@ -7,6 +7,7 @@ built for use and once more with AddressSanitizer and UBSan.
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import subprocess
 import sys
@@ -15,26 +16,24 @@ from pathlib import Path
 import pytest
 
 from runsc import seccomp
-from sentry.platform import base, ptrace
+from sentry.platform import base
 from sentry.platform.ptrace import probe
+from tests import modes
+from tests.platform.sources import include, sources
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-BACKENDS = ("ptrace",)
 FLAGS = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-pthread"]
 BUILDS = {"plain": ["-O2"], "sanitized": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]}
 
 
-@pytest.fixture(scope="module", params=[(b, f) for b in BACKENDS for f in BUILDS], ids="-".join)
+@pytest.fixture(scope="module", params=[(b, f) for b in modes.WORKING for f in BUILDS], ids="-".join)
 def conformance(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The suite built with a back-end: the command, to which names of tests are appended."""
     backend, build = request.param
-    folder = ROOT / "platform" / backend
     program = str(tmp_path_factory.mktemp(f"{backend}-{build}") / "conformance")
-    sources = [path for path in folder.glob("*.c") if path.name != "module.c"]
-    include = [f"-I{ROOT}/platform/include", f"-I{folder}", f"-I{HERE}", f"-DPLATFORM_OPS={backend}_ops"]
-    command = ["gcc", *FLAGS, *BUILDS[build], *include, *sorted(HERE.glob("*.c")), *sorted(sources)]
-    subprocess.run([*command, "-o", program], check=True)
+    options = [*FLAGS, *BUILDS[build], *include(backend), f"-I{HERE}", f"-DPLATFORM_OPS={backend}_ops"]
+    command = ["gcc", *options, *sorted(HERE.glob("*.c")), *sources(backend), "-o", program]
+    subprocess.run(command, check=True)
     return [program, base.stub_path(backend)]
 
 
@@ -55,14 +54,17 @@ def test_every_conformance_test_is_run(conformance: list[str]) -> None:
     assert sorted(listed.split()) == sorted(names())
 
 
-def test_the_sentrys_filter_lets_the_back_end_work() -> None:
+@pytest.mark.parametrize("backend", base.PLATFORMS)
+def test_the_sentrys_filter_lets_the_back_end_work(backend: str) -> None:
+    package = importlib.import_module(f"sentry.platform.{backend}")
     allowed = {name for group in seccomp.ALLOWED.values() for name in group}
     allowed.update(seccomp.LIMITED, seccomp.WITHOUT)
-    assert set(ptrace.HOST_CALLS) <= allowed
+    assert set(package.HOST_CALLS) <= allowed
 
 
-def test_probe_finds_that_it_works_here() -> None:
-    assert probe.probe() is None
+@pytest.mark.parametrize("backend", base.PLATFORMS)
+def test_probe_finds_that_it_works_here(backend: str) -> None:
+    assert base.probe(backend) is None
 
 
 DENY = """

@@ -87,6 +87,7 @@ def test_native(program: Program, native_run: NativeRun, work_directory: Path) -
     assert run_natively(program, work_directory) == first
 
 
+@pytest.mark.usefixtures("mode")
 @named(PROGRAMS)
 def test_sandbox(program: Program, native_run: NativeRun, work_directory: Path) -> None:
     need_runsc()
@@ -147,6 +148,7 @@ def run_in_chroot(program: Program, directory: Path) -> Outcome:
     return outcome(program, done)
 
 
+@pytest.mark.usefixtures("mode")
 @named(BUSYBOX)
 def test_busybox_bundle(program: Program, work_directory: Path) -> None:
     """In a bundle as in a chroot; and what the bundle's program wrote stayed in memory."""

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.runsc import bundles
-from tests.sandbox import RUNSC, run
+from tests.sandbox import run, runsc
+
+pytestmark = pytest.mark.usefixtures("mode")
 
 SECRET = "the host's alone"
 
@@ -40,7 +42,7 @@ def guest(bundle: Path, text: str) -> str:
     config["process"]["args"] = ["sh", "-c", text]
     config["process"]["env"].append(f"OUT={bundle.parent}")
     (bundle / "config.json").write_text(json.dumps(config))
-    result = run([str(RUNSC), "--root", f"{bundle}/state", "run", "--bundle", str(bundle), "escape"])
+    result = run(runsc("--root", f"{bundle}/state", "run", "--bundle", str(bundle), "escape"))
     return (result.stdout + result.stderr).decode()
 
 
@@ -117,7 +119,7 @@ print(sorted(seen))
 
 def test_a_race_of_renames_does_not_lead_out(bundle: Path) -> None:
     shared = bundle.parent / "outside/shared"
-    command = [str(RUNSC), "do", "--volume", f"{shared}:/shared", "--", "python3", "-c", RACE]
+    command = runsc("do", "--volume", f"{shared}:/shared", "--", "python3", "-c", RACE)
     result = run(command)
     assert result.stderr == b""
     assert result.returncode == 0
@@ -130,7 +132,7 @@ def test_a_host_that_swaps_a_directory_for_a_link_does_not_lead_out(bundle: Path
     shared = bundle.parent / "outside/shared"
     (shared / "door").mkdir()
     look = "for i in {1..200}; do cat /shared/door/secret 2>/dev/null && echo out; done; echo end"
-    command = [str(RUNSC), "do", "--volume", f"{shared}:/shared", "--", "bash", "-c", look]
+    command = runsc("do", "--volume", f"{shared}:/shared", "--", "bash", "-c", look)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         while process.poll() is None:
             (shared / "door").rmdir()

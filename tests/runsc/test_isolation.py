@@ -10,17 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.modes import Mode
 from tests.runsc.test_run import descendants
-from tests.sandbox import RUNSC
+from tests.sandbox import runsc
+
+pytestmark = pytest.mark.usefixtures("mode")
 
 # Two processes that do nothing more once `ready` was said.
 NESTED = "sh -c 'echo ready; read line'; exit"
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[tuple[int, list[int]]]:
+def sandbox(mode: Mode) -> Iterator[tuple[int, list[int]]]:
     """The sentry's pid and those of its stubs, while the guest waits for its input."""
-    command = [str(RUNSC), "do", "--", "sh", "-c", NESTED]
+    command = runsc("do", "--", "sh", "-c", NESTED)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -97,7 +100,7 @@ def test_a_stub_maps_nothing_that_is_not_the_guests(sandbox: tuple[int, list[int
 
 
 def test_the_stubs_die_with_the_sentry() -> None:
-    command = [str(RUNSC), "do", "--", "sh", "-c", NESTED]
+    command = runsc("do", "--", "sh", "-c", NESTED)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -12,19 +12,21 @@ from pathlib import Path
 import pytest
 
 from tests.runsc import bundles
-from tests.sandbox import ENVIRONMENT, HANG_GUARD, NOBODY, RUNSC, run
+from tests.sandbox import ENVIRONMENT, HANG_GUARD, NOBODY, RUNSC, run, runsc
+
+pytestmark = pytest.mark.usefixtures("mode")
 
 BUSYBOX = "/usr/bin/busybox"
 
 
 def do(*argv: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    result = run([str(RUNSC), "do", "--", *argv], stdin=stdin, env=ENVIRONMENT)
+    result = run(runsc("do", "--", *argv), stdin=stdin, env=ENVIRONMENT)
     return result.returncode, result.stdout, result.stderr
 
 
 def script(text: str) -> tuple[int, str]:
     """A host shell script in which $R is the command."""
-    result = run(["sh", "-c", text], env={**os.environ, "R": str(RUNSC), "B": BUSYBOX})
+    result = run(["sh", "-c", text], env={**os.environ, "R": " ".join(runsc()), "B": BUSYBOX})
     return result.returncode, (result.stdout + result.stderr).decode()
 
 
@@ -82,7 +84,7 @@ def programs(work_directory: Path) -> Path:
     ],
 )
 def test_what_can_not_be_executed_is_said(programs: Path, name: str, status: int, words: str) -> None:
-    result = run([str(RUNSC), "do", "--volume", f"{programs}:/programs:ro", "--", f"/programs/{name}"])
+    result = run(runsc("do", "--volume", f"{programs}:/programs:ro", "--", f"/programs/{name}"))
     assert (result.returncode, result.stdout) == (status, b"")
     assert result.stderr.decode() == f"runsc-py: /programs/{name}: {words}\n"
 
@@ -91,7 +93,7 @@ def test_a_dynamic_program_without_its_interpreter(work_directory: Path) -> None
     bundle = bundles.write(work_directory, bundles.base("/bin/dynamic"))
     (bundle / "rootfs/bin/dynamic").write_bytes(Path("/bin/true").read_bytes())
     (bundle / "rootfs/bin/dynamic").chmod(0o755)
-    result = run([str(RUNSC), "--root", f"{bundle}/state", "run", "--bundle", str(bundle), "one"])
+    result = run(runsc("--root", f"{bundle}/state", "run", "--bundle", str(bundle), "one"))
     assert result.returncode == 127
     assert result.stderr == b"runsc-py: /bin/dynamic: No such file or directory\n"
     assert os.listdir(bundle / "state") == [".lock"]
@@ -101,7 +103,7 @@ def test_a_dynamic_program_without_its_interpreter(work_directory: Path) -> None
 
 
 def run_bundle(bundle: Path, *options: str) -> tuple[int, str, str]:
-    result = run([str(RUNSC), "--root", f"{bundle}/state", *options, "run", "--bundle", str(bundle), "one"])
+    result = run(runsc("--root", f"{bundle}/state", *options, "run", "--bundle", str(bundle), "one"))
     assert os.listdir(bundle / "state") == [".lock"]
     return result.returncode, result.stdout.decode(), result.stderr.decode()
 
@@ -149,7 +151,7 @@ def test_without_the_overlay_they_reach_the_host(work_directory: Path) -> None:
 
 def test_an_id_in_use(work_directory: Path) -> None:
     bundle = bundles.write(work_directory, bundles.base("cat"))
-    command = [str(RUNSC), "--root", f"{bundle}/state", "run", "--bundle", str(bundle), "one"]
+    command = runsc("--root", f"{bundle}/state", "run", "--bundle", str(bundle), "one")
     with subprocess.Popen(command, stdin=subprocess.PIPE) as first:
         state = bundle / "state/one/state.json"
         assert eventually(lambda: state.exists() and state.stat().st_size > 0)
@@ -196,7 +198,7 @@ def test_a_terminal_is_a_terminal_and_is_left_as_it_was() -> None:
 
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
-    command = [str(RUNSC), "do", "--", "sh", "-c", "test -t 0 && test -t 1 && stty raw -echo && echo yes"]
+    command = runsc("do", "--", "sh", "-c", "test -t 0 && test -t 1 && stty raw -echo && echo yes")
     with subprocess.Popen(
         command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
     ) as process:
@@ -214,7 +216,7 @@ WAIT = "trap 'echo got; exit 5' {name}; echo ready; while :; do sleep 0.1; done"
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2"])
 def test_signals_reach_the_program(name: str) -> None:
-    command = [str(RUNSC), "do", "--", "sh", "-c", WAIT.format(name=name)]
+    command = runsc("do", "--", "sh", "-c", WAIT.format(name=name))
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -224,7 +226,7 @@ def test_signals_reach_the_program(name: str) -> None:
 
 
 def test_a_program_without_a_handler_is_ended_by_a_signal_from_outside() -> None:
-    command = [str(RUNSC), "do", "--", "sh", "-c", "echo ready; exec sleep 1000"]
+    command = runsc("do", "--", "sh", "-c", "echo ready; exec sleep 1000")
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -239,12 +241,12 @@ def test_a_program_without_a_handler_is_ended_by_a_signal_from_outside() -> None
 def as_nobody(work_directory: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """Runs the command as an ordinary user: as nobody when the tests run as root."""
     user = NOBODY if os.geteuid() == 0 else None
-    if user is not None and run([str(RUNSC), "--version"], user=user).returncode != 0:
+    if user is not None and run(runsc("--version"), user=user).returncode != 0:
         pytest.skip(f"nobody can't execute {RUNSC}")
     state = work_directory / "state"
 
     def call(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-        return run([str(RUNSC), "--root", str(state), *arguments], user=user)
+        return run(runsc("--root", str(state), *arguments), user=user)
 
     return call
 
@@ -307,7 +309,7 @@ def alive(pid: int) -> bool:
 def test_sigkill_leaves_nothing(victim: str, work_directory: Path) -> None:
     bundle = bundles.write(work_directory, bundles.base("sh", "-c", "sleep 1000 & echo ready; sleep 1000"))
     mounts = Path("/proc/self/mountinfo").read_text()
-    command = [str(RUNSC), "--root", f"{bundle}/state", "run", "--bundle", str(bundle), "one"]
+    command = runsc("--root", f"{bundle}/state", "run", "--bundle", str(bundle), "one")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -330,7 +332,7 @@ def test_sigkill_leaves_nothing(victim: str, work_directory: Path) -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08])
 def test_sigkill_at_any_moment_of_the_start(delay: float) -> None:
-    with subprocess.Popen([str(RUNSC), "do", "--", "sleep", "1000"]) as process:
+    with subprocess.Popen(runsc("do", "--", "sleep", "1000")) as process:
         time.sleep(delay)
         all = descendants(process.pid)
         process.kill()

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox import ENVIRONMENT, RUNSC, run
+from tests.modes import Mode
+from tests.sandbox import ENVIRONMENT, run, runsc
+
+pytestmark = pytest.mark.usefixtures("mode")
 
 PROGRAM = """
 import os, signal, socket, time
@@ -50,8 +53,8 @@ EXPECTED = [
 
 
 @pytest.fixture(scope="module")
-def trace() -> list[str]:
-    result = run([str(RUNSC), "--strace", "do", "--", "/usr/bin/python3", "-c", PROGRAM], env=ENVIRONMENT)
+def trace(mode: Mode) -> list[str]:
+    result = run(runsc("--strace", "do", "--", "/usr/bin/python3", "-c", PROGRAM), env=ENVIRONMENT)
     assert result.returncode == 0
     assert result.stdout == b""
     return result.stderr.decode().splitlines()
@@ -69,7 +72,7 @@ def test_every_line_has_the_process_and_a_call_its_duration(trace: list[str]) ->
 
 def test_it_goes_to_the_debug_log_instead(work_directory: Path) -> None:
     log = work_directory / "log"
-    result = run([str(RUNSC), "--strace", "--debug-log", str(log), "do", "--", "true"], env=ENVIRONMENT)
+    result = run(runsc("--strace", "--debug-log", str(log), "do", "--", "true"), env=ENVIRONMENT)
     assert (result.returncode, result.stderr) == (0, b"")
     assert log.read_text().splitlines()[-1] == "[    1] +++ exited with 0 +++"
 
@@ -77,13 +80,13 @@ def test_it_goes_to_the_debug_log_instead(work_directory: Path) -> None:
 def test_a_json_log_has_json_lines(work_directory: Path) -> None:
     log = work_directory / "log"
     options = ["--strace", "--debug", "--debug-log", str(log), "--log-format=json"]
-    assert run([str(RUNSC), *options, "do", "--", "true"], env=ENVIRONMENT).returncode == 0
+    assert run(runsc(*options, "do", "--", "true"), env=ENVIRONMENT).returncode == 0
     records = [json.loads(line) for line in log.read_text().splitlines()]
     assert {record["level"] for record in records} >= {"debug", "strace"}
 
 
 def test_a_reader_that_leaves_does_not_disturb_the_guest() -> None:
-    command = [str(RUNSC), "--strace", "do", "--", "sh", "-c", "read line; exit 4"]
+    command = runsc("--strace", "do", "--", "sh", "-c", "read line; exit 4")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stderr is not None

@@ -11,7 +11,9 @@ import time
 
 import pytest
 
-from tests.sandbox import HANG_GUARD, RUNSC
+from tests.sandbox import HANG_GUARD, RUNSC, runsc
+
+pytestmark = pytest.mark.usefixtures("mode")
 
 INTERRUPT, QUIT, SUSPEND, END = b"\x03", b"\x1c", b"\x1a", b"\x04"
 
@@ -22,7 +24,7 @@ class Terminal:
     def __init__(self, *arguments: str) -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(RUNSC, [str(RUNSC), *arguments])
+            os.execv(RUNSC, runsc(*arguments))
         self.seen = b""
 
     def __enter__(self) -> Terminal:
@@ -112,7 +114,7 @@ def test_job_control_of_a_shell() -> None:
 
 
 def test_a_command_line_under_nohup_outlives_its_terminal() -> None:
-    script = f"trap '' HUP; exec {RUNSC} do -- sh -c 'echo ready; read line; echo survived'"
+    script = f"trap '' HUP; exec {' '.join(runsc())} do -- sh -c 'echo ready; read line; echo survived'"
     with subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"

@@ -57,10 +57,10 @@ def native(executable: Path) -> Launcher:
     return lambda _program, arguments: [str(executable), *arguments]
 
 
-def sandboxed(directory: Path, *, platform: str, hot: bool) -> Launcher:
+def sandboxed(directory: Path) -> Launcher:
     """Runs on the sentry, the directory of executables mounted read-only at /t."""
     return lambda program, arguments: sandbox_argv(
-        [f"/t/{program}", *arguments], platform=platform, hot=hot, volumes=[f"{directory}:/t:ro"]
+        [f"/t/{program}", *arguments], volumes=[f"{directory}:/t:ro"]
     )
 
 

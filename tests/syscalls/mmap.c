@@ -3,6 +3,7 @@
 #include "fixtures.h"
 
 #include <setjmp.h>
+#include <sys/resource.h>
 
 #define ANY (PROT_READ | PROT_WRITE)
 #define ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -275,4 +276,119 @@ CASE(RLIMIT_AS_gives_ENOMEM, "setrlimit(2)")
 	CHECK_ERR(mmap(NULL, 1 << 20, ANY, ANONYMOUS, -1, 0), ENOMEM);
 	CHECK_OK(syscall(SYS_setrlimit, 9, &limit));
 	CHECK_OK(mmap(NULL, 1 << 20, ANY, ANONYMOUS, -1, 0));
+}
+
+CASE(RLIMIT_AS_does_not_count_what_MAP_FIXED_replaces, "setrlimit(2)")
+{
+	struct rlimit limit, low;
+	char *start = map_pages(64, MAP_PRIVATE);
+	unsigned long pages;
+
+	CHECK_OK(getrlimit(RLIMIT_AS, &limit));
+	CHECK_EQ(sscanf(text_of("/proc/self/statm"), "%lu", &pages), 1);
+	low = (struct rlimit){ pages * PAGE + 8 * PAGE, limit.rlim_max };
+	CHECK_OK(setrlimit(RLIMIT_AS, &low));
+	CHECK(mmap(start, 64 * PAGE, ANY, ANONYMOUS | MAP_FIXED, -1, 0) == start);
+	CHECK_ERR(mmap(NULL, 64 * PAGE, ANY, ANONYMOUS, -1, 0), ENOMEM);
+	CHECK_OK(munmap(start, 32 * PAGE));
+	CHECK_ERR(mmap(NULL, 64 * PAGE, ANY, ANONYMOUS, -1, 0), ENOMEM);
+	CHECK_OK(mmap(NULL, 32 * PAGE, ANY, ANONYMOUS, -1, 0));
+}
+
+CASE(RLIMIT_DATA_limits_private_writable_memory, "getrlimit(2)")
+{
+	struct rlimit limit, low;
+	char *start = map_pages(64, MAP_PRIVATE);
+	unsigned long kilobytes;
+
+	CHECK_OK(mprotect(start, 64 * PAGE, PROT_READ));
+	CHECK_OK(getrlimit(RLIMIT_DATA, &limit));
+	CHECK_EQ(sscanf(strstr(text_of("/proc/self/status"), "VmData:") + 7, "%lu", &kilobytes), 1);
+	low = (struct rlimit){ kilobytes * 1024 + 16 * PAGE, limit.rlim_max };
+	CHECK_OK(setrlimit(RLIMIT_DATA, &low));
+	CHECK_ERR(mmap(NULL, 1024 * PAGE, ANY, ANONYMOUS, -1, 0), ENOMEM);
+	CHECK_OK(mmap(NULL, 1024 * PAGE, PROT_READ, ANONYMOUS, -1, 0));
+	CHECK_OK(mmap(NULL, 1024 * PAGE, ANY, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	start = CHECK_OK(mmap(NULL, 1024 * PAGE, PROT_READ, ANONYMOUS, -1, 0));
+	CHECK_ERR(mprotect(start, 1024 * PAGE, ANY), ENOMEM);
+}
+
+CASE(shared_mapping_of_a_read_only_descriptor_follows_the_file, "mmap(2)")
+{
+	int both = make_file("file", "before"), fd = CHECK_OK(open("file", O_RDONLY));
+	char *view, *writer, *second;
+	pid_t child;
+
+	CHECK_OK(ftruncate(both, 3 * PAGE));
+	view = CHECK_OK(mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0));
+	CHECK_STREQ(view, "before");
+	CHECK_EQ(pwrite(both, "after!", 6, 0), 6);
+	CHECK_STREQ(view, "after!");
+	writer = CHECK_OK(mmap(NULL, 3 * PAGE, ANY, MAP_SHARED, both, 0));
+	strcpy(writer + PAGE, "by a mapping");
+	CHECK_STREQ(view + PAGE, "by a mapping");
+	/* A second view of the same pages, and a longer one. */
+	second = CHECK_OK(mremap(view + PAGE, 0, PAGE, MREMAP_MAYMOVE));
+	CHECK(second != view + PAGE);
+	view = CHECK_OK(mremap(view, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE));
+	strcpy(writer + PAGE, "again");
+	strcpy(writer + 2 * PAGE, "and more");
+	CHECK_STREQ(second, "again");
+	CHECK_STREQ(view + PAGE, "again");
+	CHECK_STREQ(view + 2 * PAGE, "and more");
+	/* In a child too, and after a change of protection. */
+	CHECK_OK(mprotect(view, PAGE, PROT_NONE));
+	CHECK_OK(mprotect(view, PAGE, PROT_READ));
+	child = fork_child();
+	if (child == 0) {
+		strcpy(writer, "child");
+		_exit(strcmp(view, "child") == 0 ? 0 : 1);
+	}
+	CHECK_EXITS(child, 0);
+	CHECK_STREQ(view, "child");
+	CHECK_OK(ftruncate(both, 0));
+	catch_faults();
+	CHECK_EQ(touch(view, false), SIGBUS);
+}
+
+CASE(split_pieces_of_a_mapping_join_again, "proc_pid_maps(5)")
+{
+	char *start = map_pages(16, MAP_PRIVATE), line[64], *maps;
+
+	CHECK_OK(munmap(start, PAGE));
+	CHECK_OK(munmap(start + 15 * PAGE, PAGE));
+	snprintf(line, sizeof(line), "%lx-%lx rw-p", (long)start + PAGE, (long)start + 15 * PAGE);
+	CHECK(strstr(text_of("/proc/self/maps"), line) != NULL);
+	CHECK_OK(mprotect(start + 4 * PAGE, 4 * PAGE, PROT_READ));
+	CHECK_OK(mprotect(start + 6 * PAGE, PAGE, PROT_NONE));
+	maps = (char *)text_of("/proc/self/maps");
+	snprintf(line, sizeof(line), "%lx-%lx rw-p", (long)start + PAGE, (long)start + 4 * PAGE);
+	CHECK(strstr(maps, line) != NULL);
+	snprintf(line, sizeof(line), "%lx-%lx r--p", (long)start + 7 * PAGE, (long)start + 8 * PAGE);
+	CHECK(strstr(maps, line) != NULL);
+	CHECK_OK(mprotect(start + 4 * PAGE, 4 * PAGE, ANY));
+	CHECK_OK(munmap(start + 9 * PAGE, PAGE));
+	CHECK(mmap(start + 9 * PAGE, PAGE, ANY, ANONYMOUS, -1, 0) == start + 9 * PAGE);
+	snprintf(line, sizeof(line), "%lx-%lx rw-p", (long)start + PAGE, (long)start + 15 * PAGE);
+	CHECK(strstr(text_of("/proc/self/maps"), line) != NULL);
+}
+
+CASE(number_of_mappings_is_limited, "mmap(2)")
+{
+	long limit = atol(text_of("/proc/sys/vm/max_map_count")), i;
+	char *start;
+
+	if (limit > 100000)
+		SKIP("vm.max_map_count is %ld", limit);
+	start = CHECK_OK(mmap(NULL, 2 * limit * PAGE, PROT_NONE, ANONYMOUS | MAP_NORESERVE, -1, 0));
+	for (i = 0; i < limit && mprotect(start + 2 * i * PAGE, PAGE, PROT_READ) == 0; i++)
+		;
+	CHECK_EQ(errno, ENOMEM);
+	CHECK(i > limit / 2 - 200 && i < limit / 2);
+	/* What makes no more of them is allowed, and what makes fewer. */
+	CHECK_OK(mprotect(start, PAGE, PROT_NONE));
+	CHECK_OK(mprotect(start, PAGE, PROT_READ));
+	CHECK_OK(munmap(start, 1000 * PAGE));
+	CHECK_OK(mmap(NULL, PAGE, PROT_WRITE, ANONYMOUS, -1, 0));
+	CHECK_OK(munmap(start, 2 * limit * PAGE));
 }

@@ -200,3 +200,38 @@ CASE(mlock_of_unmapped_memory_gives_ENOMEM, "mlock(2)")
 	CHECK_ERR(mlock(unmapped(), PAGE), ENOMEM);
 	CHECK_ERR(munlock(unmapped(), PAGE), ENOMEM);
 }
+
+CASE(mprotect_changes_all_before_what_it_refuses, "mprotect(2)")
+{
+	char *start = map_pages(4, MAP_PRIVATE);
+	int fd;
+
+	put_file("file", "x");
+	fd = CHECK_OK(open("file", O_RDONLY));
+	CHECK_OK(mprotect(start, 4 * PAGE, PROT_NONE));
+	CHECK(mmap(start + 2 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == start + 2 * PAGE);
+	CHECK_ERR(mprotect(start, 4 * PAGE, ANY), EACCES);
+	CHECK_EQ(fault_of(start + PAGE, true), 0);
+	CHECK_EQ(fault_of(start + 2 * PAGE, false), 0);
+	CHECK_EQ(fault_of(start + 3 * PAGE, false), SIGSEGV);
+	/* From its middle on, nothing is changed. */
+	CHECK(mmap(start, 2 * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == start);
+	CHECK_ERR(mprotect(start + PAGE, PAGE, ANY), EACCES);
+	CHECK_EQ(fault_of(start, false), 0);
+}
+
+CASE(mprotect_of_several_mappings_at_once, "mprotect(2)")
+{
+	char *start = map_pages(12, MAP_PRIVATE);
+
+	for (int i = 1; i < 12; i += 2)
+		CHECK_OK(mprotect(start + i * PAGE, PAGE, PROT_READ));
+	CHECK_OK(mprotect(start + PAGE, 10 * PAGE, PROT_NONE));
+	CHECK_EQ(fault_of(start, true), 0);
+	CHECK_EQ(fault_of(start + PAGE, false), SIGSEGV);
+	CHECK_EQ(fault_of(start + 10 * PAGE, false), SIGSEGV);
+	CHECK_EQ(fault_of(start + 11 * PAGE, false), 0);
+	CHECK_OK(mprotect(start, 12 * PAGE, ANY));
+	for (int i = 0; i < 12; i++)
+		start[i * PAGE] = 1;
+}

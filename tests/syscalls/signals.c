@@ -2,6 +2,8 @@
 #include "harness.h"
 #include "fixtures.h"
 
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
@@ -295,4 +297,109 @@ CASE(SIGCHLD_tells_who_ended_and_how, "sigaction(2)")
 	CHECK_EQ(last_info.si_pid, child);
 	CHECK_EQ(last_info.si_code, CLD_EXITED);
 	CHECK_EQ(last_info.si_status, 19);
+}
+
+CASE(SA_RESETHAND_lets_the_second_signal_kill, "sigaction(2)")
+{
+	pid_t child = fork_child();
+
+	if (child == 0) {
+		handle(SIGUSR1, count_signal, SA_RESETHAND | SA_NODEFER);
+		raise(SIGUSR1);
+		if (signals_seen == 1)
+			raise(SIGUSR1);
+		_exit(0);
+	}
+	CHECK_KILLED(child, SIGUSR1);
+}
+
+CASE(unknown_flags_of_an_action_read_back_as_0, "sigaction(2)")
+{
+	struct { void *handler; unsigned long flags; void *restorer; unsigned long mask; } action = { 0 }, seen;
+
+	action.handler = (void *)SIG_IGN;
+	action.flags = ~0ul;
+	action.mask = ~0ul;
+	CHECK_OK(syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, 8));
+	CHECK_OK(syscall(SYS_rt_sigaction, SIGUSR1, NULL, &seen, 8));
+	CHECK_EQ(seen.flags & 0x400, 0); /* SA_UNSUPPORTED */
+	CHECK_EQ(seen.flags & 0xd8000007, 0xd8000007);
+	CHECK_EQ(seen.mask, ~(1ul << (SIGKILL - 1) | 1ul << (SIGSTOP - 1)));
+}
+
+CASE(action_is_changed_even_if_the_old_one_cannot_be_stored, "sigaction(2)")
+{
+	struct { unsigned long handler, flags, restorer, mask; } action = { 1, 0, 0, 0 }, seen;
+
+	CHECK_ERR(syscall(SYS_rt_sigaction, SIGUSR1, &action, unmapped(), 8), EFAULT);
+	CHECK_OK(syscall(SYS_rt_sigaction, SIGUSR1, NULL, &seen, 8));
+	CHECK_EQ(seen.handler, 1);
+	CHECK_OK(kill(getpid(), SIGUSR1));
+}
+
+CASE(realtime_signal_of_kill_has_SI_USER, "sigaction(2)")
+{
+	handle_info(SIGRTMAX, 0);
+	CHECK_OK(kill(getpid(), SIGRTMAX));
+	CHECK_EQ(last_info.si_signo, SIGRTMAX);
+	CHECK_EQ(last_info.si_code, SI_USER);
+	CHECK_EQ(last_info.si_pid, getpid());
+}
+
+CASE(signals_0_and_too_large_to_oneself, "kill(2)")
+{
+	CHECK_OK(syscall(SYS_tgkill, getpid(), gettid(), 0));
+	CHECK_OK(syscall(SYS_tkill, gettid(), 0));
+	CHECK_ERR(syscall(SYS_tgkill, getpid(), gettid(), 65), EINVAL);
+	CHECK_ERR(syscall(SYS_tkill, gettid(), -1), EINVAL);
+	CHECK_ERR(syscall(SYS_tgkill, getpid(), 0, SIGUSR1), EINVAL);
+	CHECK_ERR(syscall(SYS_tgkill, getpid() + 1, gettid(), 0), ESRCH);
+}
+
+CASE(signal_to_oneself_that_waits_behind_a_blocked_one, "signal(7)")
+{
+	handle(SIGUSR1, note_order, 0);
+	handle(SIGUSR2, note_order, 0);
+	block(SIGUSR1);
+	CHECK_OK(raise(SIGUSR1));
+	CHECK_OK(raise(SIGUSR2));
+	CHECK_EQ(signals_seen, 1);
+	CHECK_EQ(order[0], SIGUSR2);
+	unblock(SIGUSR1);
+	CHECK_EQ(signals_seen, 2);
+	CHECK_EQ(order[1], SIGUSR1);
+}
+
+CASE(no_queue_left_stops_realtime_signals_but_not_kill, "sigqueue(3)")
+{
+	struct rlimit none = { 0, 0 };
+
+	CHECK_OK(setrlimit(RLIMIT_SIGPENDING, &none));
+	handle_info(SIGUSR1, 0);
+	CHECK_OK(kill(getpid(), SIGUSR1));
+	CHECK_EQ(last_info.si_pid, getpid());
+	CHECK_EQ(last_info.si_code, SI_USER);
+	CHECK_OK(raise(SIGUSR1));
+	handle_info(SIGRTMIN, 0);
+	CHECK_ERR(sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = 1 }), EAGAIN);
+	CHECK_ERR(syscall(SYS_tgkill, getpid(), gettid(), SIGRTMIN), EAGAIN);
+	CHECK_EQ(signals_seen, 2);
+}
+
+static void *raise_in_thread(void *number)
+{
+	CHECK_OK(syscall(SYS_tgkill, getpid(), gettid(), (int)(long)number));
+	CHECK_EQ(signals_seen, 1);
+	CHECK_OK(kill(getpid(), (int)(long)number));
+	return NULL;
+}
+
+CASE(thread_signals_itself_and_its_process, "kill(2)")
+{
+	pthread_t thread;
+
+	handle_info(SIGUSR1, SA_RESTART);
+	CHECK_EQ(pthread_create(&thread, NULL, raise_in_thread, (void *)(long)SIGUSR1), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(signals_seen, 2);
 }

@@ -286,3 +286,61 @@ CASE(creating_a_file_changes_the_time_of_its_directory, "inode(7)")
 	CHECK_OK(stat("below", &status));
 	CHECK(status.st_mtim.tv_sec > 1000000000);
 }
+
+CASE(st_blocks_counts_what_is_there_and_not_the_holes, "inode(7)")
+{
+	struct stat status;
+	struct statx more;
+	int fd = make_file("file", "");
+
+	CHECK_OK(ftruncate(fd, 16 * PAGE));
+	CHECK_OK(fstat(fd, &status));
+	CHECK_EQ(status.st_blocks, 0);
+	CHECK_EQ(pwrite(fd, "x", 1, 15 * PAGE), 1);
+	CHECK_OK(fstat(fd, &status));
+	CHECK_EQ(status.st_blocks, PAGE / 512);
+	CHECK_EQ(pwrite(fd, "x", 1, 16 * PAGE), 1);
+	CHECK_OK(fstatat(fd, "", &status, AT_EMPTY_PATH));
+	CHECK_EQ(status.st_blocks, 2 * PAGE / 512);
+	char *pages = CHECK_OK(mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	pages[0] = 'x';
+	pages[PAGE] = 'x';
+	CHECK_OK(stat("file", &status));
+	CHECK_EQ(status.st_blocks, 4 * PAGE / 512);
+	CHECK_OK(statx(AT_FDCWD, "file", 0, STATX_BASIC_STATS, &more));
+	CHECK_EQ(more.stx_blocks, 4 * PAGE / 512);
+	CHECK_EQ(more.stx_size, 16 * PAGE + 1);
+}
+
+CASE(statx_and_stat_agree, "statx(2)")
+{
+	static const char *const names[] = {"file", "link", "dir", "/dev/null", "/"};
+	struct stat status;
+	struct statx more;
+
+	put_file("file", "12345");
+	CHECK_OK(mkdir("dir", 0751));
+	CHECK_OK(symlink("file", "link"));
+	for (int i = 0; i < 2 * (int)(sizeof names / sizeof *names); i++) {
+		const char *name = names[i / 2];
+		CHECK_OK(lstat(name, &status));
+		CHECK_OK(statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &more));
+		CHECK_EQ(more.stx_ino, status.st_ino);
+		CHECK_EQ(more.stx_mode, status.st_mode);
+		CHECK_EQ(more.stx_nlink, status.st_nlink);
+		CHECK_EQ(more.stx_size, (uint64_t)status.st_size);
+		CHECK_EQ(more.stx_blocks, (uint64_t)status.st_blocks);
+		CHECK_EQ(more.stx_mtime.tv_sec, status.st_mtim.tv_sec);
+		CHECK_EQ(more.stx_mtime.tv_nsec, status.st_mtim.tv_nsec);
+		CHECK_EQ(makedev(more.stx_dev_major, more.stx_dev_minor), status.st_dev);
+		CHECK_EQ(makedev(more.stx_rdev_major, more.stx_rdev_minor), status.st_rdev);
+	}
+	int fd = CHECK_OK(open("file", O_RDONLY));
+	CHECK_OK(fstat(fd, &status));
+	CHECK_OK(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &more));
+	CHECK_EQ(more.stx_ino, status.st_ino);
+	CHECK_ERR(statx(fd, "", 0, STATX_BASIC_STATS, &more), ENOENT);
+	CHECK_ERR(statx(AT_FDCWD, "missing", 0, STATX_BASIC_STATS, &more), ENOENT);
+	CHECK_ERR(statx(AT_FDCWD, "file", AT_STATX_SYNC_TYPE, STATX_BASIC_STATS, &more), EINVAL);
+	CHECK_ERR(statx(AT_FDCWD, "file", 0, STATX__RESERVED, &more), EINVAL);
+}

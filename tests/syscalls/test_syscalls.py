@@ -1,4 +1,4 @@
-"""Every guest program: natively first, which proves the cases, then in the sandbox with C answers on and off.
+"""Every guest program: natively first, which proves the cases, then in the sandbox, in each of its modes.
 
 One item is a whole program in one mode, since what a sandbox costs is its start; a failed item names each
 failed case. The native modes are also the proof that a case states what Linux does: one that fails there is a
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.modes import Mode
 from tests.sandbox import NOBODY, need_runsc
 from tests.syscalls.cases import (
     FAILED,
@@ -27,8 +28,6 @@ from tests.syscalls.cases import (
     run_cases,
     sandboxed,
 )
-
-SANDBOX_MODES = {"ptrace": ("ptrace", True), "ptrace-nohot": ("ptrace", False)}
 
 NativeRun = Callable[[str, Path], Results]
 
@@ -75,23 +74,22 @@ def test_native_as_ordinary_user(
     judge("native as an ordinary user", program, results, left_out)
 
 
-@pytest.mark.parametrize("mode", SANDBOX_MODES)
+@pytest.mark.hot_and_cold
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_sandbox(
     program: str,
-    mode: str,
+    mode: Mode,
     build_directory: Path,
     native_run: NativeRun,
     work_directory: Path,
     left_out: list[str],
 ) -> None:
     need_runsc()
-    platform, hot = SANDBOX_MODES[mode]
     natively = native_run(program, work_directory)
     proven = [case for case, result in natively.items() if result.outcome == PASSED]
     cases = list_cases(build_directory / program)
-    results = run_cases(sandboxed(build_directory, platform=platform, hot=hot), program, cases)
-    judge(mode, program, {case: never_skipped(results[case]) for case in proven}, left_out)
+    results = run_cases(sandboxed(build_directory), program, cases)
+    judge(mode.name, program, {case: never_skipped(results[case]) for case in proven}, left_out)
 
 
 def never_skipped(result: Result) -> Result:

@@ -7,12 +7,12 @@ from __future__ import annotations
 from struct import pack_into
 from typing import Any
 
+from sentry._core import Action
 from sentry.config import Config
 from sentry.errors import Errno
 from sentry.kernel import rlimits, sessions
 from sentry.kernel.creds import Creds
 from sentry.kernel.kernel import Kernel
-from sentry.kernel.signals import Action
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.timers import Timers
@@ -52,7 +52,6 @@ class FakeMachine:
         self.stop = False
         self.finished: list[tuple[Task, Any]] = []
         self.started: list[Task] = []
-        self.futex_waiters = 0
 
     def attach(self, task: Task) -> None:
         pass
@@ -63,11 +62,11 @@ class FakeMachine:
     def finish(self, task: Task, result: Any) -> None:
         self.finished.append((task, result))
 
-    def futex_enter(self, address: int) -> None:
-        self.futex_waiters += 1
+    def publish(self, task: Task) -> None:
+        pass
 
-    def futex_leave(self, address: int) -> None:
-        self.futex_waiters -= 1
+    def refuse(self, nr: int, error: int) -> None:
+        pass
 
 
 class FakeReactor:
@@ -137,6 +136,9 @@ class FakeSpace:
 
 
 class FakeFiles:
+    def __init__(self) -> None:
+        self.users = 1
+
     def copy(self) -> FakeFiles:
         return FakeFiles()
 
@@ -208,6 +210,7 @@ class World:
         task.mm = leader.mm
         task.mm.users += 1
         task.files = leader.files
+        task.files.users += 1
         task.ctx.memory = leader.ctx.memory  # type: ignore[attr-defined]
         return task
 
@@ -241,5 +244,5 @@ class World:
 def handle(task: Task, signo: int, flags: int = 0x04000000, mask: int = 0) -> Action:
     """Give `signo` a handler (SA_RESTORER is in the default flags)."""
     action = Action(0x5000, flags, 0x6000, mask)
-    task.group.sighand.actions[signo] = action
+    task.group.sighand[signo] = action
     return action

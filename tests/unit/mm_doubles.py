@@ -19,6 +19,7 @@ from sentry.abi.mman import (
 from sentry.abi.resource import RLIM_INFINITY, RLIM_NLIMITS, RLIMIT_STACK
 from sentry.errors import Errno
 from sentry.mm.space import AddressSpace
+from sentry.mm.vma import map_kind
 
 PAGE = 4096
 RW = PROT_READ | PROT_WRITE
@@ -132,7 +133,7 @@ class FakeTask:
         expected = {}
         for vma in self.mm.areas:
             for page in range(vma.start, vma.end, PAGE):
-                expected[page] = (vma.prot, vma.shared)
+                expected[page] = (vma.prot, map_kind(vma.flags, vma.file is not None) == MAP_SHARED)
         return expected == {page: entry[:2] for page, entry in self.ctx.pages.items()}
 
 

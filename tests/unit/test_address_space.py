@@ -31,9 +31,9 @@ from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from sentry.errors import Errno
 from sentry.mm import advise, layout, mapping
 from sentry.mm.brk import brk
+from sentry.mm.layout import GUARD_GAP
 from sentry.mm.remap import mremap
 from sentry.mm.vma import VM_GROWSDOWN, VM_MAYALL, Vma
-from sentry.mm.vma_list import GUARD_GAP
 from sentry.vfs.mount import MS_NOEXEC
 from tests.unit.mm_doubles import (
     ANON,
@@ -255,6 +255,28 @@ def test_mprotect_changes_what_comes_before_a_hole(task: Any) -> None:
     assert errno_of(task.mm.mprotect, task, start, PAGE, PROT_READ | PROT_GROWSDOWN) == EINVAL
     task.mm.mprotect(task, start, 0, PROT_NONE)
     assert task.agrees()
+
+
+def test_a_shared_mapping_that_may_never_be_written_is_private_to_the_host(task: Any) -> None:
+    read_only, both = FakeFile(flags=0), FakeFile(flags=2)
+    view = mmap(task, 0, 2, PROT_READ, MAP_SHARED, read_only)
+    mmap(task, 0, 2, PROT_READ, MAP_SHARED, both)
+    second = mremap(task.mm, task, view, 0, PAGE, MREMAP_MAYMOVE, 0)
+    longer = mremap(task.mm, task, view, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE, 0)
+    kinds = [order[4] & (MAP_SHARED | MAP_PRIVATE) for order in task.ctx.orders if order[0] == "map"]
+    assert kinds == [MAP_PRIVATE, MAP_SHARED, MAP_PRIVATE, MAP_PRIVATE]  # the last: it grew in place
+    for addr in (second, longer, longer + 2 * PAGE):
+        assert task.ctx.pages[addr][:2] == (PROT_READ, False)
+    for addr in (second, longer):
+        assert task.mm.find(addr).shared  # to the guest
+        assert errno_of(task.mm.mprotect, task, addr, PAGE, RW) == EACCES
+    assert task.agrees()
+
+
+def test_mprotect_from_the_middle_of_what_refuses_changes_nothing(task: Any) -> None:
+    start = mmap(task, 0, 3, PROT_READ, MAP_SHARED, FakeFile(flags=0))
+    assert errno_of(task.mm.mprotect, task, start + PAGE, PAGE, RW) == EACCES
+    assert ranges(task) == [(start, start + 3 * PAGE)]
 
 
 def test_mprotect_to_the_same_is_no_order(task: Any) -> None:

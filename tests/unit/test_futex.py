@@ -64,18 +64,18 @@ def call(
 
 def test_wait_returns_eagain_when_the_word_has_changed(world: World, tasks: list[FakeTask]) -> None:
     assert call(world, tasks[0], FUTEX_WAIT, WORD, 1) == -errno.EAGAIN
-    assert world.machine.futex_waiters == 0
+    assert len(world.kernel.futexes) == 0
 
 
 def test_wake_wakes_in_order_and_counts(world: World, tasks: list[FakeTask]) -> None:
     for task in tasks[:3]:
         assert call(world, task, FUTEX_WAIT, WORD) is None
-    assert world.machine.futex_waiters == 3
+    assert len(world.kernel.futexes) == 3
     assert call(world, tasks[3], FUTEX_WAKE, WORD, 2) == 2
     assert world.turn() == [(tasks[0], 0), (tasks[1], 0)]
     assert call(world, tasks[3], FUTEX_WAKE, WORD, 10) == 1
     assert call(world, tasks[3], FUTEX_WAKE, WORD, 10) == 0
-    assert world.machine.futex_waiters == 0
+    assert len(world.kernel.futexes) == 0
 
 
 def test_a_relative_time_out_ends_the_wait(world: World, tasks: list[FakeTask]) -> None:
@@ -83,7 +83,7 @@ def test_a_relative_time_out_ends_the_wait(world: World, tasks: list[FakeTask]) 
     assert call(world, tasks[0], FUTEX_WAIT, WORD, 0, TIME) is None
     assert world.pass_time(999) == []
     assert world.pass_time(1) == [(tasks[0], -errno.ETIMEDOUT)]
-    assert world.machine.futex_waiters == 0
+    assert len(world.kernel.futexes) == 0
 
 
 def test_wait_bitset_takes_an_absolute_time(world: World, tasks: list[FakeTask]) -> None:
@@ -185,14 +185,14 @@ def test_waitv_tells_which_one_was_woken(world: World, tasks: list[FakeTask]) ->
     assert world.call(tasks[0], futex_waitv(tasks[0], TIME, 2, 0, 0, 1)) is None
     assert call(world, tasks[1], FUTEX_WAKE, OTHER, 1) == 1
     assert world.turn() == [(tasks[0], 1)]
-    assert world.machine.futex_waiters == 0
+    assert len(world.kernel.futexes) == 0
 
 
 def test_waitv_that_fails_halfway_leaves_no_waiter(world: World, tasks: list[FakeTask]) -> None:
     entries = [FUTEX_WAITV.pack(value, WORD, 2 | FUTEX_PRIVATE_FLAG, 0) for value in (0, 1)]
     tasks[0].copy_out(TIME, b"".join(entries))
     assert world.call(tasks[0], futex_waitv(tasks[0], TIME, 2, 0, 0, 1)) == -errno.EAGAIN
-    assert world.machine.futex_waiters == 0
+    assert len(world.kernel.futexes) == 0
 
 
 # Robust lists
@@ -206,12 +206,11 @@ def test_a_dead_owners_robust_futex_is_marked_and_a_waiter_woken(world: World, t
     owner.copy_out(HEAD, ROBUST_LIST_HEAD.pack(NODE, 16, 0))
     owner.write_u64(NODE, HEAD)
     owner.write_u32(NODE + 16, owner.tid | FUTEX_WAITERS)
-    key = world.kernel.futexes.key(waiter, NODE + 16, True)
     world.call(waiter, futex(waiter, NODE + 16, FUTEX_WAIT, owner.tid | FUTEX_WAITERS, 0, 0, 0))
     owner.robust_list = HEAD
     robust.leave(owner)
     assert waiter.read_u32(NODE + 16) == FUTEX_OWNER_DIED | FUTEX_WAITERS
-    assert world.kernel.futexes.waiters(key) == []
+    assert len(world.kernel.futexes) == 0
     assert world.turn() == [(waiter, 0)]
 
 

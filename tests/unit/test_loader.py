@@ -23,6 +23,7 @@ from sentry.abi.elf import (
 )
 from sentry.abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
 from sentry.abi.resource import RLIMIT_STACK
+from sentry.config import Config
 from sentry.errors import Errno
 from sentry.mm import loader, stack
 from sentry.mm.layout import GUEST_END, PIE_BASE, Layout
@@ -53,7 +54,7 @@ def string_at(built: stack.InitialStack, addr: int) -> bytes:
 def test_the_initial_stack(slack: int) -> None:
     top = 0x7FFFFFFFE000
     argv, envp = [b"prog", b"", b"-x" * 50], [b"A=1", b"LONG=" + b"y" * 999]
-    built = stack.InitialStack(top, argv, envp, b"/bin/prog", [(AT_ENTRY, 0x401000)], slack)
+    built = stack.InitialStack(top, argv, envp, b"/bin/prog", [AT_ENTRY, 0x401000], slack)
     assert built.pointer % 16 == 0
     assert built.pointer + len(built.content) == top
     table = words(built.content)
@@ -118,6 +119,7 @@ class LoaderTask(FakeTask):
         super().__init__()
         self.kernel = self
         self.machine = Machine()
+        self.config = Config([], [])
         self.root: Any = None
         self.tree = {name: FakePath(FakeInode(content)) for name, content in files.items()}
 

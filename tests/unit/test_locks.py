@@ -157,7 +157,7 @@ def test_setlkw_waits_until_the_range_is_free(world: World) -> None:
     file = opened(node)
     lock(first, file, fcntl.F_SETLK, WR)
     assert lock(second, file, fcntl.F_SETLKW, RD) == SUSPENDED
-    locks.close_posix(first, node)
+    locks.close_file(first, file)
     world.settle()
     assert second.result == 0
     assert holder(first, file, WR) == (RD, 0, 0, second.group.tgid)
@@ -195,7 +195,7 @@ def test_ofd_locks_belong_to_the_open_file_and_go_with_it(world: World) -> None:
     assert lock(task, there, F_OFD_SETLK, WR) == -errno.EAGAIN
     assert holder(task, there, RD, cmd=F_OFD_GETLK) == (WR, 0, 0, -1)
     assert lock(task, there, F_OFD_SETLKW, WR) == SUSPENDED
-    locks.close_posix(task, node)  # not its business
+    locks.close_file(task, there)  # not its business
     world.settle()
     assert task.result == SUSPENDED
     del here

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sentry._core import Action
 from sentry.abi.fcntl import O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR
 from sentry.abi.ioctl import (
     FIONREAD,
@@ -37,7 +38,6 @@ from sentry.errors import Errno
 from sentry.fs.devpts import DevPts
 from sentry.kernel import sessions
 from sentry.kernel.creds import Creds
-from sentry.kernel.signals import Action
 from sentry.kernel.wait import WOULD_BLOCK, block
 from sentry.vfs.file import File
 from tests.unit.fs_doubles import FsWorld, link_of, names_in, open_file
@@ -209,7 +209,7 @@ def test_a_background_read_that_can_not_stop_fails(pair: Pair, how: str) -> None
     pair.job(foreground=True)
     back = pair.job(foreground=False)
     if how == "ignored":
-        back.group.sighand.actions[SIGTTIN] = Action(SIG_IGN)
+        back.group.sighand[SIGTTIN] = Action(SIG_IGN)
     elif how == "blocked":
         back.sigmask = mask_of(SIGTTIN)
     else:

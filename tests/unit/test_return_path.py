@@ -102,7 +102,7 @@ def test_sa_nodefer_and_sa_resethand(task: FakeTask) -> None:
     signals.send_task(task, SIGUSR1)
     run.on_return(task, 0)
     assert task.sigmask == 0
-    assert task.group.sighand.actions[SIGUSR1].handler == SIG_DFL
+    assert task.group.sighand[SIGUSR1].handler == SIG_DFL
 
 
 def test_two_deliverable_signals_stack_two_frames(task: FakeTask) -> None:

@@ -66,7 +66,7 @@ def test_leaving_restores_every_register_the_mask_and_the_fp_state(task: FakeTas
     task.ctx.fpu[600:608] = b"vectors!"  # type: ignore[attr-defined]
     before = task.ctx.registers()  # type: ignore[attr-defined]
     enter(task, mask=mask_of(3))
-    task.ctx.fpu = bytearray(FPU_SIZE)  # type: ignore[attr-defined]
+    task.ctx.fpu[600:608] = bytes(8)  # type: ignore[attr-defined]
     for name in ("rbx", "r15", "rbp", "rcx"):
         setattr(task.ctx, name, 0)
     leave(task)
@@ -124,10 +124,17 @@ def test_an_unmarked_fp_state_restores_the_legacy_part_alone(task: FakeTask) -> 
     assert not any(task.ctx.fpu[576:])  # type: ignore[attr-defined]
 
 
-def test_unknown_features_and_the_compacted_format_do_not_reach_the_cpu(task: FakeTask) -> None:
+@pytest.mark.parametrize("at", [1, 15, 16])  # a feature, the compacted format, what must be zero
+def test_a_header_that_the_cpu_would_refuse_is_sigsegv(task: FakeTask, at: int) -> None:
     frame = enter(task)
-    fpstate = task.read_u64(frame + FPSTATE)
-    task.copy_out(fpstate + 512, b"\xff" * 64)
+    task.copy_out(task.read_u64(frame + FPSTATE) + 512 + at, b"\x80")
+    leave(task)
+    assert killed_by_segv(task)
+
+
+def test_what_the_cpu_ignores_in_the_header_does_not_reach_it(task: FakeTask) -> None:
+    frame = enter(task)
+    task.copy_out(task.read_u64(frame + FPSTATE) + 512 + 24, b"\xff" * 40)
     leave(task)
     assert unpack_from("<QQ", task.ctx.fpu, 512) == (7, 0)  # type: ignore[attr-defined]
     assert not any(task.ctx.fpu[528:576])  # type: ignore[attr-defined]
@@ -141,11 +148,12 @@ def test_privileged_flags_can_not_be_set(task: FakeTask) -> None:
     assert task.ctx.eflags & 0x200  # IF stays
 
 
-def test_segments_are_the_users_whatever_the_frame_says(task: FakeTask) -> None:
+@pytest.mark.parametrize("at", [0, 6])  # cs, ss
+def test_a_segment_of_the_kernels_is_sigsegv(task: FakeTask, at: int) -> None:
     frame = enter(task)
-    task.copy_out(frame + GREGS + 18 * 8, b"\x10\x00" * 4)
+    task.copy_out(frame + GREGS + 18 * 8 + at, b"\x10\x00")
     leave(task)
-    assert (task.ctx.cs, task.ctx.ss) == (0x33, 0x2B)
+    assert killed_by_segv(task)
 
 
 def test_a_restored_mask_never_blocks_kill(task: FakeTask) -> None:
@@ -195,6 +203,6 @@ def test_a_small_stack_gives_enomem_and_unknown_flags_einval(task: FakeTask) -> 
 def test_autodisarm_disables_the_stack_while_the_handler_runs(task: FakeTask) -> None:
     altstack.set(task, STACK, SS_AUTODISARM, SIZE, task.ctx.rsp)
     enter(task, SA_RESTORER | SA_ONSTACK)
-    assert task.signal.altstack_flags == SS_DISABLE
+    assert task.altstack_flags == SS_DISABLE
     leave(task)
-    assert (task.signal.altstack_sp, task.signal.altstack_flags) == (STACK, SS_AUTODISARM)
+    assert (task.altstack_sp, task.altstack_flags) == (STACK, SS_AUTODISARM)

@@ -7,9 +7,11 @@ import errno
 import pytest
 
 from sentry import _core
+from sentry._core import Action
 from sentry.abi.resource import RLIMIT_SIGPENDING
 from sentry.abi.signal import (
     SI_QUEUE,
+    SI_TKILL,
     SIG_IGN,
     SIGCHLD,
     SIGCONT,
@@ -27,7 +29,6 @@ from sentry.abi.signal import (
 from sentry.errors import Errno
 from sentry.kernel import job_control, signals
 from sentry.kernel.siginfo import SigInfo
-from sentry.kernel.signals import Action
 from tests.unit.kernel_doubles import FakeTask, World, handle
 
 
@@ -83,7 +84,7 @@ def test_faults_are_taken_before_other_private_signals_and_those_before_the_grou
 
 
 def test_an_ignored_signal_is_dropped_unless_it_is_blocked(task: FakeTask) -> None:
-    task.group.sighand.actions[SIGUSR1] = Action(SIG_IGN)
+    task.group.sighand[SIGUSR1] = Action(SIG_IGN)
     assert not signals.send_group(task.group, SIGUSR1)
     assert not signals.send_group(task.group, SIGCHLD)
     task.sigmask = mask_of(SIGUSR1)
@@ -196,13 +197,16 @@ def test_too_many_queued_realtime_signals_give_eagain(task: FakeTask) -> None:
     with pytest.raises(Errno) as refused:
         signals.send_group(task.group, signo, SigInfo(signo, SI_QUEUE))
     assert refused.value.code == errno.EAGAIN
-    signals.send_group(task.group, SIGUSR2)  # kill(2) never fails: only its siginfo is lost
-    assert len(task.group.queue.infos) == 4
+    handle(task, SIGUSR1)
+    signals.send_task(task, SIGUSR1, SigInfo(SIGUSR1, SI_TKILL))  # never fails: only its siginfo is lost
+    assert not task.signal.queue.infos
+    signals.send_group(task.group, SIGUSR2)  # kill(2) is not limited
+    assert len(task.group.queue.infos) == 5
 
 
 def test_signal_sets_of_proc_status(task: FakeTask) -> None:
     handle(task, SIGUSR1)
-    task.group.sighand.actions[SIGINT] = Action(SIG_IGN)
+    task.group.sighand[SIGINT] = Action(SIG_IGN)
     assert task.group.sighand.caught() == mask_of(SIGUSR1)
     assert task.group.sighand.ignored() == mask_of(SIGINT)
     task.group.sighand.reset_handlers()

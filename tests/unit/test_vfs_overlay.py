@@ -10,7 +10,7 @@ from pathlib import Path as HostPath
 import pytest
 
 from sentry.errors import Errno
-from sentry.fs.overlay import OverlayFs
+from sentry.fs.overlay import LowerDirectory, OverlayFs
 from sentry.vfs.path import prune
 from tests.unit.vfs_doubles import Guest, directory_fd, fails
 
@@ -82,6 +82,27 @@ def test_removed_names_stay_removed(guest: Guest) -> None:
     assert guest.list(b"/dir") == [b"link", b"sub"]
     guest.put(b"/dir/inner", b"new")
     assert guest.get(b"/dir/link") == b"new"
+
+
+def test_a_name_that_was_made_again_and_removed_again_stays_removed(guest: Guest) -> None:
+    root = guest.fs.root.mount.fs.root
+    guest.unlink(b"/dir/inner")
+    guest.put(b"/dir/inner", b"new")
+    guest.unlink(b"/dir/inner")
+    guest.put(b"/dir/own", b"own")
+    guest.rename(b"/dir/own", b"/dir/link")  # over a lower name
+    guest.unlink(b"/dir/link")
+    guest.rename(b"/file", b"/dir/moved")  # a lower file under a name of ours
+    prune(root)
+    assert guest.get(b"/dir/moved") == b"lower text"
+    guest.unlink(b"/dir/moved")
+    prune(root)
+    assert guest.list(b"/dir") == [b"sub"]
+    for name in (b"/dir/inner", b"/dir/link", b"/dir/moved", b"/dir/own", b"/file"):
+        fails(errno.ENOENT, guest.inode, name)
+    directory = guest.inode(b"/dir")
+    assert isinstance(directory, LowerDirectory)
+    assert sorted(name for name, inode in directory.names.items() if inode is None) == [b"inner", b"link"]
 
 
 def test_a_directory_made_where_one_was_removed_is_empty(guest: Guest) -> None:

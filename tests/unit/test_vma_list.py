@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from sentry.abi.mman import PROT_NONE, PROT_READ, PROT_WRITE
-from sentry.mm.vma import VM_GROWSDOWN, VM_MAYALL, VM_SHARED, SharedMemory, Vma
-from sentry.mm.vma_list import GUARD_GAP, VmaList
+from sentry.mm.layout import GUARD_GAP
+from sentry.mm.vma import VM_GROWSDOWN, VM_MAYALL, VM_SHARED, SharedMemory, Vma, VmaList
 
 PAGE = 4096
 LOWEST = 0x10000
@@ -26,8 +26,9 @@ def check(areas: VmaList, model: dict[int, tuple[int, int, int]]) -> None:
             offset = vma.offset + page - vma.start if vma.source is not None else 0
             seen[page] = (vma.prot, vma.flags, offset)
     assert seen == model
-    assert areas._starts == [vma.start for vma in areas]
-    assert areas._starts == sorted(areas._starts)
+
+    starts = [vma.start for vma in areas]
+    assert starts == sorted(starts)
     assert not any(a.joins(b) for a, b in zip(areas.vmas, areas.vmas[1:], strict=False))
     assert areas.total == len(model) * PAGE
     assert areas.data == PAGE * sum(
@@ -122,13 +123,13 @@ def test_room_is_found_without_looking_at_every_mapping() -> None:
         assert room is not None
         areas.insert(Vma(room, room + PAGE, index % 2, VM_MAYALL))
         # What is remembered: the search starts at the lowest mapping made so far.
-        assert areas._gap_floor == room + PAGE
+        assert areas.gap_floor == room + PAGE
 
 
 def test_copies_are_independent() -> None:
     areas = VmaList(LOWEST, BASE)
     areas.insert(Vma(LOWEST, LOWEST + 4 * PAGE, PROT_READ, VM_MAYALL))
-    other = areas.copy()
+    other = areas.fork()
     other.clear(LOWEST + PAGE, LOWEST + 2 * PAGE)
     assert [vma.length // PAGE for vma in areas] == [4]
     assert [vma.length // PAGE for vma in other] == [1, 2]

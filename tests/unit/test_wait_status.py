@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sentry._core import Action
 from sentry.abi.signal import (
     SA_NOCLDWAIT,
     SA_RESTORER,
@@ -33,7 +34,6 @@ from sentry.abi.wait import (
 )
 from sentry.kernel import exit as exits
 from sentry.kernel import job_control, reap, sessions, signals
-from sentry.kernel.signals import Action
 from tests.unit.kernel_doubles import FakeTask, World, handle
 
 
@@ -131,7 +131,7 @@ def test_by_process_group(world: World, parent: FakeTask) -> None:
 
 @pytest.mark.parametrize("action", [Action(SIG_IGN), Action(0, SA_NOCLDWAIT)])
 def test_a_parent_that_wants_no_zombies_gets_none(world: World, parent: FakeTask, action: Action) -> None:
-    parent.group.sighand.actions[SIGCHLD] = action
+    parent.group.sighand[SIGCHLD] = action
     child = world.process(parent)
     assert world.call(parent, reap.wait(parent, P_ALL, 0, WEXITED)) is None
     exits.exit_thread(child, 0)

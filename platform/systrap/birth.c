@@ -1,0 +1,162 @@
+/* The birth of processes and threads: a stub's clone(2) waits for our consent (seccomp_unotify(2)).
+ *
+ * A guest can run the stub's code with registers of its own choosing.  Consent is given only to the thread that
+ * has been ordered to clone, once; everybody else who tries gets EPERM as soon as we look, and waits until then.
+ */
+#include "systrap.h"
+
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PATIENCE_NS 10000000000LL
+#define SPIN_NS 100000
+#define ATTEMPTS 100 /* a signal that comes late makes the stub try again */
+
+static int listener = -1;
+/* Whom we have ordered to clone: at most one for a guest and one for the spare space. */
+static const struct thread *ordered[2];
+
+/* Take the listener over from the first stub, where it is descriptor `theirs`. */
+int birth_attend(struct thread *thread, int theirs)
+{
+	int process = (int)syscall(SYS_pidfd_open, thread->base.host_tid, 0);
+	if (process < 0)
+		return -errno;
+	listener = (int)syscall(SYS_pidfd_getfd, process, theirs, 0);
+	int failed = listener < 0 ? -errno : 0;
+	close(process);
+	if (!failed && theirs != STUB_RECEIVED)
+		failed = -EIO; /* the filter would not let it be closed */
+	return failed ? failed : (int)stub_call(thread, SYS_close, (uint64_t)theirs, 0, 0, 0, 0, 0);
+}
+
+void birth_shutdown(void)
+{
+	if (listener >= 0)
+		close(listener);
+	listener = -1;
+	ordered[0] = ordered[1] = NULL;
+}
+
+static void expect(const struct thread *thread)
+{
+	ordered[ordered[0] && ordered[0] != thread] = thread;
+}
+
+static bool take_expected(int tid)
+{
+	for (int i = 0; i < 2; i++) {
+		if (!ordered[i] || ordered[i]->base.host_tid != tid)
+			continue;
+		ordered[i] = NULL;
+		return true;
+	}
+	return false;
+}
+
+static void no_more(const struct thread *thread)
+{
+	for (int i = 0; i < 2; i++)
+		if (ordered[i] == thread)
+			ordered[i] = NULL;
+}
+
+/* Answer whoever asks. */
+static void attend(void)
+{
+	struct seccomp_notif asked = {0};
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) < 0)
+		return; /* it has been interrupted or killed meanwhile */
+	bool yes = take_expected((int)asked.pid);
+	struct seccomp_notif_resp answer = {
+		.id = asked.id,
+		.error = yes ? 0 : -EPERM,
+		.flags = yes ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
+	};
+	ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer); /* fails when nobody waits for it any more */
+}
+
+static bool is_ours(const struct thread *thread)
+{
+	return __atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE) != TURN_STUB;
+}
+
+static bool somebody_asks(int timeout_ms)
+{
+	struct pollfd poller = {.fd = listener, .events = POLLIN};
+	return poll(&poller, 1, timeout_ms) == 1;
+}
+
+/* Until the thread has asked for consent and got it, or has ended its order without. */
+static void consent(struct thread *thread)
+{
+	int64_t start = now_ns();
+	while (!thread->dead && !is_ours(thread)) {
+		int64_t waited = now_ns() - start;
+		bool spin = waited < SPIN_NS && world->spin && thread->slot->cpu != world->cpu;
+		if (somebody_asks(spin ? 0 : 2))
+			attend();
+		if (child_died())
+			reap();
+		if (waited > PATIENCE_NS)
+			kill_space(space_of(thread));
+	}
+}
+
+int birth_order(struct thread *thread, uint32_t what, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	const uint64_t call[7] = {0, a, b, c, d};
+	if (thread->dead)
+		return -ESRCH;
+	expect(thread);
+	place_order(thread, what, call);
+	return 0;
+}
+
+/* The order has come to its end, which may be that a signal interrupted it: false: once more. */
+static bool ended(struct thread *thread, int64_t *result)
+{
+	*result = (int64_t)__atomic_load_n(&thread->slot->number, __ATOMIC_RELAXED);
+	no_more(thread);
+	if (*result != -EINTR)
+		return true;
+	expect(thread);
+	send_slot(thread);
+	return false;
+}
+
+int64_t birth_end(struct thread *thread)
+{
+	int64_t result;
+	for (int i = 0; i < ATTEMPTS; i++) {
+		consent(thread);
+		if (!await_slot(thread))
+			break;
+		if (ended(thread, &result))
+			return result;
+	}
+	no_more(thread);
+	return await_slot(thread) ? -EAGAIN : -ESRCH;
+}
+
+bool birth_step(struct thread *thread, int64_t *result)
+{
+	if (thread->dead) {
+		no_more(thread);
+		*result = -ESRCH;
+		return true;
+	}
+	if (is_ours(thread))
+		return ended(thread, result);
+	if (somebody_asks(0))
+		attend();
+	return false;
+}
+
+int birth_listener(void)
+{
+	return listener;
+}

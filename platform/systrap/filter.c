@@ -1,0 +1,92 @@
+/* The stubs' seccomp filter, inherited by all of them.
+ *
+ * A guest's system call, by whatever instruction, raises SIGSYS.  Only calls made from the stub's text are looked
+ * at closer: the few that the stub makes, with arguments as narrow as can be, and death for all others.  A
+ * guest can jump there, or put code of its own in the stub's place: so what is allowed must do no harm to
+ * anybody else, whoever makes it.  Processes and threads are born only when we have ordered that.  Descriptors that a stub does not hold can't be used, memory of others can't be
+ * reached, and files can only be mapped while the sentry hands one over.
+ */
+#include "systrap.h"
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define DATA(field) ((unsigned)offsetof(struct seccomp_data, field))
+#define LOAD(where) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (where))
+#define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))
+#define UNLESS_EQ(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(value), 0, (skip))
+#define KILL RETURN(SECCOMP_RET_KILL_PROCESS)
+#define TRAP RETURN(SECCOMP_RET_TRAP)
+#define ALLOW RETURN(SECCOMP_RET_ALLOW)
+
+#define CALL(nr) UNLESS_EQ(nr, 1), ALLOW
+/* ... only when the low half of argument `n` is `value`, or `other` */
+#define CALL_WITH(nr, n, value) UNLESS_EQ(nr, 4), LOAD(DATA(args[n])), UNLESS_EQ(value, 1), ALLOW, KILL
+#define CALL_WITH_EITHER(nr, n, value, other) \
+	UNLESS_EQ(nr, 6), LOAD(DATA(args[n])), UNLESS_EQ(value, 1), ALLOW, UNLESS_EQ(other, 1), ALLOW, KILL
+
+static const struct sock_filter program[] = {
+	LOAD(DATA(arch)),
+	UNLESS_EQ(AUDIT_ARCH_X86_64, 5),
+	LOAD(DATA(instruction_pointer) + 4),
+	UNLESS_EQ(STUB_BASE >> 32, 3),
+	LOAD(DATA(instruction_pointer)),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (unsigned)STUB_BASE, 0, 1),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (unsigned)(STUB_BASE + STUB_TEXT), 0, 1),
+	TRAP,
+	LOAD(DATA(nr)),
+	CALL_WITH_EITHER(SYS_futex, 1, FUTEX_WAIT, FUTEX_WAKE),
+	CALL_WITH(SYS_write, 0, STUB_BELL),
+	CALL(SYS_rt_sigreturn),
+	CALL(SYS_mmap),
+	CALL(SYS_munmap),
+	CALL(SYS_mprotect),
+	CALL(SYS_madvise),
+	CALL(SYS_mremap),
+	CALL(SYS_msync),
+	CALL(SYS_sched_yield),
+	CALL_WITH(SYS_recvmsg, 0, STUB_SOCKET),
+	/* Nobody but us may make processes: each time, birth.c is asked. */
+	UNLESS_EQ(SYS_clone, 6),
+	LOAD(DATA(args[0])),
+	UNLESS_EQ(NEW_SPACE | SIGCHLD, 1),
+	RETURN(SECCOMP_RET_USER_NOTIF),
+	UNLESS_EQ(NEW_THREAD, 1),
+	RETURN(SECCOMP_RET_USER_NOTIF),
+	KILL,
+	CALL(SYS_sigaltstack),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close, 0, 5),
+	LOAD(DATA(args[0])),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, STUB_RECEIVED, 0, 2),
+	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, STUB_RECEIVED + 2, 1, 0),
+	ALLOW,
+	KILL,
+	CALL_WITH(SYS_dup2, 0, STUB_RECEIVED),
+	CALL_WITH(SYS_prctl, 0, PR_SET_PDEATHSIG),
+	CALL(SYS_getppid),
+	CALL(SYS_exit),
+	KILL,
+};
+
+int filter_install(struct thread *thread)
+{
+	uint64_t at = STUB_SLOTS + SLOT_DATA;
+	uint8_t *data = (uint8_t *)thread->slot + SLOT_DATA;
+	struct sock_fprog head = {
+		.len = sizeof program / sizeof program[0],
+		.filter = (struct sock_filter *)(at + sizeof head),
+	};
+	memcpy(data, &head, sizeof head);
+	memcpy(data + sizeof head, program, sizeof program);
+	/* SPEC_ALLOW: the guest is isolated by its process; it would only run slower. */
+	int64_t theirs = stub_call(thread, SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				   SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_NEW_LISTENER, at, 0, 0, 0);
+	return theirs < 0 ? (int)theirs : birth_attend(thread, (int)theirs);
+}

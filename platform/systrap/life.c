@@ -1,0 +1,289 @@
+/* The life of host processes and threads: cloned by a stub, parked when their context ends, killed with the last.
+ *
+ * A host thread whose context ends while others of its space live is parked: the next thread_new takes it.
+ * Killing does not wait for the corpse, and a space is forgotten at once; the corpse is reaped when it comes.
+ */
+#include "systrap.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOST_PARKED 32 /* host threads of a space that wait for the next thread_new */
+
+int live_contexts, sentry_pid;
+
+static void adopt(struct thread *thread, struct thread *from)
+{
+	op_complete(&from->base);
+	thread->base.regs = from->base.regs;
+	thread->base.partial = false;
+	thread->base.owner = NULL;
+	thread->base.compat = false;
+	thread->fresh = true;
+	thread->call = thread->trapped = false;
+}
+
+/* Order a process from `from`; the first thread that it will have, NULL with errno. */
+static struct thread *conceive(struct thread *from)
+{
+	int fds[3];
+	struct space *space = space_make(fds);
+	if (!space)
+		return NULL;
+	struct thread *thread = thread_make(space);
+	int failed = thread ? fpu_copy(thread, from) : -ENOMEM;
+	if (!failed)
+		failed = sites_copy(space, space_of(from));
+	if (!failed)
+		failed = channel_send(space_of(from)->socket, fds, 3);
+	space_close_fds(fds);
+	if (!failed)
+		failed = birth_order(from, ORDER_FORK, 0, NEW_SPACE | SIGCHLD,
+				     (uint64_t)space->place * FACTS_WINDOW, (uint64_t)sentry_pid);
+	if (!failed)
+		return thread;
+	if (thread)
+		thread_free(thread);
+	space_free(space);
+	errno = -failed;
+	return NULL;
+}
+
+/* The process that has been ordered exists, or does not: 0 or -errno. */
+static int deliver(struct thread *thread, struct thread *from, int64_t pid)
+{
+	struct space *space = space_of(thread);
+	if (pid > 0) {
+		space->base.host_pid = thread->base.host_tid = (int)pid;
+		space->base.nthreads = 1;
+		space->foreign_gs = space_of(from)->foreign_gs;
+		adopt(thread, from);
+		return 0;
+	}
+	thread_free(thread);
+	space_free(space);
+	return pid < 0 ? (int)pid : -EIO;
+}
+
+/* A spare space for the next exec: its birth is begun when a guest forks, and goes on beside other things. */
+static struct thread *spare;
+static bool expected; /* ... which is not born yet */
+
+static void expect_spare(void)
+{
+	if (!spare && template)
+		expected = (spare = conceive(template));
+}
+
+static void spare_born(int64_t pid)
+{
+	expected = false;
+	if (deliver(spare, template, pid) < 0)
+		spare = NULL;
+}
+
+bool spare_goes_on(void)
+{
+	int64_t pid;
+	if (expected && birth_step(template, &pid))
+		spare_born(pid);
+	return expected;
+}
+
+void spare_forget(void)
+{
+	if (!spare)
+		return;
+	struct space *space = space_of(spare);
+	thread_free(spare);
+	space_free(space);
+	spare = NULL;
+	expected = false;
+}
+
+static void take_over(struct thread *thread, struct pf_context **ctx)
+{
+	live_contexts++;
+	*ctx = &thread->base;
+}
+
+int op_space_new(struct pf_context **ctx)
+{
+	if (!template)
+		return -EINVAL;
+	if (expected)
+		spare_born(birth_end(template));
+	if (spare && spare->dead)
+		spare_forget();
+	struct thread *thread = spare;
+	spare = NULL;
+	if (!thread) {
+		thread = conceive(template);
+		int failed = thread ? deliver(thread, template, birth_end(template)) : -errno;
+		if (failed)
+			return failed;
+	}
+	struct pf_regs fresh = {.cs = thread->base.regs.cs, .ss = thread->base.regs.ss, .eflags = 0x202};
+	fresh.orig_rax = (uint64_t)-1;
+	thread->base.regs = fresh;
+	fpu_reset(thread);
+	take_over(thread, ctx);
+	return 0;
+}
+
+int op_space_fork(struct pf_context *ctx, struct pf_context **child)
+{
+	if (ctx->running)
+		return -EINVAL;
+	struct thread *from = thread_of(ctx), *thread = conceive(from);
+	int failed = thread ? deliver(thread, from, birth_end(from)) : -errno;
+	if (failed)
+		return failed;
+	take_over(thread, child);
+	expect_spare();
+	return 0;
+}
+
+static int clone_thread(struct thread *from, struct thread **result)
+{
+	struct thread *thread = thread_make(space_of(from));
+	if (!thread)
+		return -EAGAIN;
+	int64_t tid = birth_order(from, ORDER_THREAD, STUB_SLOTS + (uint64_t)thread->index * SLOT_SIZE, NEW_THREAD,
+				  0, 0);
+	if (!tid)
+		tid = birth_end(from);
+	if (tid > 0) {
+		thread->base.host_tid = (int)tid;
+		*result = thread;
+		return 0;
+	}
+	__atomic_store_n(&thread->slot->alive, 0, __ATOMIC_RELEASE);
+	thread->next = space_of(from)->dismissed; /* for its slot */
+	space_of(from)->dismissed = thread;
+	return tid < 0 ? (int)tid : -EIO;
+}
+
+static void park(struct thread *thread)
+{
+	struct space *space = space_of(thread);
+	send_to_sleep(thread);
+	thread->base.owner = NULL;
+	thread->next = space->parked;
+	space->parked = thread;
+	space->nparked++;
+}
+
+int op_thread_new(struct pf_context *ctx, struct pf_context **result)
+{
+	struct space *space = (struct space *)ctx->space;
+	struct thread *thread = space->parked;
+	if (ctx->running)
+		return -EINVAL;
+	if (thread) {
+		space->parked = thread->next;
+		space->nparked--;
+	} else {
+		int failed = clone_thread(thread_of(ctx), &thread);
+		if (failed)
+			return failed;
+	}
+	int failed = fpu_copy(thread, thread_of(ctx));
+	if (failed) {
+		park(thread);
+		return failed;
+	}
+	adopt(thread, thread_of(ctx));
+	space->base.nthreads++;
+	live_contexts++;
+	*result = &thread->base;
+	return 0;
+}
+
+/* Of a space whose last context has ended. */
+static void destroy(struct space *space)
+{
+	for (struct thread *thread = space->threads, *next; thread; thread = next) {
+		next = thread->sibling;
+		free(thread);
+	}
+	if (space->base.host_pid > 0)
+		kill(space->base.host_pid, SIGKILL);
+	space_free(space);
+}
+
+/* Let its host thread end, without waiting for that. */
+static void dismiss(struct thread *thread)
+{
+	struct space *space = space_of(thread);
+	uint64_t call[7] = {SYS_exit};
+	memcpy(thread->slot->call, call, sizeof call);
+	thread->slot->word = ORDER_CALL;
+	send_slot(thread);
+	thread->next = space->dismissed;
+	space->dismissed = thread;
+}
+
+void op_thread_end(struct pf_context *ctx)
+{
+	struct thread *thread = thread_of(ctx);
+	struct space *space = (struct space *)ctx->space;
+	forget_running(thread);
+	unreport_gone(thread);
+	live_contexts--;
+	if (--space->base.nthreads == 0)
+		destroy(space);
+	else if (thread->dead)
+		thread_free(thread);
+	else if (space->nparked < MOST_PARKED || thread->index == 0)
+		park(thread); /* the leader in any case: without it the process would be a zombie */
+	else
+		dismiss(thread);
+}
+
+void kill_space(struct space *space)
+{
+	if (space->base.host_pid > 0)
+		kill(space->base.host_pid, SIGKILL);
+}
+
+static void bury(struct space *space)
+{
+	space->base.host_pid = 0; /* the number may soon be another's */
+	for (struct thread *thread = space->threads; thread; thread = thread->sibling) {
+		thread->dead = true;
+		if (!thread->base.running)
+			continue;
+		forget_running(thread);
+		report_gone(thread);
+	}
+}
+
+void reap(void)
+{
+	int status, pid;
+	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+		struct space *space = spaces;
+		while (space && space->base.host_pid != pid)
+			space = space->next;
+		if (space)
+			bury(space);
+	}
+}
+
+/* The template included. */
+void kill_all(void)
+{
+	int status, pid;
+	for (struct space *space = spaces; space; space = space->next)
+		kill_space(space);
+	/* Those whose space is forgotten are dying, too. */
+	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
+		for (struct space *space = spaces; space; space = space->next)
+			if (space->base.host_pid == pid)
+				bury(space);
+}

@@ -1,0 +1,98 @@
+/* Orders: what a stopped thread's stub does for the sentry, which waits for the end. */
+#include "systrap.h"
+
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SPIN_NS 50000		   /* of looking at the word before we sleep between looks */
+#define PATIENCE_NS 10000000000LL /* a stub that takes longer has been tampered with */
+
+static uint32_t turn_of(struct thread *thread)
+{
+	return __atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE);
+}
+
+/* The stub's CPU may be ours, or busy: sleep until the word changes, a little at a time. */
+static bool await_long(struct thread *thread)
+{
+	struct timespec moment = {.tv_nsec = 2000000};
+	int64_t end = now_ns() + PATIENCE_NS;
+	bool done = false;
+	__atomic_store_n(&world->asleep, 2, __ATOMIC_SEQ_CST);
+	while (!thread->dead && !(done = turn_of(thread) != TURN_STUB)) {
+		syscall(SYS_futex, &thread->slot->turn, FUTEX_WAIT, TURN_STUB, &moment, NULL, 0);
+		if (child_died())
+			reap();
+		if (now_ns() > end)
+			kill_space(space_of(thread));
+	}
+	__atomic_store_n(&world->asleep, 0, __ATOMIC_SEQ_CST);
+	return done && !thread->dead;
+}
+
+bool await_slot(struct thread *thread)
+{
+	if (thread->dead)
+		return false;
+	if (turn_of(thread) != TURN_STUB)
+		return true;
+	if (world->spin && thread->slot->cpu != world->cpu) {
+		int64_t start = now_ns(), at = start;
+		while (at - start < SPIN_NS) {
+			for (int i = 0; i < 16; i++) {
+				if (turn_of(thread) != TURN_STUB)
+					return true;
+				__builtin_ia32_pause();
+			}
+			at = now_ns();
+		}
+		place_gap(at - start);
+	}
+	return await_long(thread);
+}
+
+bool is_attentive(struct thread *thread)
+{
+	return !thread->dead && turn_of(thread) == TURN_SENTRY;
+}
+
+void send_to_sleep(struct thread *thread)
+{
+	uint32_t turn = TURN_SENTRY;
+	__atomic_compare_exchange_n(&thread->slot->turn, &turn, TURN_DOZE, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+}
+
+void send_slot(struct thread *thread)
+{
+	uint32_t *turn = &thread->slot->turn;
+	if (__atomic_exchange_n(turn, TURN_STUB, __ATOMIC_SEQ_CST) == TURN_DOZE)
+		syscall(SYS_futex, turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void place_order(struct thread *thread, uint32_t what, const uint64_t call[7])
+{
+	memcpy(thread->slot->call, call, sizeof thread->slot->call);
+	thread->slot->word = what;
+	send_slot(thread);
+}
+
+int64_t order(struct thread *thread, uint32_t what, uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+	      uint64_t e, uint64_t f)
+{
+	uint64_t call[7] = {nr, a, b, c, d, e, f};
+	if (thread->dead)
+		return -ESRCH;
+	place_order(thread, what, call);
+	if (!await_slot(thread))
+		return -ESRCH;
+	return (int64_t)__atomic_load_n(&thread->slot->number, __ATOMIC_RELAXED);
+}
+
+int64_t stub_call(void *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+	return order(thread, ORDER_CALL, (uint64_t)nr, a, b, c, d, e, f);
+}

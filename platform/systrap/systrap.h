@@ -1,0 +1,200 @@
+/* The systrap back-end's own records and the verbs its files offer each other.
+ *
+ * One thread of the sentry, the caller of `init`, owns all that is declared here; another may `kick`.  A space is
+ * a host process, a thread one of its host threads; each has its slot in the memory that the process shares
+ * with us (shared.h).  Nothing found there is believed: `turn`, `word` and the rest are read once.
+ */
+#ifndef SYSTRAP_H
+#define SYSTRAP_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+
+#include "platform.h"
+#include "remote.h"
+#include "shared.h"
+#include "vdso.h"
+
+enum fp_place {
+	FP_LIVE,  /* in the CPU, where the stub leaves it alone */
+	FP_FRAME, /* in the signal frame at slot offset fp_at */
+	FP_AREA,  /* in slot.area, to be loaded when the guest goes on */
+};
+
+struct thread {
+	struct pf_context base; /* first: the dispatcher sees no more than this */
+	struct pf_regs fetched; /* as the slot has them; valid unless base.partial or fresh */
+	struct slot *slot;
+	int index; /* of the slot */
+	bool fresh;   /* no register has ever been in the slot */
+	bool call;    /* stopped in a call: what changes only %rax may answer with ORDER_RESULT */
+	bool trapped; /* ... that came by a signal, not by a trampoline */
+	bool dead;    /* its process is gone */
+	bool fp_known;
+	enum fp_place fp;
+	uint32_t fp_at;
+	int64_t asked;	     /* CLOCK_MONOTONIC ns of the first `interrupt` that has not been heeded; 0: none */
+	unsigned placed;     /* place.c: the placement that its host thread has */
+	int running_at;	     /* index in the table of running threads */
+	struct thread *next; /* in space.parked, or in the queue of PF_GONE events */
+	struct thread *sibling; /* in space.threads */
+};
+
+struct sites;
+
+struct space {
+	struct pf_space base;
+	uint8_t *window; /* its slots */
+	struct facts *facts;
+	int socket;	 /* our end of the channel */
+	int place;	 /* its part of the facts file */
+	int used;	 /* slots that have been given out */
+	bool foreign_gs; /* a thread of it uses %gs: no trampolines */
+	struct thread *threads, *parked;
+	struct thread *dismissed; /* their host threads are on the way out; then the slot is free */
+	int nparked;
+	struct sites *sites;
+	struct space *next;
+};
+
+/* space.c */
+extern struct space *spaces;
+extern struct world *world;
+int shared_init(void);
+void shared_shutdown(void);
+struct space *space_make(int fds[3]); /* descriptors for its stub: channel, slots, facts */
+void space_close_fds(int fds[3]);
+void space_free(struct space *space);
+struct thread *thread_make(struct space *space); /* NULL: no slot, no memory */
+void thread_free(struct thread *thread);
+extern int world_fd;
+
+/* life.c */
+int op_space_new(struct pf_context **ctx);
+int op_space_fork(struct pf_context *ctx, struct pf_context **child);
+int op_thread_new(struct pf_context *ctx, struct pf_context **thread);
+void op_thread_end(struct pf_context *ctx);
+bool spare_goes_on(void); /* see to the birth of the spare space; false: nothing to do */
+void spare_forget(void);
+void reap(void);     /* after SIGCHLD */
+void kill_all(void); /* and reap */
+void kill_space(struct space *space);
+extern int live_contexts, sentry_pid;
+
+/* template.c, filter.c */
+extern struct thread *template;
+int op_init(int stub_fd);
+void op_shutdown(void);
+int filter_install(struct thread *thread);
+
+/* order.c: what a stopped thread does for us.  Results as the kernel returns them; -ESRCH when it died. */
+int64_t order(struct thread *thread, uint32_t what, uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+	      uint64_t e, uint64_t f);
+int64_t stub_call(void *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+void place_order(struct thread *thread, uint32_t what, const uint64_t call[7]); /* and don't wait */
+bool await_slot(struct thread *thread); /* until the slot is ours again; false: the thread is dead */
+bool is_attentive(struct thread *thread); /* the stub spins: an order costs less than a host call */
+void send_to_sleep(struct thread *thread); /* instead of spinning */
+void send_slot(struct thread *thread);	  /* ours no more; wakes the stub */
+
+/* birth.c: clone(2), which no stub may do unasked */
+int birth_attend(struct thread *thread, int theirs);
+void birth_shutdown(void);
+int birth_order(struct thread *thread, uint32_t what, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+int64_t birth_end(struct thread *thread); /* wait: the id of what has been born, or -errno */
+bool birth_step(struct thread *thread, int64_t *result); /* don't: true at the end */
+int birth_listener(void);
+
+/* channel.c */
+int channel_send(int socket, const int *fds, int count);
+
+/* wait.c */
+int op_wait(struct pf_event *event, bool block);
+int op_resume(struct pf_context *ctx);
+int op_interrupt(struct pf_context *ctx);
+void op_complete(struct pf_context *ctx);
+void report_gone(struct thread *thread); /* have `wait` report PF_GONE for it */
+void unreport_gone(struct thread *thread); /* and forget it otherwise */
+void forget_running(struct thread *thread);
+void wait_reset(void);
+
+/* sleep.c */
+int sleep_init(void);
+void sleep_shutdown(void);
+bool sleep_called_off(void); /* kicked: test and clear */
+bool child_died(void);	     /* likewise */
+bool sleep_until_rung(int timeout_ms); /* -1: for ever; false: not rung in this time */
+void op_kick(void);
+extern int bell;
+
+/* place.c: which CPU */
+int place_init(void);
+void place_shutdown(void);
+void place_self(void);	    /* note where we run */
+bool place_may_spin(void);
+void place_gap(int64_t ns); /* between two looks of ours so much time went by */
+void place_balance(int running);
+void place_thread(struct thread *thread); /* is about to run */
+void place_rest(void); /* nothing happens for long: until it does, all may use all CPUs */
+
+/* memory.c, mapping.c, fpu.c */
+ssize_t op_read(struct pf_context *ctx, uint64_t addr, void *buf, size_t len);
+ssize_t op_write(struct pf_context *ctx, uint64_t addr, const void *buf, size_t len);
+ssize_t op_readv(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
+ssize_t op_writev(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len);
+int op_cmpxchg(struct pf_context *ctx, uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *seen);
+int op_map(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flags, int fd, off_t offset);
+int op_unmap(struct pf_context *ctx, uint64_t addr, size_t len);
+int op_protect(struct pf_context *ctx, uint64_t addr, size_t len, int prot);
+int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_len, int flags, uint64_t target);
+int op_advise(struct pf_context *ctx, uint64_t addr, size_t len, int advice);
+int op_sync(struct pf_context *ctx, uint64_t addr, size_t len, int flags);
+int fpu_init(void);
+int fpu_copy(struct thread *to, struct thread *from);
+void fpu_reset(struct thread *thread);
+ssize_t op_get_fpu(struct pf_context *ctx, void *buf, size_t size);
+int op_set_fpu(struct pf_context *ctx, const void *buf, size_t size);
+size_t op_fpu_size(void);
+int op_reset_fpu(struct pf_context *ctx);
+
+/* patch.c */
+void op_patch(struct pf_context *ctx);
+void op_patching(bool on);
+void op_publish(struct pf_context *ctx, const struct pf_facts *facts);
+uint64_t sites_landing(struct space *space, uint64_t rip); /* where a guest that is to go on at rip really does */
+bool sites_any(const struct space *space);
+bool sites_ripe(struct thread *thread); /* the site it trapped at is worth patching */
+void sites_give_up(struct thread *thread); /* its guest uses %gs, which trampolines need */
+bool sites_explain(struct thread *thread, struct pf_event *event); /* a SIGILL that patching causes */
+int sites_restore(struct thread *thread, uint64_t addr, uint64_t len);
+void sites_forget(struct space *space, uint64_t addr, uint64_t len);
+int sites_copy(struct space *to, const struct space *from);
+void sites_free(struct space *space);
+
+/* probe.c: can it work here? 0, or the errno of what failed with *step naming it */
+int systrap_probe(const char **step);
+
+extern const struct pf_ops systrap_ops;
+
+static inline struct thread *thread_of(struct pf_context *ctx)
+{
+	return (struct thread *)ctx;
+}
+
+static inline int64_t now_ns(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static inline struct space *space_of(struct thread *thread)
+{
+	return (struct space *)thread->base.space;
+}
+#endif

@@ -1,0 +1,43 @@
+/* What a back-end is told so that calls cost less: a task's identity, and which code may be patched. */
+#include "core.h"
+
+/* Zero for whatever is not there. */
+static struct pf_facts facts_of(Task *task)
+{
+	struct pf_facts facts = {.tid = task->tid, .sigmask = task->sigmask};
+	Group *group = (Group *)task->group; /* checked by Machine.attach */
+	facts.pid = group->tgid;
+	if (group->parent && PyObject_TypeCheck(group->parent, &GroupType))
+		facts.ppid = ((Group *)group->parent)->tgid;
+	if (task->creds && PyObject_TypeCheck(task->creds, &CredsType)) {
+		Creds *creds = (Creds *)task->creds;
+		facts.uid = creds->uid, facts.euid = creds->euid;
+		facts.gid = creds->gid, facts.egid = creds->egid;
+	}
+	return facts;
+}
+
+void facts_publish(Task *task, struct pf_context *pf)
+{
+	if (!ops->publish || !machine->hot)
+		return;
+	struct pf_facts facts = facts_of(task);
+	ops->publish(pf, &facts);
+}
+
+/* The call came from code that could be patched: whether it may be is for the memory manager to say. */
+int site_offer(Task *task, struct pf_context *pf)
+{
+	if (!machine->patch || !machine->hot || !ops->patch || !task->mm || task->mm == Py_None)
+		return 0;
+	pf_complete(ops, pf);
+	/* 8 bytes before, 6 behind: all that a back-end looks at or changes */
+	PyObject *answer = PyObject_CallMethod(task->mm, "may_patch", "KK",
+					       (unsigned long long)pf->regs.rip - 8, 14ULL);
+	if (!answer)
+		return -1;
+	if (answer == Py_True)
+		ops->patch(pf);
+	Py_DECREF(answer);
+	return 0;
+}
