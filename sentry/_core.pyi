@@ -318,9 +318,33 @@ class GroupBase:
 class Context:
     """One guest thread's registers and the way into its address space (struct pf_context)."""
 
-    r15: int; r14: int; r13: int; r12: int; rbp: int; rbx: int; r11: int; r10: int; r9: int; r8: int
-    rax: int; rcx: int; rdx: int; rsi: int; rdi: int; orig_rax: int; rip: int; cs: int; eflags: int
-    rsp: int; ss: int; fs_base: int; gs_base: int; ds: int; es: int; fs: int; gs: int
+    r15: int
+    r14: int
+    r13: int
+    r12: int
+    rbp: int
+    rbx: int
+    r11: int
+    r10: int
+    r9: int
+    r8: int
+    rax: int
+    rcx: int
+    rdx: int
+    rsi: int
+    rdi: int
+    orig_rax: int
+    rip: int
+    cs: int
+    eflags: int
+    rsp: int
+    ss: int
+    fs_base: int
+    gs_base: int
+    ds: int
+    es: int
+    fs: int
+    gs: int
     running: bool  # read-only
     host_tid: int  # read-only
     compat: bool  # read-only: this call came by the 32-bit entry
@@ -570,29 +594,39 @@ def walk_ahead(task: Any, mount: Any, dentry: Any, name: bytes, follow: bool) ->
     The rest is None at the end of the way; otherwise its first part is what the cache doesn't know or where
     the walk fails.  `mount` and `dentry` are where to start.  None: nothing is known.
     """
+
 def bits_permit(creds: CredsBase, inode: InodeBase, wanted: int) -> bool:
     """Whether the permission bits for owner, group and others alone grant the ACCESS_ bits `wanted`, whatever
     capabilities and supplementary groups would add.
     """
+
 def directory_records(listing: list[tuple[bytes, int, int]], start: int, room: int) -> tuple[bytes, int]:
     """getdents64(2)'s records of the entries (name, ino, DT_ type) from `start` on, as many as fit into
     `room` bytes, and where the next ones start.
     """
+
 def monotonic() -> int:
     """CLOCK_MONOTONIC in nanoseconds."""
+
 def realtime() -> int: ...
 def now() -> int:
     """CLOCK_REALTIME_COARSE in nanoseconds: what file timestamps are made of, as in Linux."""
+
 def timer_create() -> int:
     """A CLOCK_MONOTONIC timerfd, non-blocking, close-on-exec."""
+
 def timer_arm(fd: int, when: int) -> None:
     """Have a timerfd expire at `when`, CLOCK_MONOTONIC ns."""
+
 def host_open(dirfd: int, path: bytes, flags: int, mode: int = 0, resolve: int = 0) -> int:
     """openat2(2), O_CLOEXEC added; raises Errno."""
+
 def host_fallocate(fd: int, mode: int, offset: int, length: int) -> None:
     """fallocate(2); raises Errno."""
+
 def host_list(fd: int) -> list[tuple[bytes, int, int]]:
     """(name, inode number, DT_ type) of each entry of an open directory but . and ..; raises Errno."""
+
 def host_stat(dirfd: int, path: bytes) -> tuple[int, ...]:
     """Metadata of dirfd/path without following links or leaving dirfd: (mode, ino, dev, nlink, uid, gid,
     rdev, size, atime, mtime, ctime, blksize, blocks), times in ns; with an empty path, of dirfd itself.

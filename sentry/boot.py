@@ -1,8 +1,8 @@
 """From a Config to a running kernel, in the three steps between which the sandbox process seals itself.
 
-    prepare   everything is imported, the platform's first stub exists, the root is mounted
-    watch     the helper thread starts: after the privileges are gone, before the seccomp filter
-    run       the first program is loaded and the loop runs until init is dead
+prepare   everything is imported, the platform's first stub exists, the root is mounted
+watch     the helper thread starts: after the privileges are gone, before the seccomp filter
+run       the first program is loaded and the loop runs until init is dead
 """
 
 from __future__ import annotations

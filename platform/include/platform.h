@@ -110,6 +110,9 @@ struct pf_ops {
 	int (*wait)(struct pf_event *event, bool block);
 	/* Let a stopped context run guest code until its next event. */
 	int (*resume)(struct pf_context *ctx);
+	/* Do now what `resume` may put off until the next `wait`; NULL: it puts nothing off.  To be called before
+	 * something that takes long. */
+	void (*flush)(void);
 	/* Fetch the registers that a `partial` context still lacks; NULL: the back-end always gives all. */
 	void (*complete)(struct pf_context *ctx);
 	/* Stop a running context soon: it will report some event, PF_INTERRUPTED if no other. */

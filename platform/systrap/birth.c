@@ -57,6 +57,11 @@ static bool take_expected(int tid)
 	return false;
 }
 
+static bool is_expected(const struct thread *thread)
+{
+	return ordered[0] == thread || ordered[1] == thread;
+}
+
 static void no_more(const struct thread *thread)
 {
 	for (int i = 0; i < 2; i++)
@@ -94,7 +99,7 @@ static bool somebody_asks(int timeout_ms)
 static void consent(struct thread *thread)
 {
 	int64_t start = now_ns();
-	while (!thread->dead && !is_ours(thread)) {
+	while (!thread->dead && !is_ours(thread) && is_expected(thread)) {
 		int64_t waited = now_ns() - start;
 		bool spin = waited < SPIN_NS && world->spin && thread->slot->cpu != world->cpu;
 		if (somebody_asks(spin ? 0 : 2))
@@ -112,6 +117,7 @@ int birth_order(struct thread *thread, uint32_t what, uint64_t a, uint64_t b, ui
 	if (thread->dead)
 		return -ESRCH;
 	expect(thread);
+	thread->birth = what;
 	place_order(thread, what, call);
 	return 0;
 }
@@ -124,6 +130,7 @@ static bool ended(struct thread *thread, int64_t *result)
 	if (*result != -EINTR)
 		return true;
 	expect(thread);
+	thread->slot->word = thread->birth;
 	send_slot(thread);
 	return false;
 }
@@ -150,7 +157,7 @@ bool birth_step(struct thread *thread, int64_t *result)
 		return true;
 	}
 	if (is_ours(thread))
-		return ended(thread, result);
+		return await_slot(thread) && ended(thread, result);
 	if (somebody_asks(0))
 		attend();
 	return false;

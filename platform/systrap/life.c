@@ -41,6 +41,8 @@ static struct thread *conceive(struct thread *from)
 	if (!failed)
 		failed = channel_send(space_of(from)->socket, fds, 3);
 	space_close_fds(fds);
+	if (!failed && from != template)
+		thread->slot->young = 1;
 	if (!failed)
 		failed = birth_order(from, ORDER_FORK, 0, NEW_SPACE | SIGCHLD,
 				     (uint64_t)space->place * FACTS_WINDOW, (uint64_t)sentry_pid);
@@ -209,7 +211,7 @@ static void destroy(struct space *space)
 {
 	for (struct thread *thread = space->threads, *next; thread; thread = next) {
 		next = thread->sibling;
-		free(thread);
+		thread_free(thread);
 	}
 	if (space->base.host_pid > 0)
 		kill(space->base.host_pid, SIGKILL);
@@ -220,10 +222,8 @@ static void destroy(struct space *space)
 static void dismiss(struct thread *thread)
 {
 	struct space *space = space_of(thread);
-	uint64_t call[7] = {SYS_exit};
-	memcpy(thread->slot->call, call, sizeof call);
-	thread->slot->word = ORDER_CALL;
-	send_slot(thread);
+	const uint64_t call[7] = {SYS_exit};
+	place_order(thread, ORDER_CALL, call);
 	thread->next = space->dismissed;
 	space->dismissed = thread;
 }
@@ -232,8 +232,7 @@ void op_thread_end(struct pf_context *ctx)
 {
 	struct thread *thread = thread_of(ctx);
 	struct space *space = (struct space *)ctx->space;
-	forget_running(thread);
-	unreport_gone(thread);
+	wait_forget(thread);
 	live_contexts--;
 	if (--space->base.nthreads == 0)
 		destroy(space);

@@ -8,6 +8,7 @@ const struct pf_ops systrap_ops = {
 	.shutdown = op_shutdown,
 	.wait = op_wait,
 	.resume = op_resume,
+	.flush = op_flush,
 	.complete = op_complete,
 	.interrupt = op_interrupt,
 	.kick = op_kick,

@@ -2,6 +2,7 @@
 #include "systrap.h"
 
 #include <linux/futex.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -33,10 +34,8 @@ static bool await_long(struct thread *thread)
 	return done && !thread->dead;
 }
 
-bool await_slot(struct thread *thread)
+static bool look_long(struct thread *thread)
 {
-	if (thread->dead)
-		return false;
 	if (turn_of(thread) != TURN_STUB)
 		return true;
 	if (world->spin && thread->slot->cpu != world->cpu) {
@@ -54,9 +53,18 @@ bool await_slot(struct thread *thread)
 	return await_long(thread);
 }
 
+bool await_slot(struct thread *thread)
+{
+	if (thread->dead || !look_long(thread))
+		return false;
+	__atomic_store_n(bell_of(thread->bell), 0, __ATOMIC_SEQ_CST);
+	thread->errand = false;
+	return true;
+}
+
 bool is_attentive(struct thread *thread)
 {
-	return !thread->dead && turn_of(thread) == TURN_SENTRY;
+	return !thread->dead && !thread->errand && turn_of(thread) == TURN_SENTRY;
 }
 
 void send_to_sleep(struct thread *thread)
@@ -66,15 +74,30 @@ void send_to_sleep(struct thread *thread)
 				    __ATOMIC_SEQ_CST);
 }
 
+bool release_slot(struct thread *thread)
+{
+	if (__atomic_exchange_n(&thread->slot->turn, TURN_STUB, __ATOMIC_SEQ_CST) != TURN_DOZE)
+		return false;
+	__atomic_store_n(bell_of(thread->bell), 1, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+void ring_bell(struct thread *thread)
+{
+	/* All who sleep there: it may still be in use by a dying one that had it before. */
+	syscall(SYS_futex, bell_of(thread->bell), FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 void send_slot(struct thread *thread)
 {
-	uint32_t *turn = &thread->slot->turn;
-	if (__atomic_exchange_n(turn, TURN_STUB, __ATOMIC_SEQ_CST) == TURN_DOZE)
-		syscall(SYS_futex, turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+	if (release_slot(thread))
+		ring_bell(thread);
 }
 
 void place_order(struct thread *thread, uint32_t what, const uint64_t call[7])
 {
+	if (thread->errand)
+		await_slot(thread);
 	memcpy(thread->slot->call, call, sizeof thread->slot->call);
 	thread->slot->word = what;
 	send_slot(thread);

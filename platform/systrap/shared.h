@@ -9,7 +9,10 @@
 /* The stub's part of every guest address space. */
 #define STUB_BASE 0x7fff80000000
 #define STUB_TEXT 0x8000 /* bytes at most, at STUB_BASE */
-#define STUB_WORLD 0x7fff80010000 /* one page for all stubs, read-only: struct world */
+#define STUB_WORLD 0x7fff80010000 /* for all stubs, read-only: struct world, and the threads' bells */
+#define BELLS_AT 0x1000		  /* in there: words that stubs sleep on, 1: awake */
+#define BELL_COUNT 65536
+#define WORLD_SIZE (BELLS_AT + 4 * BELL_COUNT)
 #define STUB_FACTS 0x7fff80100000 /* of this space, read-only: a struct facts per slot */
 #define STUB_TRAMPOLINES 0x7fff81000000 /* patch.c; private memory of the space */
 #define STUB_SLOTS 0x7fff90000000 /* of this space, shared with the sentry */
@@ -63,6 +66,8 @@
 #define ORDER_XSAVE 8	/* live FP state to slot.area */
 #define ORDER_THREAD 9	/* a host thread for the slot at a, flags b */
 #define ORDER_FORK 10	/* a process: flags b, its facts at offset c, sentry's pid d; three descriptors wait in the channel */
+#define ORDER_ERRAND 12 /* nothing but ORDER_WAKE; then sleep */
+#define ORDER_WAKE 0x100 /* of any: first wake slot.wake, which spares the sentry a call across CPUs */
 #define ORDER_STORE 11	/* b bytes of slot.data to a, code of the guest, in an order safe for those that run it */
 
 /* Offsets in a slot.  The first line is all that a hot call moves between two CPUs. */
@@ -77,7 +82,7 @@
 #define SLOT_FP 88    /* address of an XSAVE area to load before the guest goes on; 0: the CPU has it */
 #define SLOT_CPU 112 /* of the stub, when it handed the slot over */
 #define SLOT_TARGET 96 /* where a trampoline goes on after the call */
-#define SLOT_REGS 128 /* struct pf_regs */
+#define SLOT_REGS 192 /* struct pf_regs */
 #define REGS_R15 0
 #define REGS_R14 8
 #define REGS_R13 16
@@ -101,7 +106,7 @@
 #define REGS_SS 160
 #define REGS_FS_BASE 168
 #define REGS_GS_BASE 176
-#define SLOT_CALL 384 /* number, a..f of an order */
+#define SLOT_CALL 448 /* number, a..f of an order */
 #define SLOT_DATA 0x1000
 #define DATA_SIZE 0x2000
 #define SLOT_AREA 0x3000
@@ -134,7 +139,11 @@ struct slot {
 	uint64_t number, args[6];
 	uint32_t kick, alive;
 	uint64_t rsp, facts_at, fp, target, unused;
-	uint32_t cpu, pad[3];
+	uint32_t cpu, bell;
+	uint32_t up;	/* it has woken since this was 0 */
+	uint32_t wake;	/* of ORDER_WAKE: bells + 1, 0: none */
+	uint32_t young; /* the first order is about to come: worth a longer look */
+	uint8_t gap[SLOT_REGS - 132];
 	struct pf_regs regs;
 	uint8_t rest[SLOT_CALL - SLOT_REGS - sizeof(struct pf_regs)];
 	uint64_t call[7];

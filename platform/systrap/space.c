@@ -18,6 +18,9 @@ static uint8_t *all_facts;
 static uint8_t taken[MOST_SPACES]; /* places in the facts file */
 static int lowest; /* no free place below */
 
+static uint32_t free_bells[BELL_COUNT]; /* given back */
+static uint32_t nfree_bells, bells_given;
+
 /* A file in memory that we can write and whoever gets its descriptor from now on can't. */
 static void *read_only_file(const char *name, size_t size, int *result)
 {
@@ -40,7 +43,9 @@ static void *read_only_file(const char *name, size_t size, int *result)
 
 int shared_init(void)
 {
-	world = read_only_file("world", 4096, &world_fd);
+	world = read_only_file("world", WORLD_SIZE, &world_fd);
+	bells_given = 0;
+	nfree_bells = 0;
 	if (world)
 		all_facts = read_only_file("facts", (size_t)MOST_SPACES * FACTS_WINDOW, &facts_fd);
 	return all_facts ? 0 : -errno;
@@ -49,7 +54,7 @@ int shared_init(void)
 void shared_shutdown(void)
 {
 	if (world)
-		munmap(world, 4096);
+		munmap(world, WORLD_SIZE);
 	if (all_facts)
 		munmap(all_facts, (size_t)MOST_SPACES * FACTS_WINDOW);
 	if (world_fd >= 0)
@@ -61,6 +66,19 @@ void shared_shutdown(void)
 	world_fd = facts_fd = -1;
 	memset(taken, 0, sizeof taken);
 	lowest = 0;
+}
+
+/* A word to sleep on; false: there is none. */
+static bool take_bell(uint32_t *bell)
+{
+	if (nfree_bells)
+		*bell = free_bells[--nfree_bells];
+	else if (bells_given < BELL_COUNT)
+		*bell = bells_given++;
+	else
+		return false;
+	*bell_of(*bell) = 0;
+	return true;
 }
 
 static int find_place(void)
@@ -174,10 +192,15 @@ struct thread *thread_make(struct space *space)
 	struct thread *thread = index >= 0 ? calloc(1, sizeof *thread) : NULL;
 	if (!thread)
 		return NULL;
+	if (!take_bell(&thread->bell)) {
+		free(thread);
+		return NULL;
+	}
 	thread->index = index;
 	thread->slot = (struct slot *)(space->window + (size_t)index * SLOT_SIZE);
 	thread->slot->turn = TURN_SENTRY;
 	thread->slot->alive = 1;
+	thread->slot->bell = thread->bell;
 	thread->slot->kick = 0;
 	memset(space->facts + index, 0, sizeof *space->facts);
 	thread->base.space = &space->base;
@@ -189,9 +212,11 @@ struct thread *thread_make(struct space *space)
 
 void thread_free(struct thread *thread)
 {
+	wait_forget(thread);
 	struct thread **link = &space_of(thread)->threads;
 	while (*link != thread)
 		link = &(*link)->sibling;
 	*link = thread->sibling;
+	free_bells[nfree_bells++] = thread->bell;
 	free(thread);
 }

@@ -31,6 +31,9 @@ struct thread {
 	struct pf_regs fetched; /* as the slot has them; valid unless base.partial or fresh */
 	struct slot *slot;
 	int index; /* of the slot */
+	uint32_t bell;
+	uint32_t birth; /* the order that birth.c gave */
+	bool errand; /* its stub may still be busy with ORDER_ERRAND */
 	bool fresh;   /* no register has ever been in the slot */
 	bool call;    /* stopped in a call: what changes only %rax may answer with ORDER_RESULT */
 	bool trapped; /* ... that came by a signal, not by a trampoline */
@@ -100,7 +103,9 @@ void place_order(struct thread *thread, uint32_t what, const uint64_t call[7]); 
 bool await_slot(struct thread *thread); /* until the slot is ours again; false: the thread is dead */
 bool is_attentive(struct thread *thread); /* the stub spins: an order costs less than a host call */
 void send_to_sleep(struct thread *thread); /* instead of spinning */
-void send_slot(struct thread *thread);	  /* ours no more; wakes the stub */
+bool release_slot(struct thread *thread); /* ours no more; true: its bell must be rung for the stub to see it */
+void ring_bell(struct thread *thread);
+void send_slot(struct thread *thread); /* both */
 
 /* birth.c: clone(2), which no stub may do unasked */
 int birth_attend(struct thread *thread, int theirs);
@@ -117,9 +122,10 @@ int channel_send(int socket, const int *fds, int count);
 int op_wait(struct pf_event *event, bool block);
 int op_resume(struct pf_context *ctx);
 int op_interrupt(struct pf_context *ctx);
+void op_flush(void);
 void op_complete(struct pf_context *ctx);
 void report_gone(struct thread *thread); /* have `wait` report PF_GONE for it */
-void unreport_gone(struct thread *thread); /* and forget it otherwise */
+void wait_forget(struct thread *thread); /* it is about to end */
 void forget_running(struct thread *thread);
 void wait_reset(void);
 
@@ -138,7 +144,7 @@ void place_shutdown(void);
 void place_self(void);	    /* note where we run */
 bool place_may_spin(void);
 void place_gap(int64_t ns); /* between two looks of ours so much time went by */
-void place_balance(int running);
+void place_balance(int running); /* so many run */
 void place_thread(struct thread *thread); /* is about to run */
 void place_rest(void); /* nothing happens for long: until it does, all may use all CPUs */
 
@@ -184,6 +190,11 @@ extern const struct pf_ops systrap_ops;
 static inline struct thread *thread_of(struct pf_context *ctx)
 {
 	return (struct thread *)ctx;
+}
+
+static inline uint32_t *bell_of(uint32_t index)
+{
+	return (uint32_t *)((char *)world + BELLS_AT) + index;
 }
 
 static inline int64_t now_ns(void)

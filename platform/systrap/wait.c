@@ -17,10 +17,17 @@
 #define HEED_NS 10000000000LL /* a guest that does not heed an interrupt for so long is killed */
 #define HEED_CHECK_MS 500
 #define COMPUTING_MS 4
+#define TRUST_NS 50000 /* how long we wait for a stub to wake another */
 #define USER_END 0x7ffffffff000ULL
 
 static struct thread **running; /* in no order */
 static int nrunning, running_room, cursor;
+#define OUTBOX 16
+static struct thread *outbox[OUTBOX]; /* resumed, but not told yet: who is awake can wake the others */
+static int noutbox;
+static struct thread *entrusted[OUTBOX]; /* told to go on, to be woken by others' stubs */
+static int nentrusted;
+static int64_t entrusted_at;
 static struct thread *gone_first, **gone_last = &gone_first;
 static int64_t spin = SPIN_MOST;
 static int unheeded;
@@ -28,7 +35,7 @@ static struct thread *last; /* reported, and maybe not resumed since */
 
 void wait_reset(void)
 {
-	nrunning = cursor = unheeded = 0;
+	nrunning = cursor = unheeded = noutbox = nentrusted = 0;
 	last = NULL;
 	gone_first = NULL;
 	gone_last = &gone_first;
@@ -41,10 +48,23 @@ void report_gone(struct thread *thread)
 	gone_last = &thread->next;
 }
 
-void unreport_gone(struct thread *thread)
+static void make_sure(void)
 {
-	if (last == thread)
-		last = NULL;
+	for (int i = 0; i < nentrusted; i++)
+		if (!entrusted[i]->slot->up)
+			ring_bell(entrusted[i]);
+	nentrusted = 0;
+}
+
+static void distrust(struct thread *thread)
+{
+	for (int i = 0; i < nentrusted; i++)
+		if (entrusted[i] == thread)
+			entrusted[i--] = entrusted[--nentrusted];
+}
+
+static void unreport_gone(struct thread *thread)
+{
 	for (struct thread **link = &gone_first; *link; link = &(*link)->next) {
 		if (*link != thread)
 			continue;
@@ -53,6 +73,15 @@ void unreport_gone(struct thread *thread)
 			gone_last = link;
 		return;
 	}
+}
+
+void wait_forget(struct thread *thread)
+{
+	forget_running(thread);
+	unreport_gone(thread);
+	distrust(thread);
+	if (last == thread)
+		last = NULL;
 }
 
 static int note_running(struct thread *thread)
@@ -72,11 +101,20 @@ static int note_running(struct thread *thread)
 	return 0;
 }
 
+static void remove_from_outbox(struct thread *thread)
+{
+	for (int i = 0; i < noutbox; i++)
+		if (outbox[i] == thread)
+			outbox[i] = outbox[--noutbox];
+}
+
 void forget_running(struct thread *thread)
 {
 	if (!thread->base.running)
 		return;
 	thread->base.running = false;
+	remove_from_outbox(thread);
+	distrust(thread);
 	struct thread *last = running[--nrunning];
 	running[thread->running_at] = last;
 	last->running_at = thread->running_at;
@@ -143,6 +181,7 @@ static void take(struct thread *thread, struct pf_event *event)
 {
 	struct slot *slot = thread->slot;
 	uint32_t word = slot->word;
+	__atomic_store_n(bell_of(thread->bell), 0, __ATOMIC_SEQ_CST);
 	forget_running(thread);
 	event->ctx = &thread->base;
 	thread->base.compat = false;
@@ -168,7 +207,7 @@ static void take(struct thread *thread, struct pf_event *event)
 /* Whoever was reported last and has not been resumed waits for something: its stub need not spin. */
 static void calm(void)
 {
-	if (last && !last->base.running && !last->dead)
+	if (last && !last->base.running && !last->dead && !last->errand)
 		send_to_sleep(last);
 	last = NULL;
 }
@@ -269,14 +308,17 @@ int op_wait(struct pf_event *event, bool block)
 		reap();
 	if (!live_contexts)
 		return -ECHILD;
+	op_flush();
+	if (nentrusted && now_ns() - entrusted_at > TRUST_NS)
+		make_sure();
 	place_self();
 	calm();
 	if (look_around(event) || !block || spin_for(event))
 		return 0;
+	make_sure();
 	__atomic_store_n(&world->asleep, 1, __ATOMIC_SEQ_CST);
-	if (!look_around(event)) {
+	if (!look_around(event))
 		sleep_long();
-	}
 	__atomic_store_n(&world->asleep, 0, __ATOMIC_RELAXED);
 	if (event->kind == PF_NONE)
 		look_around(event);
@@ -317,6 +359,8 @@ int op_resume(struct pf_context *ctx)
 		op_complete(ctx); /* where it trapped may be patched by now */
 	if (!ctx->partial && !is_sane(&ctx->regs))
 		return -EIO;
+	if (thread->errand)
+		await_slot(thread);
 	bool same = thread->call && !(thread->fp_known && thread->fp == FP_AREA);
 	if (same && !ctx->partial) {
 		thread->fetched.rax = ctx->regs.rax;
@@ -337,9 +381,61 @@ int op_resume(struct pf_context *ctx)
 	}
 	if (note_running(thread) < 0)
 		return -ENOMEM;
-	place_thread(thread);
-	send_slot(thread);
+	if (noutbox == OUTBOX)
+		op_flush();
+	outbox[noutbox++] = thread;
 	return 0;
+}
+
+/* A stub that was to wake another may be killed first, or be a guest's that won't. */
+static void entrust(struct thread *sleeper)
+{
+	if (nentrusted == OUTBOX)
+		make_sure();
+	sleeper->slot->up = 0;
+	entrusted[nentrusted++] = sleeper;
+	entrusted_at = now_ns();
+}
+
+/* Somebody on the guests' CPUs who can wake the sleepers among those that are to go on: one of these whose stub
+ * is awake, or the one that was reported last and now waits. */
+static void carry(struct thread **sleepers, int count, struct thread *carrier)
+{
+	struct slot *slot = carrier->slot;
+	if (count) {
+		slot->wake = sleepers[0]->bell + 1;
+		slot->word |= ORDER_WAKE;
+		entrust(sleepers[0]);
+	}
+	if (release_slot(carrier))
+		ring_bell(carrier);
+	for (int i = 1; i < count; i++)
+		ring_bell(sleepers[i]);
+}
+
+void op_flush(void)
+{
+	struct thread *sleepers[OUTBOX], *carrier = NULL;
+	int count = 0;
+	for (int i = 0; i < noutbox; i++) {
+		struct thread *thread = outbox[i];
+		place_thread(thread);
+		if (!carrier && is_attentive(thread))
+			carrier = thread;
+		else if (release_slot(thread))
+			sleepers[count++] = thread;
+	}
+	noutbox = 0;
+	if (!carrier && count && last && !last->base.running && is_attentive(last)) {
+		carrier = last;
+		carrier->errand = true;
+		carrier->slot->word = ORDER_ERRAND;
+	}
+	if (carrier)
+		carry(sleepers, count, carrier);
+	else
+		for (int i = 0; i < count; i++)
+			ring_bell(sleepers[i]);
 }
 
 int op_interrupt(struct pf_context *ctx)
@@ -347,6 +443,7 @@ int op_interrupt(struct pf_context *ctx)
 	struct thread *thread = thread_of(ctx);
 	if (!ctx->running)
 		return 0;
+	op_flush();
 	if (syscall(SYS_tgkill, ctx->space->host_pid, ctx->host_tid, SIGURG) < 0) {
 		if (errno == ESRCH)
 			kill_space((struct space *)ctx->space); /* it left on its own: so be it */

@@ -221,10 +221,14 @@ static PyObject *run(Machine *self, PyObject *unused)
 				return NULL;
 			watcher_resume();
 		}
-		if (self->ready && call_kernel(kernel, name_ready) < 0)
-			return NULL;
 		if (park_ready() && run_parked(self, kernel) < 0)
 			return NULL;
+		if (self->ready) {
+			if (ops->flush)
+				ops->flush();
+			if (call_kernel(kernel, name_ready) < 0)
+				return NULL;
+		}
 		if (self->stop)
 			break;
 		struct pf_event event = {0};

@@ -55,6 +55,7 @@ def resolve(entry: Entry) -> "Callable[..., Any] | None":
     handler: Callable[..., Any] = getattr(module, function)
     return handler
 
+
 _full(0, "read", "read_write.read")
 _full(1, "write", "read_write.write")
 _full(2, "open", "open.open")
@@ -109,7 +110,9 @@ _full(50, "listen", "socket.listen")
 _full(51, "getsockname", "socket.getsockname")
 _full(52, "getpeername", "socket.getpeername")
 _full(53, "socketpair", "socket.socketpair")
-_part(54, "setsockopt", "socket.setsockopt", "SO_PEEK_OFF, SO_PASSPIDFD, filters and SO_BUSY_POLL are missing")
+_part(
+    54, "setsockopt", "socket.setsockopt", "SO_PEEK_OFF, SO_PASSPIDFD, filters and SO_BUSY_POLL are missing"
+)
 _part(55, "getsockopt", "socket.getsockopt", "SO_PEERSEC, SO_PEERPIDFD and filters are missing")
 _part(56, "clone", "process.clone", "new namespaces: EPERM")
 _full(57, "fork", "process.fork")
@@ -153,7 +156,12 @@ _full(94, "lchown", "attributes.lchown")
 _full(95, "umask", "cwd.umask")
 _full(96, "gettimeofday", "time.gettimeofday")
 _full(97, "getrlimit", "rlimit.getrlimit")
-_part(98, "getrusage", "time.getrusage", "CPU time as user time, of the whole process; ru_maxrss is the virtual size")
+_part(
+    98,
+    "getrusage",
+    "time.getrusage",
+    "CPU time as user time, of the whole process; ru_maxrss is the virtual size",
+)
 _full(99, "sysinfo", "uname.sysinfo")
 _part(100, "times", "time.times", "all time is user time")
 _miss(101, "ptrace", "no tracing of guest tasks", _errno.EPERM)
@@ -213,14 +221,21 @@ _miss(154, "modify_ldt")
 _miss(155, "pivot_root", "the mounts are the bundle's", _errno.EPERM)
 _miss(156, "_sysctl")
 _part(157, "prctl", "prctl.prctl", "no seccomp, speculation control, memory maps, anonymous names")
-_part(158, "arch_prctl", "prctl.arch_prctl", "FS and GS bases; no CPUID faulting, shadow stacks, AMX permission")
+_part(
+    158, "arch_prctl", "prctl.arch_prctl", "FS and GS bases; no CPUID faulting, shadow stacks, AMX permission"
+)
 _part(159, "adjtimex", "time.adjtimex", "read only: the clock is told to be unsynchronised")
 _full(160, "setrlimit", "rlimit.setrlimit")
 _full(161, "chroot", "cwd.chroot")
 _full(162, "sync", "statfs.sync")
 _miss(163, "acct")
 _part(164, "settimeofday", "time.settimeofday", "always EPERM")
-_part(165, "mount", "mount.mount", "tmpfs, proc, sysfs, devtmpfs, devpts, bind and remount; no moving, no propagation")
+_part(
+    165,
+    "mount",
+    "mount.mount",
+    "tmpfs, proc, sysfs, devtmpfs, devpts, bind and remount; no moving, no propagation",
+)
 _part(166, "umount2", "mount.umount2", "MNT_EXPIRE is treated as a plain unmount")
 _miss(167, "swapon", "no swap", _errno.EPERM)
 _miss(168, "swapoff", "no swap", _errno.EPERM)
@@ -341,7 +356,12 @@ _full(282, "signalfd", "signalfd.signalfd")
 _part(283, "timerfd_create", "timerfd.timerfd_create", "no alarm clocks")
 _full(284, "eventfd", "eventfd.eventfd")
 _part(285, "fallocate", "attributes.fallocate", "no FALLOC_FL_COLLAPSE_RANGE, INSERT_RANGE or UNSHARE_RANGE")
-_part(286, "timerfd_settime", "timerfd.timerfd_settime", "steps of the clock go unnoticed: TFD_TIMER_CANCEL_ON_SET never cancels")
+_part(
+    286,
+    "timerfd_settime",
+    "timerfd.timerfd_settime",
+    "steps of the clock go unnoticed: TFD_TIMER_CANCEL_ON_SET never cancels",
+)
 _full(287, "timerfd_gettime", "timerfd.timerfd_gettime")
 _full(288, "accept4", "socket.accept4")
 _full(289, "signalfd4", "signalfd.signalfd4")
@@ -371,7 +391,12 @@ _miss(312, "kcmp", "", _errno.ENOSYS)
 _miss(313, "finit_module")
 _part(314, "sched_setattr", "sched.sched_setattr", "kept and told; the host schedules; no SCHED_DEADLINE")
 _full(315, "sched_getattr", "sched.sched_getattr")
-_part(316, "renameat2", "links.renameat2", "RENAME_EXCHANGE and RENAME_WHITEOUT not in directories shared with the host")
+_part(
+    316,
+    "renameat2",
+    "links.renameat2",
+    "RENAME_EXCHANGE and RENAME_WHITEOUT not in directories shared with the host",
+)
 _miss(317, "seccomp", "no filters for guest tasks", _errno.EINVAL)
 _full(318, "getrandom", "random.getrandom")
 _part(319, "memfd_create", "memfd.memfd_create", "no huge pages")

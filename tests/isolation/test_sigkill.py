@@ -51,12 +51,12 @@ def kill_after(delay: float, command: list[str], mark: str, whom: str, temporary
         start_new_session=True,
     )
     time.sleep(delay)
-    inside = ""
-    sentries = children(process.pid)
-    with contextlib.suppress(OSError):
-        if sentries and namespace(sentries[0], "pid") != namespace("self", "pid"):
-            inside = namespace(sentries[0], "pid")
-    victim = sentries[0] if whom == "sentry" and sentries else process.pid
+    inside, victim = "", process.pid
+    for child in children(process.pid):  # it may be trying a platform out with a child of its own
+        with contextlib.suppress(OSError):
+            if namespace(child, "pid") != namespace("self", "pid"):
+                inside = namespace(child, "pid")
+                victim = child if whom == "sentry" else process.pid
     with contextlib.suppress(ProcessLookupError):
         os.kill(victim, signal.SIGKILL)
     process.wait(20)

@@ -1,4 +1,4 @@
-"""A guest that writes over its stub's memory, calls by other entries or jumps into the stub harms only itself."""
+"""A guest that writes over its stub, calls by other entries or jumps into the stub harms only itself."""
 
 from __future__ import annotations
 

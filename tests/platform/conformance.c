@@ -51,6 +51,15 @@ static int thread_new(struct pf_context *ctx, struct pf_context **thread)
 	return hold(failed, *thread);
 }
 
+/* Tests sleep instead of waiting, and then the guest must have run. */
+static int resume(struct pf_context *ctx)
+{
+	int failed = PLATFORM_OPS.resume(ctx);
+	if (PLATFORM_OPS.flush)
+		PLATFORM_OPS.flush();
+	return failed;
+}
+
 static void thread_end(struct pf_context *ctx)
 {
 	int at = 0;
@@ -68,6 +77,7 @@ static void note(void)
 	noted.space_fork = space_fork;
 	noted.thread_new = thread_new;
 	noted.thread_end = thread_end;
+	noted.resume = resume;
 }
 
 int memfd(const void *data, size_t len)

@@ -152,7 +152,7 @@ SHELLS = [
             do echo "$b-$a"
             done
         """),
-        stdin=b'1:one\n2:two\n3:three\n',
+        stdin=b"1:one\n2:two\n3:three\n",
     ),
     Program(
         "bash-redirections",

@@ -92,7 +92,8 @@ SEARCH_AND_EDIT = [
                     exit 3
                 }'
         """),
-        status=3, needs=("mawk",),
+        status=3,
+        needs=("mawk",),
     ),
     Program(
         "diff-and-patch",

@@ -81,8 +81,8 @@ trampoline:
 	cmp	WORLD_CPU(%r11), %ecx
 	je	4f
 	mov	WORLD_SPIN(%r11), %ecx
-3:	cmpl	$TURN_STUB, %gs:SLOT_TURN
-	je	5f
+3:	cmpl	$TURN_SENTRY, %gs:SLOT_TURN
+	jne	5f
 	pause
 	dec	%ecx
 	jns	3b
@@ -93,7 +93,9 @@ trampoline:
 	cmpl	$ORDER_RESULT, %gs:SLOT_WORD
 	jne	6f
 	jmp	7f
-5:	cmpl	$ORDER_RESULT, %gs:SLOT_WORD
+5:	cmpl	$TURN_STUB, %gs:SLOT_TURN	/* or it is to sleep */
+	jne	4b
+	cmpl	$ORDER_RESULT, %gs:SLOT_WORD
 	jne	4b
 	jmp	8f				/* the other registers are as they were */
 2:	mov	%rsp, %rdi

@@ -13,6 +13,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#define YOUNG_SPIN 32 /* times as long */
+
 static const struct world *const world = (const struct world *)STUB_WORLD;
 
 static void ring(struct slot *slot)
@@ -37,13 +39,23 @@ static void hand_over(struct slot *slot)
 	hand_over_as(slot, TURN_SENTRY);
 }
 
+static const uint32_t *bell(uint32_t index)
+{
+	return (const uint32_t *)(STUB_WORLD + BELLS_AT) + index;
+}
+
 /* Until it is our turn: spin a while, then sleep. */
 static void await(struct slot *slot)
 {
 	uint32_t left = world->cpu == current_cpu() ? 0 : world->spin, turn;
+	if (slot->young) {
+		left *= YOUNG_SPIN;
+		slot->young = 0;
+	}
 	while ((turn = load(&slot->turn)) != TURN_STUB) {
 		if (turn == TURN_DOZE) {
-			host(SYS_futex, (long)&slot->turn, FUTEX_WAIT, TURN_DOZE, 0, 0, 0);
+			host(SYS_futex, (long)bell(slot->bell), FUTEX_WAIT, 0, 0, 0, 0);
+			slot->up = 1;
 		} else if (left) {
 			left--;
 			__builtin_ia32_pause();
@@ -62,10 +74,17 @@ void stub_wait(struct slot *slot)
 	for (;;) {
 		await(slot);
 		uint32_t order = load(&slot->word);
-		if (order == ORDER_RESULT || order == ORDER_RESTORE)
+		if (order & ORDER_WAKE && slot->wake) {
+			call3(SYS_futex, (long)bell(slot->wake - 1), FUTEX_WAKE, INT32_MAX);
+			order &= ~ORDER_WAKE;
+		}
+		if (order == ORDER_RESULT || order == ORDER_RESTORE) {
+			slot->word = order;
 			return;
-		obey(slot, order);
-		if (order == ORDER_FORK)
+		}
+		if (order != ORDER_ERRAND)
+			obey(slot, order);
+		if (order == ORDER_FORK || order == ORDER_ERRAND)
 			hand_over_as(slot, TURN_DOZE); /* the child is waiting for this CPU */
 		else
 			hand_over(slot);
@@ -161,7 +180,7 @@ void stub_main(const uint64_t *stack)
 	const uint64_t *word = stack + 1;
 	if (!map_shared(STUB_SLOTS, WINDOW_SIZE, PROT_READ | PROT_WRITE, STUB_RECEIVED, 0) ||
 	    !map_shared(STUB_FACTS, FACTS_WINDOW, PROT_READ, STUB_RECEIVED + 1, 0) ||
-	    !map_shared(STUB_WORLD, 4096, PROT_READ, STUB_RECEIVED + 2, 0) || catch_signals() < 0)
+	    !map_shared(STUB_WORLD, WORLD_SIZE, PROT_READ, STUB_RECEIVED + 2, 0) || catch_signals() < 0)
 		call3(SYS_exit, 1, 0, 0);
 	leave_nothing();
 	for (int vectors = 0; vectors < 2; word++) /* argv, envp */
