@@ -1,8 +1,8 @@
 """The systrap platform: guests trap into a stub in their own process, which shares memory with the sentry.
 
 Works wherever a process may install a seccomp filter; it needs no privilege and no ptrace(2).  The C half,
-`_systrap`, exports the contract of platform/include/platform.h as the capsule `ops`; `stub.elf` is the program
-that `init` wants a descriptor of.
+`_systrap`, exports the contract of platform/include/platform.h as the capsule `ops`; `stub.elf` is the
+program that `init` wants a descriptor of.
 """
 
 from __future__ import annotations
