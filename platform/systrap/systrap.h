@@ -120,14 +120,25 @@ int channel_send(int socket, const int *fds, int count);
 
 /* wait.c */
 int op_wait(struct pf_event *event, bool block);
-int op_resume(struct pf_context *ctx);
 int op_interrupt(struct pf_context *ctx);
-void op_flush(void);
-void op_complete(struct pf_context *ctx);
+int note_running(struct thread *thread);
 void report_gone(struct thread *thread); /* have `wait` report PF_GONE for it */
 void wait_forget(struct thread *thread); /* it is about to end */
 void forget_running(struct thread *thread);
 void wait_reset(void);
+extern struct thread *last_reported;
+
+/* event.c, resume.c */
+void take_event(struct thread *thread, struct pf_event *event);
+void op_complete(struct pf_context *ctx);
+int op_resume(struct pf_context *ctx);
+
+/* outbox.c */
+void outbox_reset(void);
+void outbox_add(struct thread *thread);
+void outbox_forget(struct thread *thread);
+void outbox_follow_up(bool now); /* wake those whom a stub was to wake and has not */
+void op_flush(void);
 
 /* sleep.c */
 int sleep_init(void);

@@ -17,26 +17,19 @@
 #define HEED_NS 10000000000LL /* a guest that does not heed an interrupt for so long is killed */
 #define HEED_CHECK_MS 500
 #define COMPUTING_MS 4
-#define TRUST_NS 50000 /* how long we wait for a stub to wake another */
-#define USER_END 0x7ffffffff000ULL
 
 static struct thread **running; /* in no order */
 static int nrunning, running_room, cursor;
-#define OUTBOX 16
-static struct thread *outbox[OUTBOX]; /* resumed, but not told yet: who is awake can wake the others */
-static int noutbox;
-static struct thread *entrusted[OUTBOX]; /* told to go on, to be woken by others' stubs */
-static int nentrusted;
-static int64_t entrusted_at;
 static struct thread *gone_first, **gone_last = &gone_first;
 static int64_t spin = SPIN_MOST;
 static int unheeded;
-static struct thread *last; /* reported, and maybe not resumed since */
+struct thread *last_reported; /* reported, and maybe not resumed since */
 
 void wait_reset(void)
 {
-	nrunning = cursor = unheeded = noutbox = nentrusted = 0;
-	last = NULL;
+	nrunning = cursor = unheeded = 0;
+	outbox_reset();
+	last_reported = NULL;
 	gone_first = NULL;
 	gone_last = &gone_first;
 }
@@ -46,21 +39,6 @@ void report_gone(struct thread *thread)
 	thread->next = NULL;
 	*gone_last = thread;
 	gone_last = &thread->next;
-}
-
-static void make_sure(void)
-{
-	for (int i = 0; i < nentrusted; i++)
-		if (!entrusted[i]->slot->up)
-			ring_bell(entrusted[i]);
-	nentrusted = 0;
-}
-
-static void distrust(struct thread *thread)
-{
-	for (int i = 0; i < nentrusted; i++)
-		if (entrusted[i] == thread)
-			entrusted[i--] = entrusted[--nentrusted];
 }
 
 static void unreport_gone(struct thread *thread)
@@ -79,12 +57,11 @@ void wait_forget(struct thread *thread)
 {
 	forget_running(thread);
 	unreport_gone(thread);
-	distrust(thread);
-	if (last == thread)
-		last = NULL;
+	if (last_reported == thread)
+		last_reported = NULL;
 }
 
-static int note_running(struct thread *thread)
+int note_running(struct thread *thread)
 {
 	if (nrunning == running_room) {
 		int room = running_room ? 2 * running_room : 64;
@@ -101,20 +78,12 @@ static int note_running(struct thread *thread)
 	return 0;
 }
 
-static void remove_from_outbox(struct thread *thread)
-{
-	for (int i = 0; i < noutbox; i++)
-		if (outbox[i] == thread)
-			outbox[i] = outbox[--noutbox];
-}
-
 void forget_running(struct thread *thread)
 {
 	if (!thread->base.running)
 		return;
 	thread->base.running = false;
-	remove_from_outbox(thread);
-	distrust(thread);
+	outbox_forget(thread);
 	struct thread *last = running[--nrunning];
 	running[thread->running_at] = last;
 	last->running_at = thread->running_at;
@@ -125,91 +94,12 @@ void forget_running(struct thread *thread)
 	place_balance(nrunning);
 }
 
-/* Registers that an event of a call brings at once: one line of the slot. */
-static void take_call(struct thread *thread, const struct slot *slot, struct pf_event *event, uint32_t word)
-{
-	struct pf_regs *regs = &thread->base.regs;
-	event->kind = PF_SYSCALL;
-	event->site = word & EVENT_SITE && sites_ripe(thread);
-	regs->orig_rax = slot->number;
-	regs->rdi = slot->args[0], regs->rsi = slot->args[1], regs->rdx = slot->args[2];
-	regs->r10 = slot->args[3], regs->r8 = slot->args[4], regs->r9 = slot->args[5];
-	regs->rax = (uint64_t)-ENOSYS;
-	thread->base.compat = word & EVENT_COMPAT;
-	thread->base.partial = true;
-	thread->call = true;
-	thread->trapped = word & EVENT_SIGNAL;
-}
-
-void op_complete(struct pf_context *ctx)
-{
-	struct thread *thread = thread_of(ctx);
-	struct pf_regs *regs = &ctx->regs, known = ctx->regs;
-	if (!ctx->partial)
-		return;
-	memcpy(regs, &thread->slot->regs, sizeof *regs);
-	regs->cs = (uint16_t)regs->cs, regs->ss = (uint16_t)regs->ss;
-	if (thread->call) { /* what has been told stays told */
-		regs->orig_rax = known.orig_rax, regs->rax = known.rax;
-		regs->rdi = known.rdi, regs->rsi = known.rsi, regs->rdx = known.rdx;
-		regs->r10 = known.r10, regs->r8 = known.r8, regs->r9 = known.r9;
-	}
-	if (regs->gs_base == STUB_SLOTS + (uint64_t)thread->index * SLOT_SIZE)
-		regs->gs_base = 0;
-	ctx->partial = false;
-	thread->fetched = *regs;
-}
-
-static void take_fault(struct thread *thread, const struct slot *slot, struct pf_event *event)
-{
-	event->kind = PF_FAULT;
-	event->signo = slot->signo;
-	event->code = slot->code;
-	event->addr = slot->addr;
-	event->error_code = slot->error_code;
-	event->trapno = (int)slot->trapno;
-	/* only what a CPU raises; a slot can say anything */
-	if (event->signo != SIGSEGV && event->signo != SIGBUS && event->signo != SIGFPE &&
-	    event->signo != SIGILL && event->signo != SIGTRAP)
-		event->signo = SIGSEGV;
-	if (event->code <= 0)
-		event->code = SI_KERNEL;
-	(void)thread;
-}
-
-static void take(struct thread *thread, struct pf_event *event)
-{
-	struct slot *slot = thread->slot;
-	uint32_t word = slot->word;
-	__atomic_store_n(bell_of(thread->bell), 0, __ATOMIC_SEQ_CST);
-	forget_running(thread);
-	event->ctx = &thread->base;
-	thread->base.compat = false;
-	thread->fp_known = false;
-	thread->fresh = false;
-	if ((word & 0xff) == EVENT_SYSCALL) {
-		take_call(thread, slot, event, word);
-		return;
-	}
-	thread->call = false;
-	thread->base.partial = true;
-	op_complete(&thread->base);
-	thread->base.regs.orig_rax = thread->fetched.orig_rax = (uint64_t)-1;
-	if (word != EVENT_FAULT) {
-		event->kind = PF_INTERRUPTED;
-		return;
-	}
-	take_fault(thread, slot, event);
-	if (event->signo == SIGILL)
-		sites_explain(thread, event);
-}
-
 /* Whoever was reported last and has not been resumed waits for something: its stub need not spin. */
 static void calm(void)
 {
-	if (last && !last->base.running && !last->dead && !last->errand)
-		send_to_sleep(last);
-	last = NULL;
+	if (last_reported && !last_reported->base.running && !last_reported->dead && !last_reported->errand)
+		send_to_sleep(last_reported);
+	last_reported = NULL;
 }
 
 static bool look(struct pf_event *event)
@@ -219,8 +109,8 @@ static bool look(struct pf_event *event)
 			cursor = 0;
 		struct thread *thread = running[cursor];
 		if (__atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE) != TURN_STUB) {
-			take(thread, event);
-			last = thread;
+			take_event(thread, event);
+			last_reported = thread;
 			return true;
 		}
 	}
@@ -309,13 +199,12 @@ int op_wait(struct pf_event *event, bool block)
 	if (!live_contexts)
 		return -ECHILD;
 	op_flush();
-	if (nentrusted && now_ns() - entrusted_at > TRUST_NS)
-		make_sure();
+	outbox_follow_up(false);
 	place_self();
 	calm();
 	if (look_around(event) || !block || spin_for(event))
 		return 0;
-	make_sure();
+	outbox_follow_up(true);
 	__atomic_store_n(&world->asleep, 1, __ATOMIC_SEQ_CST);
 	if (!look_around(event))
 		sleep_long();
@@ -323,119 +212,6 @@ int op_wait(struct pf_event *event, bool block)
 	if (event->kind == PF_NONE)
 		look_around(event);
 	return 0;
-}
-
-static void write_regs(struct thread *thread)
-{
-	struct pf_regs regs = thread->base.regs;
-	regs.rip = sites_landing(space_of(thread), regs.rip);
-	memcpy(&thread->slot->regs, &regs, sizeof regs);
-	thread->fetched = thread->base.regs;
-}
-
-static void use_area(struct thread *thread)
-{
-	if (thread->fp_known && thread->fp == FP_AREA)
-		thread->slot->fp = STUB_SLOTS + (uint64_t)thread->index * SLOT_SIZE + SLOT_AREA;
-}
-
-/* What PTRACE_SETREGS takes, too: user segments, and bases that are no addresses of the kernel's half. */
-static bool is_sane(const struct pf_regs *regs)
-{
-	return regs->fs_base < USER_END && regs->gs_base < USER_END && (regs->cs & 3) == 3 && (regs->ss & 3) == 3;
-}
-
-int op_resume(struct pf_context *ctx)
-{
-	struct thread *thread = thread_of(ctx);
-	struct slot *slot = thread->slot;
-	if (ctx->running)
-		return -EINVAL;
-	if (thread->dead) {
-		report_gone(thread);
-		return 0;
-	}
-	if (thread->trapped && sites_any(space_of(thread)))
-		op_complete(ctx); /* where it trapped may be patched by now */
-	if (!ctx->partial && !is_sane(&ctx->regs))
-		return -EIO;
-	if (thread->errand)
-		await_slot(thread);
-	bool same = thread->call && !(thread->fp_known && thread->fp == FP_AREA);
-	if (same && !ctx->partial) {
-		thread->fetched.rax = ctx->regs.rax;
-		thread->fetched.orig_rax = ctx->regs.orig_rax;
-		same = memcmp(&thread->fetched, &ctx->regs, sizeof ctx->regs) == 0 &&
-		       (!thread->trapped || sites_landing(space_of(thread), ctx->regs.rip) == ctx->regs.rip);
-	}
-	if (ctx->regs.gs_base && !ctx->partial)
-		sites_give_up(thread);
-	if (same) {
-		slot->number = ctx->regs.rax;
-		slot->word = ORDER_RESULT;
-	} else {
-		op_complete(ctx);
-		write_regs(thread);
-		use_area(thread);
-		slot->word = ORDER_RESTORE;
-	}
-	if (note_running(thread) < 0)
-		return -ENOMEM;
-	if (noutbox == OUTBOX)
-		op_flush();
-	outbox[noutbox++] = thread;
-	return 0;
-}
-
-/* A stub that was to wake another may be killed first, or be a guest's that won't. */
-static void entrust(struct thread *sleeper)
-{
-	if (nentrusted == OUTBOX)
-		make_sure();
-	sleeper->slot->up = 0;
-	entrusted[nentrusted++] = sleeper;
-	entrusted_at = now_ns();
-}
-
-/* Somebody on the guests' CPUs who can wake the sleepers among those that are to go on: one of these whose stub
- * is awake, or the one that was reported last and now waits. */
-static void carry(struct thread **sleepers, int count, struct thread *carrier)
-{
-	struct slot *slot = carrier->slot;
-	if (count) {
-		slot->wake = sleepers[0]->bell + 1;
-		slot->word |= ORDER_WAKE;
-		entrust(sleepers[0]);
-	}
-	if (release_slot(carrier))
-		ring_bell(carrier);
-	for (int i = 1; i < count; i++)
-		ring_bell(sleepers[i]);
-}
-
-void op_flush(void)
-{
-	struct thread *sleepers[OUTBOX], *carrier = NULL;
-	int count = 0;
-	for (int i = 0; i < noutbox; i++) {
-		struct thread *thread = outbox[i];
-		place_thread(thread);
-		if (!carrier && is_attentive(thread))
-			carrier = thread;
-		else if (release_slot(thread))
-			sleepers[count++] = thread;
-	}
-	noutbox = 0;
-	if (!carrier && count && last && !last->base.running && is_attentive(last)) {
-		carrier = last;
-		carrier->errand = true;
-		carrier->slot->word = ORDER_ERRAND;
-	}
-	if (carrier)
-		carry(sleepers, count, carrier);
-	else
-		for (int i = 0; i < count; i++)
-			ring_bell(sleepers[i]);
 }
 
 int op_interrupt(struct pf_context *ctx)

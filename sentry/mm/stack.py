@@ -45,12 +45,14 @@ def _read_host() -> dict[int, int]:
 
 
 _host = _read_host()
+# Patched call sites find their thread by %gs (platform/README.md): who wants %gs is to ask, by arch_prctl(2).
+HWCAP2_FSGSBASE = 1 << 1
 _MACHINE = (
     AT_HWCAP, _host.get(AT_HWCAP, 0),
     AT_PAGESZ, PAGE_SIZE,
     AT_CLKTCK, _CLOCK_TICKS,
     AT_FLAGS, 0,
-    AT_HWCAP2, _host.get(AT_HWCAP2, 0),
+    AT_HWCAP2, _host.get(AT_HWCAP2, 0) & ~HWCAP2_FSGSBASE,
     AT_MINSIGSTKSZ, _host.get(AT_MINSIGSTKSZ, 2048),
 )  # fmt: skip
 _PLATFORM = b"x86_64".ljust(16, b"\0")
