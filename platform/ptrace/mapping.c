@@ -23,7 +23,7 @@ static int map_descriptor(struct thread *thread, uint64_t addr, size_t len, int 
 		.r10 = (uint64_t)flags,
 		.r9 = (uint64_t)offset,
 	};
-	int failed = channel_send(fd);
+	int failed = channel_send(channel, &fd, 1);
 	if (failed)
 		return failed;
 	int64_t result = inject(thread, STUB_MAP, &regs);

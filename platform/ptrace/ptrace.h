@@ -15,6 +15,7 @@
 #include <sys/ptrace.h>
 #include <sys/user.h>
 
+#include "channel.h"
 #include "platform.h"
 #include "remote.h"
 #include "stub.h"
@@ -82,10 +83,10 @@ int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs);
 int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 		    uint64_t e, uint64_t f);
 
-/* channel.c: descriptors on their way to a stub */
-int channel_open(int *stub_end);
+/* channel.c */
+extern int channel; /* for channel_send; -1: there is none */
+int channel_open(int *end); /* the stubs' */
 void channel_close(void);
-int channel_send(int fd);
 void channel_drain(void);
 
 /* wait.c: the loop */

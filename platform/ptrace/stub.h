@@ -20,7 +20,7 @@
 
 #define STUB_TRAPPED (STUB_TRAP + 1) /* offset of %rip in the stop behind int3 */
 
-#define STUB_SOCKET 3	/* the only descriptor of a stub */
-#define STUB_RECEIVED 0 /* so a received one always gets this number: it need not be read from memory */
+#define STUB_SOCKET 0	/* the only descriptor of a stub */
+#define STUB_RECEIVED 1 /* so a received one always gets this number: it need not be read from memory */
 
 #endif

@@ -60,7 +60,6 @@ void take_event(struct thread *thread, struct pf_event *event)
 {
 	struct slot *slot = thread->slot;
 	uint32_t word = slot->word;
-	__atomic_store_n(bell_of(thread->bell), 0, __ATOMIC_SEQ_CST);
 	forget_running(thread);
 	event->ctx = &thread->base;
 	thread->base.compat = false;

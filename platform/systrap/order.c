@@ -57,7 +57,6 @@ bool await_slot(struct thread *thread)
 {
 	if (thread->dead || !look_long(thread))
 		return false;
-	__atomic_store_n(bell_of(thread->bell), 0, __ATOMIC_SEQ_CST);
 	thread->errand = false;
 	return true;
 }
@@ -78,7 +77,7 @@ bool release_slot(struct thread *thread)
 {
 	if (__atomic_exchange_n(&thread->slot->turn, TURN_STUB, __ATOMIC_SEQ_CST) != TURN_DOZE)
 		return false;
-	__atomic_store_n(bell_of(thread->bell), 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(bell_of(thread->bell), 1, __ATOMIC_SEQ_CST);
 	return true;
 }
 

@@ -10,7 +10,7 @@
 #define STUB_BASE 0x7fff80000000
 #define STUB_TEXT 0x8000 /* bytes at most, at STUB_BASE */
 #define STUB_WORLD 0x7fff80010000 /* for all stubs, read-only: struct world, and the threads' bells */
-#define BELLS_AT 0x1000		  /* in there: words that stubs sleep on, 1: awake */
+#define BELLS_AT 0x1000		  /* in there: words that stubs sleep on, which count their wake-ups */
 #define BELL_COUNT 65536
 #define WORLD_SIZE (BELLS_AT + 4 * BELL_COUNT)
 #define STUB_FACTS 0x7fff80100000 /* of this space, read-only: a struct facts per slot */

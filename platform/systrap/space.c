@@ -77,7 +77,6 @@ static bool take_bell(uint32_t *bell)
 		*bell = bells_given++;
 	else
 		return false;
-	*bell_of(*bell) = 0;
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "channel.h"
 #include "platform.h"
 #include "remote.h"
 #include "shared.h"
@@ -54,7 +55,7 @@ struct space {
 	struct pf_space base;
 	uint8_t *window; /* its slots */
 	struct facts *facts;
-	int socket;	 /* our end of the channel */
+	int socket;	 /* our end of the channel, its own, so that none can take another's descriptors */
 	int place;	 /* its part of the facts file */
 	int used;	 /* slots that have been given out */
 	bool foreign_gs; /* a thread of it uses %gs: no trampolines */
@@ -114,9 +115,6 @@ int birth_order(struct thread *thread, uint32_t what, uint64_t a, uint64_t b, ui
 int64_t birth_end(struct thread *thread); /* wait: the id of what has been born, or -errno */
 bool birth_step(struct thread *thread, int64_t *result); /* don't: true at the end */
 int birth_listener(void);
-
-/* channel.c */
-int channel_send(int socket, const int *fds, int count);
 
 /* wait.c */
 int op_wait(struct pf_event *event, bool block);

@@ -1,92 +1,16 @@
-/* The template: the first stub, from which every address space is forked.
- *
- * It is exec'ed, never forked from the sentry, so that no stub holds any of the sentry's memory; all it has
- * is the stub program and the host's vDSO.  It has no capabilities, so the sentry must be the same user in the
- * same user namespace (process_vm_readv asks for that), and no controlling terminal.
- */
+/* The template: the first stub, from which every address space is forked. */
 #include "systrap.h"
 
-#include <fcntl.h>
-#include <linux/capability.h>
+#include "spawn.h"
+
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/personality.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ATTEMPTS 5
-#define HIGH_FD 16 /* beyond the numbers that `child` fills */
-#define GIVEN 5	   /* descriptors: channel, bell, slots, facts, world */
-
-struct plan {
-	int stub_fd, fds[GIVEN];
-	int failed; /* errno of the child, which shares our memory until it has exec'ed */
-};
 
 struct thread *template;
-
-/* Runs in the child before exec, like after vfork: system calls only. */
-static int child(void *arg)
-{
-	struct plan *plan = arg;
-	char *argv[] = {"stub", NULL}, *envp[] = {NULL};
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {0};
-	struct rlimit no_core = {0, 0};
-	int high[GIVEN], program = fcntl(plan->stub_fd, F_DUPFD_CLOEXEC, HIGH_FD);
-	sigset_t mask;
-	if (program < 0)
-		goto fail;
-	for (int i = 0; i < GIVEN; i++)
-		if ((high[i] = fcntl(plan->fds[i], F_DUPFD_CLOEXEC, HIGH_FD)) < 0)
-			goto fail;
-	for (int i = 0; i < GIVEN; i++)
-		if (dup2(high[i], i) < 0)
-			goto fail;
-	/* Close-on-exec for all the rest: nothing else is inherited. */
-	if (syscall(SYS_close_range, GIVEN, ~0U, 1 << 2 /* CLOSE_RANGE_CLOEXEC */) < 0)
-		goto fail;
-	/* Let nothing from outside even wake a stub. */
-	sigfillset(&mask);
-	sigdelset(&mask, SIGSEGV);
-	sigdelset(&mask, SIGBUS);
-	sigdelset(&mask, SIGFPE);
-	sigdelset(&mask, SIGILL);
-	sigdelset(&mask, SIGTRAP);
-	sigdelset(&mask, SIGSYS);
-	sigdelset(&mask, SIGURG);
-	setsid();
-	/* Without randomisation stack and vDSO stay clear of where the stub is linked. */
-	if (personality(ADDR_NO_RANDOMIZE) < 0 || sigprocmask(SIG_SETMASK, &mask, NULL) < 0 ||
-	    setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    syscall(SYS_capset, &head, none) < 0)
-		goto fail;
-	syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
-fail:
-	plan->failed = errno;
-	_exit(1);
-}
-
-static int spawn(struct plan *plan)
-{
-	static char stack[16384] __attribute__((aligned(16)));
-	sigset_t all, old;
-	sigfillset(&all); /* no handler of the sentry may run in the child */
-	sigprocmask(SIG_SETMASK, &all, &old);
-	plan->failed = 0;
-	int pid = clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, plan);
-	int failed = pid < 0 ? errno : plan->failed;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (!failed)
-		return pid;
-	if (pid > 0)
-		waitpid(pid, NULL, __WALL);
-	return -failed;
-}
 
 static int prepare(struct thread *thread)
 {
@@ -109,10 +33,17 @@ static int start(int stub_fd)
 	if (!space)
 		return -errno;
 	struct thread *thread = thread_make(space);
-	struct plan plan = {.stub_fd = stub_fd, .fds = {fds[0], bell, fds[1], fds[2], world_fd}};
+	int given[] = {fds[0], bell, fds[1], fds[2], world_fd}; /* as stub/main.c has them */
+	struct stub_plan plan = {
+		.program = stub_fd,
+		.fds = given,
+		.count = sizeof given / sizeof given[0],
+		.woken_by = SIGURG,
+		.fixed_layout = true, /* stack and vDSO stay clear of where the stub is linked */
+	};
 	if (thread)
 		thread->slot->turn = TURN_STUB;
-	int pid = thread ? spawn(&plan) : -ENOMEM;
+	int pid = thread ? stub_spawn(&plan) : -ENOMEM;
 	space_close_fds(fds);
 	if (pid < 0) {
 		if (thread)

@@ -52,9 +52,13 @@ static void await(struct slot *slot)
 		left *= YOUNG_SPIN;
 		slot->young = 0;
 	}
-	while ((turn = load(&slot->turn)) != TURN_STUB) {
+	for (;;) {
+		/* The sentry rings after it has given the slot back: whoever finds the bell rung finds that, too. */
+		uint32_t rung = load(bell(slot->bell));
+		if ((turn = load(&slot->turn)) == TURN_STUB)
+			return;
 		if (turn == TURN_DOZE) {
-			host(SYS_futex, (long)bell(slot->bell), FUTEX_WAIT, 0, 0, 0, 0);
+			host(SYS_futex, (long)bell(slot->bell), FUTEX_WAIT, rung, 0, 0, 0);
 			slot->up = 1;
 		} else if (left) {
 			left--;
