@@ -62,8 +62,6 @@ def platforms() -> list[Check]:
         else:
             verdict = ABSENT if working else MISSING
             checks.append(Check(name, verdict, f"does not work here: {reason}"))
-    if "systrap" not in PLATFORMS:
-        checks.append(Check("systrap", ABSENT, "not available in this version"))
     checks.append(Check("kvm", ABSENT, f"not available in this version (/dev/kvm: {_kvm()})"))
     return checks
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FLAGS", "LIST", "Context"]
 
 HERE = {"platform": ("auto", *PLATFORMS), "network": ("none",)}
-LATER = {"platform": ("systrap", "kvm"), "network": ("sandbox", "host")}  # known elsewhere, not here yet
+LATER = {"platform": ("kvm",), "network": ("sandbox", "host")}  # known elsewhere, not here yet
 
 FLAGS = (
     Flag("root", VALUE, "where the state of sandboxes is kept", "DIR"),

@@ -76,7 +76,7 @@ LIMITED = {
     ),
     # Its own PID namespace holds no process but itself and its stubs.
     "kill": (1, {"SIGKILL": 9}),
-    "tgkill": (2, {"SIGURG": 23}),
+    "tgkill": (2, {"SIGURG": 23, "no signal": 0}),
 }  # fmt: skip
 
 # Calls allowed unless one bit of one argument is set: name -> (argument's index, meaning, bit).

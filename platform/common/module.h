@@ -11,7 +11,8 @@
 typedef int module_probe(const char **step);
 
 /* For the one PyInit function of an extension: a module with `ops`, the capsule for the dispatcher, and
- * `probe`, which asks `works`.  A new reference, NULL with an exception.  What `name` and `doc` point to must stay. */
+ * `probe`, which asks `works`.  A new reference, NULL with an exception.
+ * What `name` and `doc` point to must stay. */
 PyObject *module_make(const char *name, const char *doc, const struct pf_ops *ops, module_probe *works);
 
 #endif

@@ -27,26 +27,17 @@
 
 _Static_assert(SPAWN_FDS <= HIGH_FD, "no descriptor is overwritten before it is given");
 
+/* What the child works on.  It shares our memory until it has exec'ed, and leaves `child` without returning:
+ * whatever has a scope of its own in there would stay poisoned for the next child under AddressSanitizer. */
 struct start {
 	const struct stub_plan *plan;
-	int failed; /* errno of the child, which shares our memory until it has exec'ed */
+	sigset_t mask;
+	int high[SPAWN_FDS];
+	int failed; /* its errno */
 };
 
-/* Close-on-exec for all but the plan's descriptors: nothing else is inherited. */
-static int give(const struct stub_plan *plan)
-{
-	int high[SPAWN_FDS];
-	for (int i = 0; i < plan->count; i++)
-		if ((high[i] = fcntl(plan->fds[i], F_DUPFD_CLOEXEC, HIGH_FD)) < 0)
-			return -1;
-	for (int i = 0; i < plan->count; i++)
-		if (dup2(high[i], i) < 0)
-			return -1;
-	return (int)syscall(SYS_close_range, plan->count, ~0U, 1 << 2 /* CLOSE_RANGE_CLOEXEC */);
-}
-
-/* What the CPU raises is for the stub or its tracer to see; let nothing else from outside even wake a stub. */
-static int shut_out(int woken_by)
+/* What the CPU raises is for the stub or its tracer to see; nothing else from outside may even wake it. */
+static sigset_t mask_for(const struct stub_plan *plan)
 {
 	sigset_t mask;
 	sigfillset(&mask);
@@ -56,9 +47,21 @@ static int shut_out(int woken_by)
 	sigdelset(&mask, SIGILL);
 	sigdelset(&mask, SIGTRAP);
 	sigdelset(&mask, SIGSYS);
-	if (woken_by)
-		sigdelset(&mask, woken_by);
-	return sigprocmask(SIG_SETMASK, &mask, NULL);
+	if (plan->woken_by)
+		sigdelset(&mask, plan->woken_by);
+	return mask;
+}
+
+/* Close-on-exec for all but the plan's descriptors: nothing else is inherited. */
+static int give(const struct stub_plan *plan, int *high)
+{
+	for (int i = 0; i < plan->count; i++)
+		if ((high[i] = fcntl(plan->fds[i], F_DUPFD_CLOEXEC, HIGH_FD)) < 0)
+			return -1;
+	for (int i = 0; i < plan->count; i++)
+		if (dup2(high[i], i) < 0)
+			return -1;
+	return (int)syscall(SYS_close_range, plan->count, ~0U, 1 << 2 /* CLOSE_RANGE_CLOEXEC */);
 }
 
 /* Runs in the child before exec, like after vfork: system calls only. */
@@ -71,12 +74,15 @@ static int child(void *arg)
 	struct __user_cap_data_struct none[2] = {0};
 	struct rlimit no_core = {0, 0};
 	int program = fcntl(plan->program, F_DUPFD_CLOEXEC, HIGH_FD);
-	if (program < 0 || give(plan) < 0)
+	if (program < 0 || give(plan, start->high) < 0)
 		goto fail;
 	setsid();
-	if ((plan->fixed_layout && personality(ADDR_NO_RANDOMIZE) < 0) || shut_out(plan->woken_by) < 0 ||
-	    setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    syscall(SYS_capset, &head, none) < 0)
+	/* Container runtimes like to deny this; then chance may put something where the stub is linked, and the
+	 * caller tries again. */
+	if (plan->fixed_layout)
+		personality(ADDR_NO_RANDOMIZE);
+	if (sigprocmask(SIG_SETMASK, &start->mask, NULL) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_capset, &head, none) < 0)
 		goto fail;
 	syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
 fail:
@@ -87,7 +93,7 @@ fail:
 int stub_spawn(const struct stub_plan *plan)
 {
 	static char stack[16384] __attribute__((aligned(16)));
-	struct start start = {.plan = plan};
+	struct start start = {.plan = plan, .mask = mask_for(plan)};
 	sigset_t all, old;
 	if (plan->count < 0 || plan->count > SPAWN_FDS)
 		return -EINVAL;

@@ -22,6 +22,7 @@ HOST_CALLS = (
     "tgkill",
     "kill",
     "wait4",
+    "waitid",
     "process_vm_readv",
     "process_vm_writev",
     "clock_gettime",

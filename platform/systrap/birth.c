@@ -7,13 +7,13 @@
 
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PATIENCE_NS 10000000000LL
+#define PATIENCE_NS 5000000000LL
 #define SPIN_NS 100000
-#define ATTEMPTS 100 /* a signal that comes late makes the stub try again */
 
 static int listener = -1;
 /* Whom we have ordered to clone: at most one for a guest and one for the spare space. */
@@ -46,27 +46,27 @@ static void expect(const struct thread *thread)
 	ordered[ordered[0] && ordered[0] != thread] = thread;
 }
 
-static bool take_expected(int tid)
-{
-	for (int i = 0; i < 2; i++) {
-		if (!ordered[i] || ordered[i]->base.host_tid != tid)
-			continue;
-		ordered[i] = NULL;
-		return true;
-	}
-	return false;
-}
-
-static bool is_expected(const struct thread *thread)
-{
-	return ordered[0] == thread || ordered[1] == thread;
-}
-
 static void no_more(const struct thread *thread)
 {
 	for (int i = 0; i < 2; i++)
 		if (ordered[i] == thread)
 			ordered[i] = NULL;
+}
+
+/* The one that has been ordered to do just this. */
+static const struct thread *expected(const struct seccomp_notif *asked)
+{
+	for (int i = 0; i < 2; i++)
+		if (ordered[i] && ordered[i]->base.host_tid == (int)asked->pid &&
+		    (uint32_t)asked->data.args[0] ==
+			    (ordered[i]->birth == ORDER_FORK ? NEW_SPACE | SIGCHLD : NEW_THREAD))
+			return ordered[i];
+	return NULL;
+}
+
+static bool is_expected(const struct thread *thread)
+{
+	return ordered[0] == thread || ordered[1] == thread;
 }
 
 /* Answer whoever asks. */
@@ -75,13 +75,14 @@ static void attend(void)
 	struct seccomp_notif asked = {0};
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) < 0)
 		return; /* it has been interrupted or killed meanwhile */
-	bool yes = take_expected((int)asked.pid);
+	const struct thread *thread = expected(&asked);
 	struct seccomp_notif_resp answer = {
 		.id = asked.id,
-		.error = yes ? 0 : -EPERM,
-		.flags = yes ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
+		.error = thread ? 0 : -EPERM,
+		.flags = thread ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
 	};
-	ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer); /* fails when nobody waits for it any more */
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0 && thread)
+		no_more(thread); /* else a signal came between: the stub asks once more */
 }
 
 static bool is_ours(const struct thread *thread)
@@ -122,45 +123,29 @@ int birth_order(struct thread *thread, uint32_t what, uint64_t a, uint64_t b, ui
 	return 0;
 }
 
-/* The order has come to its end, which may be that a signal interrupted it: false: once more. */
-static bool ended(struct thread *thread, int64_t *result)
+static int64_t result_of(const struct thread *thread)
 {
-	*result = (int64_t)__atomic_load_n(&thread->slot->number, __ATOMIC_RELAXED);
 	no_more(thread);
-	if (*result != -EINTR)
-		return true;
-	expect(thread);
-	thread->slot->word = thread->birth;
-	send_slot(thread);
-	return false;
+	return (int64_t)__atomic_load_n(&thread->slot->number, __ATOMIC_RELAXED);
 }
 
 int64_t birth_end(struct thread *thread)
 {
-	int64_t result;
-	for (int i = 0; i < ATTEMPTS; i++) {
-		consent(thread);
-		if (!await_slot(thread))
-			break;
-		if (ended(thread, &result))
-			return result;
-	}
-	no_more(thread);
-	return await_slot(thread) ? -EAGAIN : -ESRCH;
+	consent(thread);
+	bool ended = await_slot(thread);
+	int64_t result = result_of(thread);
+	return ended ? result : -ESRCH;
 }
 
 bool birth_step(struct thread *thread, int64_t *result)
 {
-	if (thread->dead) {
-		no_more(thread);
-		*result = -ESRCH;
-		return true;
+	if (!thread->dead && !is_ours(thread)) {
+		if (somebody_asks(0))
+			attend();
+		return false;
 	}
-	if (is_ours(thread))
-		return await_slot(thread) && ended(thread, result);
-	if (somebody_asks(0))
-		attend();
-	return false;
+	*result = birth_end(thread);
+	return true;
 }
 
 int birth_listener(void)

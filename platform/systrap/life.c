@@ -5,16 +5,18 @@
  */
 #include "systrap.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST_PARKED 32 /* host threads of a space that wait for the next thread_new */
 
-int live_contexts, sentry_pid;
+#define MISCARRIED 16 /* births of a space that may fail */
+
+int live_contexts;
 
 static void adopt(struct thread *thread, struct thread *from)
 {
@@ -59,16 +61,21 @@ static struct thread *conceive(struct thread *from)
 static int deliver(struct thread *thread, struct thread *from, int64_t pid)
 {
 	struct space *space = space_of(thread);
-	if (pid > 0) {
-		space->base.host_pid = thread->base.host_tid = (int)pid;
+	int failed = pid > 0 ? child_adopt(space, pid) : pid < 0 ? (int)pid : -EIO;
+	if (!failed) {
+		thread->base.host_tid = (int)pid;
 		space->base.nthreads = 1;
 		space->foreign_gs = space_of(from)->foreign_gs;
 		adopt(thread, from);
 		return 0;
 	}
+	/* There may be a process that its parent does not own up to.  The host's limits make clone(2) fail, too, but
+	 * who is short of processes does not go on trying. */
+	if (from != template && (failed == -EPERM || ++space_of(from)->miscarried == MISCARRIED))
+		kill_space(space_of(from));
 	thread_free(thread);
 	space_free(space);
-	return pid < 0 ? (int)pid : -EIO;
+	return failed == -EPERM ? -EAGAIN : failed;
 }
 
 /* A spare space for the next exec: its birth is begun when a guest forks, and goes on beside other things. */
@@ -141,6 +148,8 @@ int op_space_fork(struct pf_context *ctx, struct pf_context **child)
 {
 	if (ctx->running)
 		return -EINVAL;
+	if (expected) /* only one at a time that is not accounted for */
+		spare_born(birth_end(template));
 	struct thread *from = thread_of(ctx), *thread = conceive(from);
 	int failed = thread ? deliver(thread, from, birth_end(from)) : -errno;
 	if (failed)
@@ -159,6 +168,11 @@ static int clone_thread(struct thread *from, struct thread **result)
 				  0, 0);
 	if (!tid)
 		tid = birth_end(from);
+	/* A number of the guest's choice: is it a thread of that process? */
+	if (tid > 0 && (tid > INT_MAX || syscall(SYS_tgkill, space_of(from)->base.host_pid, (int)tid, 0) < 0)) {
+		kill_space(space_of(from));
+		tid = -EAGAIN;
+	}
 	if (tid > 0) {
 		thread->base.host_tid = (int)tid;
 		*result = thread;
@@ -213,8 +227,6 @@ static void destroy(struct space *space)
 		next = thread->sibling;
 		thread_free(thread);
 	}
-	if (space->base.host_pid > 0)
-		kill(space->base.host_pid, SIGKILL);
 	space_free(space);
 }
 
@@ -242,47 +254,4 @@ void op_thread_end(struct pf_context *ctx)
 		park(thread); /* the leader in any case: without it the process would be a zombie */
 	else
 		dismiss(thread);
-}
-
-void kill_space(struct space *space)
-{
-	if (space->base.host_pid > 0)
-		kill(space->base.host_pid, SIGKILL);
-}
-
-static void bury(struct space *space)
-{
-	space->base.host_pid = 0; /* the number may soon be another's */
-	for (struct thread *thread = space->threads; thread; thread = thread->sibling) {
-		thread->dead = true;
-		if (!thread->base.running)
-			continue;
-		forget_running(thread);
-		report_gone(thread);
-	}
-}
-
-void reap(void)
-{
-	int status, pid;
-	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
-		struct space *space = spaces;
-		while (space && space->base.host_pid != pid)
-			space = space->next;
-		if (space)
-			bury(space);
-	}
-}
-
-/* The template included. */
-void kill_all(void)
-{
-	int status, pid;
-	for (struct space *space = spaces; space; space = space->next)
-		kill_space(space);
-	/* Those whose space is forgotten are dying, too. */
-	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
-		for (struct space *space = spaces; space; space = space->next)
-			if (space->base.host_pid == pid)
-				bury(space);
 }

@@ -44,8 +44,9 @@ int op_unmap(struct pf_context *ctx, uint64_t addr, size_t len)
 
 int op_protect(struct pf_context *ctx, uint64_t addr, size_t len, int prot)
 {
-	if (prot & PROT_WRITE && !ctx->running && guest_range(addr, len))
-		sites_restore(thread_of(ctx), addr, len); /* who may write it is to find what was there */
+	/* Who may write it is to find what was there; and we can only change code that may be run. */
+	if (prot != (PROT_READ | PROT_EXEC) && !ctx->running && guest_range(addr, len))
+		sites_restore(thread_of(ctx), addr, len);
 	return work(ctx, SYS_mprotect, addr, len, (uint64_t)prot, 0, 0);
 }
 
@@ -61,6 +62,8 @@ int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_le
 
 int op_advise(struct pf_context *ctx, uint64_t addr, size_t len, int advice)
 {
+	if (advice == MADV_DONTNEED && !ctx->running && guest_range(addr, len))
+		sites_restore(thread_of(ctx), addr, len); /* the file's code comes back, whatever it is by now */
 	return work(ctx, SYS_madvise, addr, len, (uint64_t)advice, 0, 0);
 }
 

@@ -9,18 +9,32 @@
 #include <unistd.h>
 
 #define SPIN_NS 50000		   /* of looking at the word before we sleep between looks */
-#define PATIENCE_NS 10000000000LL /* a stub that takes longer has been tampered with */
+/* A stub that takes longer has been tampered with, and so has a space that keeps us waiting again and again. */
+#define PATIENCE_NS 5000000000LL
 
 static uint32_t turn_of(struct thread *thread)
 {
 	return __atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE);
 }
 
+/* Nobody may keep us waiting for more than a tenth of the time, in the long run. */
+static void charge(struct space *space, int64_t start)
+{
+	int64_t now = now_ns();
+	space->owed -= (start - space->owed_at) / 10;
+	if (space->owed < 0)
+		space->owed = 0;
+	space->owed += now - start;
+	space->owed_at = now;
+	if (space->owed > PATIENCE_NS)
+		kill_space(space);
+}
+
 /* The stub's CPU may be ours, or busy: sleep until the word changes, a little at a time. */
 static bool await_long(struct thread *thread)
 {
 	struct timespec moment = {.tv_nsec = 2000000};
-	int64_t end = now_ns() + PATIENCE_NS;
+	int64_t start = now_ns(), end = start + PATIENCE_NS;
 	bool done = false;
 	__atomic_store_n(&world->asleep, 2, __ATOMIC_SEQ_CST);
 	while (!thread->dead && !(done = turn_of(thread) != TURN_STUB)) {
@@ -31,6 +45,7 @@ static bool await_long(struct thread *thread)
 			kill_space(space_of(thread));
 	}
 	__atomic_store_n(&world->asleep, 0, __ATOMIC_SEQ_CST);
+	charge(space_of(thread), start);
 	return done && !thread->dead;
 }
 

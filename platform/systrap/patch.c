@@ -7,7 +7,8 @@
  * replaced.  The third byte of every address is 0x06, which is no opcode: of the first pattern that byte is where
  * `syscall` was, so a guest that jumps there, or was about to run it, gets SIGILL, and we make the call of that.
  * In the second pattern only the return from the call leads to the third byte, and all returns pass by here
- * (sites_landing); if some jump near by leads there, too, the site is left alone.
+ * (sites_landing), and none is under way when we patch; if some jump near by leads there, too, the site is left
+ * alone.
  *
  * Trampolines are never used again for another site: a thread may be in one for as long as its call takes.
  */
@@ -186,6 +187,9 @@ void op_patch(struct pf_context *ctx)
 		return;
 	}
 	if (!recognise(thread, ctx->regs.rip, &site, &number, &compare) || sites_overlap(sites, site.addr, site.length))
+		return;
+	/* One that runs may be about to return from the very call, told so before there was a landing: another time. */
+	if (site.back == 2 && space->nrunning)
 		return;
 	site.trampoline = sites->used++;
 	uint64_t at = STUB_TRAMPOLINES + (uint64_t)site.trampoline * TRAMPOLINE_SIZE;

@@ -59,6 +59,10 @@ int op_resume(struct pf_context *ctx)
 		use_area(thread);
 		slot->word = ORDER_RESTORE;
 	}
+	if (thread->dead) { /* while we saw to that */
+		report_gone(thread);
+		return 0;
+	}
 	if (note_running(thread) < 0)
 		return -ENOMEM;
 	outbox_add(thread);

@@ -170,7 +170,10 @@ int sites_restore(struct thread *thread, uint64_t addr, uint64_t len)
 		return 0;
 	for (int i = first; i < end; i++) {
 		const struct site *site = &space->sites->table[i];
-		store_code(thread, site->addr, site->original, site->length, 1);
+		if (!store_code(thread, site->addr, site->original, site->length, site->back == 7 ? 1 | 1 << 5 : 1)) {
+			kill_space(space); /* code that nobody knows about any more must not run */
+			break;
+		}
 		space->sites->former[space->sites->restored++ % FORMER] = *site;
 	}
 	drop(space->sites, first, end);

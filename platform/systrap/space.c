@@ -162,6 +162,7 @@ void space_free(struct space *space)
 	while (*link != space)
 		link = &(*link)->next;
 	*link = space->next;
+	child_disown(space);
 	sites_free(space);
 	munmap(space->window, WINDOW_SIZE);
 	close(space->socket);

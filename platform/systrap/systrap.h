@@ -39,6 +39,7 @@ struct thread {
 	bool call;    /* stopped in a call: what changes only %rax may answer with ORDER_RESULT */
 	bool trapped; /* ... that came by a signal, not by a trampoline */
 	bool dead;    /* its process is gone */
+	bool reported; /* ... and `wait` has yet to say so */
 	bool fp_known;
 	enum fp_place fp;
 	uint32_t fp_at;
@@ -61,7 +62,9 @@ struct space {
 	bool foreign_gs; /* a thread of it uses %gs: no trampolines */
 	struct thread *threads, *parked;
 	struct thread *dismissed; /* their host threads are on the way out; then the slot is free */
-	int nparked;
+	int nrunning; /* threads of it that run */
+	int nparked, miscarried;
+	int64_t owed, owed_at; /* ns that orders have kept us waiting, of late */
 	struct sites *sites;
 	struct space *next;
 };
@@ -85,10 +88,16 @@ int op_thread_new(struct pf_context *ctx, struct pf_context **thread);
 void op_thread_end(struct pf_context *ctx);
 bool spare_goes_on(void); /* see to the birth of the spare space; false: nothing to do */
 void spare_forget(void);
-void reap(void);     /* after SIGCHLD */
-void kill_all(void); /* and reap */
+extern int live_contexts;
+
+/* children.c */
+extern int sentry_pid;
+/* Believe that `pid` is the process of `space`: 0, -EAGAIN: it has died, -EPERM: it can't be. */
+int child_adopt(struct space *space, int64_t pid);
+void child_disown(struct space *space); /* kill it; it is reaped when it comes */
+void reap(void);			/* after SIGCHLD */
+void kill_all(int family);		/* and reap */
 void kill_space(struct space *space);
-extern int live_contexts, sentry_pid;
 
 /* template.c, filter.c */
 extern struct thread *template;

@@ -11,6 +11,7 @@
 #define ATTEMPTS 5
 
 struct thread *template;
+static int family; /* the process group of all stubs */
 
 static int prepare(struct thread *thread)
 {
@@ -51,7 +52,8 @@ static int start(int stub_fd)
 		space_free(space);
 		return pid;
 	}
-	space->base.host_pid = thread->base.host_tid = pid;
+	family = thread->base.host_tid = pid;
+	child_adopt(space, pid);
 	space->base.nthreads = 1;
 	thread->base.regs = (struct pf_regs){.cs = 0x33, .ss = 0x2b, .eflags = 0x202, .orig_rax = (uint64_t)-1};
 	thread->fp_known = true;
@@ -62,7 +64,7 @@ static int start(int stub_fd)
 
 static void forget_template(void)
 {
-	kill_all();
+	kill_all(family);
 	spare_forget();
 	if (!template)
 		return;

@@ -23,6 +23,7 @@ static int nrunning, running_room, cursor;
 static struct thread *gone_first, **gone_last = &gone_first;
 static int64_t spin = SPIN_MOST;
 static int unheeded;
+static int64_t heed_check_at;
 struct thread *last_reported; /* reported, and maybe not resumed since */
 
 void wait_reset(void)
@@ -36,6 +37,9 @@ void wait_reset(void)
 
 void report_gone(struct thread *thread)
 {
+	if (thread->reported)
+		return;
+	thread->reported = true;
 	thread->next = NULL;
 	*gone_last = thread;
 	gone_last = &thread->next;
@@ -74,6 +78,7 @@ int note_running(struct thread *thread)
 	thread->running_at = nrunning;
 	running[nrunning++] = thread;
 	thread->base.running = true;
+	space_of(thread)->nrunning++;
 	place_balance(nrunning);
 	return 0;
 }
@@ -83,6 +88,7 @@ void forget_running(struct thread *thread)
 	if (!thread->base.running)
 		return;
 	thread->base.running = false;
+	space_of(thread)->nrunning--;
 	outbox_forget(thread);
 	struct thread *last = running[--nrunning];
 	running[thread->running_at] = last;
@@ -125,6 +131,7 @@ static bool take_gone(struct pf_event *event)
 	gone_first = thread->next;
 	if (!gone_first)
 		gone_last = &gone_first;
+	thread->reported = false;
 	event->kind = PF_GONE;
 	event->ctx = &thread->base;
 	return true;
@@ -187,8 +194,6 @@ static void sleep_long(void)
 	for (int i = 0; i < nrunning; i++)
 		place_thread(running[i]);
 	sleep_until_rung(unheeded ? HEED_CHECK_MS : -1);
-	if (unheeded)
-		kill_unheeding();
 }
 
 int op_wait(struct pf_event *event, bool block)
@@ -200,6 +205,10 @@ int op_wait(struct pf_event *event, bool block)
 		return -ECHILD;
 	op_flush();
 	outbox_follow_up(false);
+	if (unheeded && now_ns() > heed_check_at) {
+		heed_check_at = now_ns() + HEED_CHECK_MS * 1000000LL;
+		kill_unheeding();
+	}
 	place_self();
 	calm();
 	if (look_around(event) || !block || spin_for(event))

@@ -1,6 +1,6 @@
 /* The stub's ways in and out, where every register is the guest's.
  *
- * A guest comes in by a signal (stub.c: stub_signal) or, from a patched call site, by `trampoline`; it leaves by
+ * A guest comes in by a signal (signal.c: stub_signal) or, from a patched call site, by `trampoline`; it leaves by
  * `restore`, which loads all registers from the slot, or from `trampoline` itself when only %rax changes.
  *
  * SIGURG says that the sentry wants the guest back.  When it comes while the stub runs, its handler only notes

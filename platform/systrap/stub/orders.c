@@ -52,7 +52,11 @@ static long map(const uint64_t *call)
 static long fork_process(const uint64_t *call)
 {
 	long failed = receive(3);
-	long result = failed ? failed : clone_process(call[2], call[3], (int)call[4]);
+	long result = failed;
+	if (!failed)
+		do /* a signal may end the wait for consent */
+			result = clone_process(call[2], call[3], (int)call[4]);
+		while (result == -EINTR);
 	drop(3);
 	return result;
 }
@@ -139,7 +143,9 @@ void obey(struct slot *slot, uint32_t order)
 		result = save_area(slot);
 		break;
 	case ORDER_THREAD:
-		result = clone_thread(call[2], (struct slot *)call[1]);
+		do
+			result = clone_thread(call[2], (struct slot *)call[1]);
+		while (result == -EINTR);
 		break;
 	case ORDER_FORK:
 		result = fork_process(call);

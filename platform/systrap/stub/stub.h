@@ -21,7 +21,7 @@ void restorer(void);
 extern const char copy_resume[], copy_fault[], cmpxchg_access[], cmpxchg_fault[];
 extern const char fast_window[], fast_window_end[], full_window[], full_window_end[];
 
-/* stub.c */
+/* main.c */
 _Noreturn void stub_main(const uint64_t *stack);
 _Noreturn void thread_main(struct slot *slot);
 _Noreturn void process_main(uint64_t facts, int parent);

@@ -1,0 +1,123 @@
+/* The sentry's children: which host processes are whose.
+ *
+ * The number of a new process comes from the stub that cloned it, in memory that its guest can write.  It is
+ * believed only when the kernel says that it is a child of ours and it is none that we know: at most one is not
+ * accounted for at a time.
+ */
+#include "systrap.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STRAYS 8
+
+struct child {
+	int pid;
+	struct space *space; /* NULL: killed, not reaped yet */
+	struct child *next;
+};
+
+static struct child *children;
+static int strays[STRAYS], nstrays; /* dead before we knew them */
+int sentry_pid;
+
+static struct child *find(int pid)
+{
+	struct child *child = children;
+	while (child && child->pid != pid)
+		child = child->next;
+	return child;
+}
+
+int child_adopt(struct space *space, int64_t pid)
+{
+	siginfo_t info = {0};
+	if (pid <= 1 || pid > INT_MAX || pid == sentry_pid || find((int)pid))
+		return -EPERM;
+	for (int i = 0; i < STRAYS; i++)
+		if (strays[i] == pid)
+			return -EAGAIN;
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+		return -EPERM;
+	struct child *child = malloc(sizeof *child);
+	if (!child) {
+		kill((int)pid, SIGKILL);
+		return -ENOMEM;
+	}
+	*child = (struct child){(int)pid, space, children};
+	children = child;
+	space->base.host_pid = (int)pid;
+	return 0;
+}
+
+void child_disown(struct space *space)
+{
+	struct child *child = children;
+	while (child && child->space != space)
+		child = child->next;
+	if (!child)
+		return;
+	kill(child->pid, SIGKILL);
+	child->space = NULL;
+}
+
+static void bury(struct space *space)
+{
+	space->base.host_pid = 0; /* the number may soon be another's */
+	for (struct thread *thread = space->threads; thread; thread = thread->sibling) {
+		thread->dead = true;
+		if (!thread->base.running)
+			continue;
+		forget_running(thread);
+		report_gone(thread);
+	}
+}
+
+static void reaped(int pid)
+{
+	struct child **link = &children;
+	while (*link && (*link)->pid != pid)
+		link = &(*link)->next;
+	struct child *child = *link;
+	if (!child) {
+		strays[nstrays++ % STRAYS] = pid;
+		return;
+	}
+	*link = child->next;
+	if (child->space)
+		bury(child->space);
+	free(child);
+}
+
+void reap(void)
+{
+	int status, pid;
+	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
+		reaped(pid);
+}
+
+/* All that the template has brought forth are in its process group, whoever knows them. */
+void kill_all(int family)
+{
+	int status, pid;
+	if (family <= 1)
+		return;
+	kill(-family, SIGKILL);
+	kill(family, SIGKILL); /* it may not have made the group yet */
+	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
+		if (pid > 0)
+			reaped(pid);
+	nstrays = 0;
+	for (int i = 0; i < STRAYS; i++)
+		strays[i] = 0;
+}
+
+void kill_space(struct space *space)
+{
+	if (space->base.host_pid > 0)
+		kill(space->base.host_pid, SIGKILL);
+}
