@@ -26,6 +26,7 @@ class Column:
     """A command's prefix."""
 
     sandboxed = True
+    weighed = True  # has its memory measured
 
     def __init__(self, name: str, *prefix: str) -> None:
         self.name = name
@@ -39,7 +40,7 @@ class Column:
 
 
 class Native(Column):
-    sandboxed = False
+    sandboxed = weighed = False
 
 
 class Runc(Column):
@@ -47,6 +48,8 @@ class Runc(Column):
 
     That place is no part of any directory that is ever removed with what is in it.
     """
+
+    weighed = False
 
     def __init__(self, program: str, work: Path) -> None:
         super().__init__("runc", program, f"--root={work}/runc-state")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -106,7 +107,9 @@ def idle(column: Column) -> tuple[float, float]:
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
-        process.kill()
+        for member in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
         process.wait()
     return pss / 1e6, burnt / os.sysconf("SC_CLK_TCK")
 

@@ -134,7 +134,7 @@ def rows_of(columns: list[Column], program: Path, scratch: Path, arguments: argp
         seconds = measure.wall(columns, workload.script, scratch, arguments.rounds)
         table.row(workload.name, [None if value is None else value * 1e9 for value in seconds], base)
     if not rows or "memory of sleep" in rows:
-        figures = [measure.idle(column) if column.sandboxed else None for column in columns]
+        figures = [measure.idle(column) if column.weighed else None for column in columns]
         table.memory([figure and figure[0] for figure in figures])
         burnt = [f"{c.name} {f[1]:.2f} s" for c, f in zip(columns, figures, strict=True) if f]
         print(f"CPU burnt in three seconds by that sleep: {', '.join(burnt)}")
