@@ -13,6 +13,8 @@
 #define STATE_BV_AT 512
 #define MXCSR_INIT 0x1f80u
 #define FCW_INIT 0x37fu
+/* AMX tiles: a process has them only when it has asked (arch_prctl(2), ARCH_REQ_XCOMP_PERM), which none can here. */
+#define ASKED_FOR (3ULL << 17)
 
 static size_t state_size;
 static uint64_t features;
@@ -24,11 +26,19 @@ int fpu_init(void)
 	struct {
 		uint8_t bytes[512];
 	} __attribute__((aligned(16))) image;
-	if (!__get_cpuid_count(0xd, 0, &a, &b, &c, &d) || b > AREA_SIZE)
+	if (!__get_cpuid_count(0xd, 0, &a, &b, &c, &d))
 		return -ENOSYS;
 	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	features = (uint64_t)high << 32 | low;
-	state_size = b; /* for what XCR0 has enabled */
+	features = ((uint64_t)high << 32 | low) & ~ASKED_FOR;
+	state_size = LEGACY + HEADER;
+	for (unsigned i = 2; i < 63; i++) {
+		if (!(features >> i & 1) || !__get_cpuid_count(0xd, i, &a, &b, &c, &d))
+			continue;
+		if (b + a > state_size) /* offset and size of one component */
+			state_size = b + a;
+	}
+	if (state_size > AREA_SIZE)
+		return -ENOSYS;
 	memset(&image, 0, sizeof image);
 	__asm__ volatile("fxsave64 %0" : "=m"(image));
 	memcpy(&mxcsr_mask, image.bytes + MXCSR_MASK_AT, sizeof mxcsr_mask);
