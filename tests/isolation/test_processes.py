@@ -45,7 +45,7 @@ def maps(pid: int) -> list[list[str]]:
 
 
 def runs_the_guest(pid: int) -> bool:
-    return any("python3" in fields[-1] for fields in maps(pid))
+    return any(fields[-1].rpartition("/")[2].startswith("python3") for fields in maps(pid))
 
 
 def everyone(sandbox: Running) -> list[int]:
