@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PATIENCE_NS 5000000000LL
 #define SPIN_NS 100000
 
 static int listener = -1;
@@ -85,11 +84,6 @@ static void attend(void)
 		no_more(thread); /* else a signal came between: the stub asks once more */
 }
 
-static bool is_ours(const struct thread *thread)
-{
-	return __atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE) != TURN_STUB;
-}
-
 static bool somebody_asks(int timeout_ms)
 {
 	struct pollfd poller = {.fd = listener, .events = POLLIN};
@@ -102,7 +96,7 @@ static void consent(struct thread *thread)
 	int64_t start = now_ns();
 	while (!thread->dead && !is_ours(thread) && is_expected(thread)) {
 		int64_t waited = now_ns() - start;
-		bool spin = waited < SPIN_NS && world->spin && thread->slot->cpu != world->cpu;
+		bool spin = waited < SPIN_NS && may_spin_for(thread);
 		if (somebody_asks(spin ? 0 : 2))
 			attend();
 		if (child_died())
@@ -110,6 +104,7 @@ static void consent(struct thread *thread)
 		if (waited > PATIENCE_NS)
 			kill_space(space_of(thread));
 	}
+	charge_wait(space_of(thread), start);
 }
 
 int birth_order(struct thread *thread, uint32_t what, uint64_t a, uint64_t b, uint64_t c, uint64_t d)

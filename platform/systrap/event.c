@@ -39,7 +39,7 @@ void op_complete(struct pf_context *ctx)
 	thread->fetched = *regs;
 }
 
-static void take_fault(struct thread *thread, const struct slot *slot, struct pf_event *event)
+static void take_fault(const struct slot *slot, struct pf_event *event)
 {
 	event->kind = PF_FAULT;
 	event->signo = slot->signo;
@@ -53,7 +53,6 @@ static void take_fault(struct thread *thread, const struct slot *slot, struct pf
 		event->signo = SIGSEGV;
 	if (event->code <= 0)
 		event->code = SI_KERNEL;
-	(void)thread;
 }
 
 void take_event(struct thread *thread, struct pf_event *event)
@@ -64,7 +63,6 @@ void take_event(struct thread *thread, struct pf_event *event)
 	event->ctx = &thread->base;
 	thread->base.compat = false;
 	thread->fp_known = false;
-	thread->fresh = false;
 	if ((word & 0xff) == EVENT_SYSCALL) {
 		take_call(thread, slot, event, word);
 		return;
@@ -77,7 +75,7 @@ void take_event(struct thread *thread, struct pf_event *event)
 		event->kind = PF_INTERRUPTED;
 		return;
 	}
-	take_fault(thread, slot, event);
+	take_fault(slot, event);
 	if (event->signo == SIGILL)
 		sites_explain(thread, event);
 }

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define MOST_PARKED 32 /* host threads of a space that wait for the next thread_new */
-
 #define MISCARRIED 16 /* births of a space that may fail */
 
 int live_contexts;
@@ -25,7 +24,6 @@ static void adopt(struct thread *thread, struct thread *from)
 	thread->base.partial = false;
 	thread->base.owner = NULL;
 	thread->base.compat = false;
-	thread->fresh = true;
 	thread->call = thread->trapped = false;
 }
 

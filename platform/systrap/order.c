@@ -8,17 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SPIN_NS 50000		   /* of looking at the word before we sleep between looks */
-/* A stub that takes longer has been tampered with, and so has a space that keeps us waiting again and again. */
-#define PATIENCE_NS 5000000000LL
-
-static uint32_t turn_of(struct thread *thread)
-{
-	return __atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE);
-}
+#define SPIN_NS 50000 /* of looking at the word before we sleep between looks */
 
 /* Nobody may keep us waiting for more than a tenth of the time, in the long run. */
-static void charge(struct space *space, int64_t start)
+void charge_wait(struct space *space, int64_t start)
 {
 	int64_t now = now_ns();
 	space->owed -= (start - space->owed_at) / 10;
@@ -37,7 +30,7 @@ static bool await_long(struct thread *thread)
 	int64_t start = now_ns(), end = start + PATIENCE_NS;
 	bool done = false;
 	__atomic_store_n(&world->asleep, 2, __ATOMIC_SEQ_CST);
-	while (!thread->dead && !(done = turn_of(thread) != TURN_STUB)) {
+	while (!thread->dead && !(done = is_ours(thread))) {
 		syscall(SYS_futex, &thread->slot->turn, FUTEX_WAIT, TURN_STUB, &moment, NULL, 0);
 		if (child_died())
 			reap();
@@ -45,19 +38,25 @@ static bool await_long(struct thread *thread)
 			kill_space(space_of(thread));
 	}
 	__atomic_store_n(&world->asleep, 0, __ATOMIC_SEQ_CST);
-	charge(space_of(thread), start);
+	charge_wait(space_of(thread), start);
 	return done && !thread->dead;
+}
+
+/* It can get on with its work while we look. */
+bool may_spin_for(const struct thread *thread)
+{
+	return world->spin && thread->slot->cpu != world->cpu;
 }
 
 static bool look_long(struct thread *thread)
 {
-	if (turn_of(thread) != TURN_STUB)
+	if (is_ours(thread))
 		return true;
-	if (world->spin && thread->slot->cpu != world->cpu) {
+	if (may_spin_for(thread)) {
 		int64_t start = now_ns(), at = start;
 		while (at - start < SPIN_NS) {
 			for (int i = 0; i < 16; i++) {
-				if (turn_of(thread) != TURN_STUB)
+				if (is_ours(thread))
 					return true;
 				__builtin_ia32_pause();
 			}
@@ -78,7 +77,7 @@ bool await_slot(struct thread *thread)
 
 bool is_attentive(struct thread *thread)
 {
-	return !thread->dead && !thread->errand && turn_of(thread) == TURN_SENTRY;
+	return !thread->dead && !thread->errand && __atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE) == TURN_SENTRY;
 }
 
 void send_to_sleep(struct thread *thread)

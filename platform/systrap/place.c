@@ -21,7 +21,7 @@
 
 static cpu_set_t allowed, guests;
 static int cpus, running_now, gaps;
-static bool apart, pinned;
+static bool apart; /* and so pinned to one CPU */
 static unsigned placement = 1; /* changes with `guests` */
 static int64_t crowded_since, gaps_since, loose_until, loose_ns = LOOSE_LEAST_NS;
 static uint32_t stub_spin;
@@ -41,9 +41,7 @@ static void set_guests(const cpu_set_t *set)
 
 static void set_free(void)
 {
-	if (pinned)
-		pin(&allowed);
-	pinned = false;
+	pin(&allowed);
 	set_guests(&allowed);
 }
 
@@ -78,7 +76,6 @@ static void settle(void)
 		CPU_SET(cpu, &own);
 		CPU_CLR(cpu, &others);
 		pin(&own);
-		pinned = true;
 		set_guests(&others);
 	} else {
 		set_free();
@@ -87,8 +84,9 @@ static void settle(void)
 
 void place_rest(void)
 {
+	if (apart)
+		set_free();
 	apart = false;
-	set_free();
 }
 
 /* How many times a stub looks at its word in STUB_SPIN_NS. */
@@ -103,7 +101,7 @@ static uint32_t calibrate(void)
 
 int place_init(void)
 {
-	apart = pinned = false;
+	apart = false;
 	running_now = gaps = 0;
 	crowded_since = 0;
 	loose_until = 0;
@@ -119,9 +117,9 @@ int place_init(void)
 
 void place_shutdown(void)
 {
-	if (pinned)
+	if (apart)
 		pin(&allowed);
-	pinned = apart = false;
+	apart = false;
 }
 
 void place_self(void)

@@ -24,7 +24,7 @@
 #define STUB_END 0x7fffb0000000
 
 /* Pointers to trampolines: below 2 GiB, for `jmp *address` in seven bytes; the third byte of each address is
- * 0x06, an opcode that no longer exists (PATCH in patch.c). */
+ * 0x06, an opcode that no longer exists (patch.c). */
 #define STUB_POINTERS 0x7f060000
 #define POINTERS_SIZE 0x10000
 #define TRAMPOLINE_SIZE 128
@@ -45,7 +45,7 @@
 /* slot.turn: whose the slot is */
 #define TURN_STUB 0   /* the guest runs, or the stub carries out an order */
 #define TURN_SENTRY 1 /* an event or the end of an order; the stub spins */
-#define TURN_DOZE 2   /* the same, and the stub sleeps on the word, or is about to */
+#define TURN_DOZE 2   /* the same, and the stub sleeps on its bell, or is about to */
 
 /* slot.word, event: what happened */
 #define EVENT_SYSCALL 1
@@ -66,9 +66,9 @@
 #define ORDER_XSAVE 8	/* live FP state to slot.area */
 #define ORDER_THREAD 9	/* a host thread for the slot at a, flags b */
 #define ORDER_FORK 10	/* a process: flags b, its facts at offset c, sentry's pid d; three descriptors wait in the channel */
+#define ORDER_STORE 11	/* b bytes of slot.data to a, code of the guest, in an order safe for those that run it */
 #define ORDER_ERRAND 12 /* nothing but ORDER_WAKE; then sleep */
 #define ORDER_WAKE 0x100 /* of any: first wake slot.wake, which spares the sentry a call across CPUs */
-#define ORDER_STORE 11	/* b bytes of slot.data to a, code of the guest, in an order safe for those that run it */
 
 /* Offsets in a slot.  The first line is all that a hot call moves between two CPUs. */
 #define SLOT_TURN 0
@@ -80,8 +80,8 @@
 #define SLOT_RSP 72   /* the trampoline's: the guest's stack pointer */
 #define SLOT_FACTS_AT 80
 #define SLOT_FP 88    /* address of an XSAVE area to load before the guest goes on; 0: the CPU has it */
-#define SLOT_CPU 112 /* of the stub, when it handed the slot over */
 #define SLOT_TARGET 96 /* where a trampoline goes on after the call */
+#define SLOT_CPU 104 /* of the stub, when it handed the slot over */
 #define SLOT_REGS 192 /* struct pf_regs */
 #define REGS_R15 0
 #define REGS_R14 8
@@ -138,12 +138,12 @@ struct slot {
 	uint32_t turn, word;
 	uint64_t number, args[6];
 	uint32_t kick, alive;
-	uint64_t rsp, facts_at, fp, target, unused;
+	uint64_t rsp, facts_at, fp, target;
 	uint32_t cpu, bell;
 	uint32_t up;	/* it has woken since this was 0 */
 	uint32_t wake;	/* of ORDER_WAKE: bells + 1, 0: none */
 	uint32_t young; /* the first order is about to come: worth a longer look */
-	uint8_t gap[SLOT_REGS - 132];
+	uint8_t gap[SLOT_REGS - 124];
 	struct pf_regs regs;
 	uint8_t rest[SLOT_CALL - SLOT_REGS - sizeof(struct pf_regs)];
 	uint64_t call[7];

@@ -61,7 +61,7 @@ uint64_t sites_landing(struct space *space, uint64_t rip)
 }
 
 /* ... because the code was being put back when the guest ran into it?  Now it is there, to be run. */
-static bool was_restored(struct thread *thread, struct pf_event *event)
+static void was_restored(struct thread *thread, struct pf_event *event)
 {
 	const struct sites *sites = space_of(thread)->sites;
 	uint64_t rip = thread->base.regs.rip;
@@ -74,32 +74,32 @@ static bool was_restored(struct thread *thread, struct pf_event *event)
 		    memcmp(code, site->original, site->length))
 			continue;
 		event->kind = PF_INTERRUPTED;
-		return true;
+		return;
 	}
-	return false;
 }
 
 /* A SIGILL that is ours: the context is as if it had trapped, or simply goes on. */
-bool sites_explain(struct thread *thread, struct pf_event *event)
+void sites_explain(struct thread *thread, struct pf_event *event)
 {
 	struct pf_regs *regs = &thread->base.regs;
 	struct space *space = space_of(thread);
 	if (!space->sites)
-		return false;
+		return;
 	if (site_at(space->sites, regs->rip)) {
 		event->kind = PF_INTERRUPTED; /* it was about to be patched, and now is */
-		return true;
+		return;
 	}
 	const struct site *site = site_at(space->sites, regs->rip - 5);
-	if (!site || site->back != 7)
-		return was_restored(thread, event);
+	if (!site || site->back != 7) {
+		was_restored(thread, event);
+		return;
+	}
 	event->kind = PF_SYSCALL;
 	regs->orig_rax = regs->rax;
 	regs->rax = (uint64_t)-ENOSYS;
 	regs->rip += 2;
 	regs->rcx = regs->rip;
 	regs->r11 = regs->eflags;
-	return true;
 }
 
 bool store_code(struct thread *thread, uint64_t addr, const uint8_t *bytes, size_t len, uint64_t traps)
@@ -162,12 +162,12 @@ void sites_forget(struct space *space, uint64_t addr, uint64_t len)
 }
 
 /* Put the original code back. */
-int sites_restore(struct thread *thread, uint64_t addr, uint64_t len)
+void sites_restore(struct thread *thread, uint64_t addr, uint64_t len)
 {
 	struct space *space = space_of(thread);
 	int first, end;
 	if (!touched(space, addr, len, &first, &end))
-		return 0;
+		return;
 	for (int i = first; i < end; i++) {
 		const struct site *site = &space->sites->table[i];
 		if (!store_code(thread, site->addr, site->original, site->length, site->back == 7 ? 1 | 1 << 5 : 1)) {
@@ -177,7 +177,6 @@ int sites_restore(struct thread *thread, uint64_t addr, uint64_t len)
 		space->sites->former[space->sites->restored++ % FORMER] = *site;
 	}
 	drop(space->sites, first, end);
-	return 0;
 }
 
 void sites_give_up(struct thread *thread)

@@ -204,7 +204,6 @@ struct thread *thread_make(struct space *space)
 	thread->slot->kick = 0;
 	memset(space->facts + index, 0, sizeof *space->facts);
 	thread->base.space = &space->base;
-	thread->fresh = true;
 	thread->sibling = space->threads;
 	space->threads = thread;
 	return thread;

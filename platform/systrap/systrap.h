@@ -29,13 +29,12 @@ enum fp_place {
 
 struct thread {
 	struct pf_context base; /* first: the dispatcher sees no more than this */
-	struct pf_regs fetched; /* as the slot has them; valid unless base.partial or fresh */
+	struct pf_regs fetched; /* as the slot has them; valid for a call unless base.partial */
 	struct slot *slot;
 	int index; /* of the slot */
 	uint32_t bell;
 	uint32_t birth; /* the order that birth.c gave */
 	bool errand; /* its stub may still be busy with ORDER_ERRAND */
-	bool fresh;   /* no register has ever been in the slot */
 	bool call;    /* stopped in a call: what changes only %rax may answer with ORDER_RESULT */
 	bool trapped; /* ... that came by a signal, not by a trampoline */
 	bool dead;    /* its process is gone */
@@ -110,6 +109,9 @@ int64_t order(struct thread *thread, uint32_t what, uint64_t nr, uint64_t a, uin
 	      uint64_t e, uint64_t f);
 int64_t stub_call(void *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 void place_order(struct thread *thread, uint32_t what, const uint64_t call[7]); /* and don't wait */
+#define PATIENCE_NS 5000000000LL /* a stub that keeps us waiting for longer has been tampered with */
+void charge_wait(struct space *space, int64_t start); /* ... or often */
+bool may_spin_for(const struct thread *thread);
 bool await_slot(struct thread *thread); /* until the slot is ours again; false: the thread is dead */
 bool is_attentive(struct thread *thread); /* the stub spins: an order costs less than a host call */
 void send_to_sleep(struct thread *thread); /* instead of spinning */
@@ -194,8 +196,8 @@ uint64_t sites_landing(struct space *space, uint64_t rip); /* where a guest that
 bool sites_any(const struct space *space);
 bool sites_ripe(struct thread *thread); /* the site it trapped at is worth patching */
 void sites_give_up(struct thread *thread); /* its guest uses %gs, which trampolines need */
-bool sites_explain(struct thread *thread, struct pf_event *event); /* a SIGILL that patching causes */
-int sites_restore(struct thread *thread, uint64_t addr, uint64_t len);
+void sites_explain(struct thread *thread, struct pf_event *event); /* a SIGILL that patching causes */
+void sites_restore(struct thread *thread, uint64_t addr, uint64_t len);
 void sites_forget(struct space *space, uint64_t addr, uint64_t len);
 int sites_copy(struct space *to, const struct space *from);
 void sites_free(struct space *space);
@@ -208,6 +210,11 @@ extern const struct pf_ops systrap_ops;
 static inline struct thread *thread_of(struct pf_context *ctx)
 {
 	return (struct thread *)ctx;
+}
+
+static inline bool is_ours(const struct thread *thread)
+{
+	return __atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE) != TURN_STUB;
 }
 
 static inline uint32_t *bell_of(uint32_t index)

@@ -53,12 +53,14 @@ static int start(int stub_fd)
 		return pid;
 	}
 	family = thread->base.host_tid = pid;
-	child_adopt(space, pid);
+	template = thread;
+	int failed = child_adopt(space, pid);
+	if (failed)
+		return failed;
 	space->base.nthreads = 1;
 	thread->base.regs = (struct pf_regs){.cs = 0x33, .ss = 0x2b, .eflags = 0x202, .orig_rax = (uint64_t)-1};
 	thread->fp_known = true;
 	fpu_reset(thread);
-	template = thread;
 	return await_slot(thread) ? prepare(thread) : -EAGAIN;
 }
 

@@ -1,4 +1,4 @@
-/* The loop's two ends: a slot that becomes ours is an event, and to resume is to give the slot back.
+/* Waiting for the next event: a slot that has become ours.
  *
  * Who waits looks at the slots of running threads, for a while in a row when that has paid lately, and then sleeps
  * until a stub rings the bell.
@@ -7,9 +7,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SPIN_LEAST 2000	  /* ns of looking for events before we sleep: less when that was in vain ... */
@@ -114,7 +112,7 @@ static bool look(struct pf_event *event)
 		if (++cursor >= nrunning)
 			cursor = 0;
 		struct thread *thread = running[cursor];
-		if (__atomic_load_n(&thread->slot->turn, __ATOMIC_ACQUIRE) != TURN_STUB) {
+		if (is_ours(thread)) {
 			take_event(thread, event);
 			last_reported = thread;
 			return true;

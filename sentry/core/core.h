@@ -255,7 +255,7 @@ static inline struct pf_regs *task_regs(Task *task)
 
 /* facts.c: for back-ends that answer calls by themselves or patch code; nothing with --no-hot */
 void facts_publish(Task *task, struct pf_context *pf);
-int site_offer(Task *task, struct pf_context *pf); /* 0, or -1 with an exception */
+void site_offer(Task *task, struct pf_context *pf);
 
 /* machine.c */
 int machine_load(void);

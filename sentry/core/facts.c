@@ -1,5 +1,5 @@
 /* What a back-end is told so that calls cost less: a task's identity, and which code may be patched. */
-#include "core.h"
+#include "vma.h"
 
 /* Zero for whatever is not there. */
 static struct pf_facts facts_of(Task *task)
@@ -26,18 +26,12 @@ void facts_publish(Task *task, struct pf_context *pf)
 }
 
 /* The call came from code that could be patched: whether it may be is for the memory manager to say. */
-int site_offer(Task *task, struct pf_context *pf)
+void site_offer(Task *task, struct pf_context *pf)
 {
-	if (!machine->patch || !machine->hot || !ops->patch || !task->mm || task->mm == Py_None)
-		return 0;
+	if (!machine->patch || !machine->hot || !ops->patch)
+		return;
 	pf_complete(ops, pf);
 	/* 8 bytes before, 6 behind: all that a back-end looks at or changes */
-	PyObject *answer = PyObject_CallMethod(task->mm, "may_patch", "KK",
-					       (unsigned long long)pf->regs.rip - 8, 14ULL);
-	if (!answer)
-		return -1;
-	if (answer == Py_True)
+	if (space_may_patch(task->mm, pf->regs.rip - 8, 14))
 		ops->patch(pf);
-	Py_DECREF(answer);
-	return 0;
 }

@@ -182,10 +182,8 @@ static int dispatch(Machine *self, PyObject *kernel, struct pf_event *event)
 	int status = 0;
 	switch (event->kind) {
 	case PF_SYSCALL:
-		if (event->site && site_offer(task, event->ctx) < 0) {
-			status = -1;
-			break;
-		}
+		if (event->site)
+			site_offer(task, event->ctx);
 		status = on_syscall(self, kernel, task, event->ctx);
 		break;
 	case PF_FAULT:

@@ -9,7 +9,7 @@ bool space_may_patch(PyObject *mm, uint64_t addr, uint64_t length)
 		return false;
 	Vma *vma = vma_list_find(((Space *)mm)->areas, addr);
 	return vma && length && length <= vma->end - addr && !(vma->flags & (VM_SHARED | VM_SPECIAL)) &&
-	       (vma->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC;
+	       vma->prot == (PROT_READ | PROT_EXEC);
 }
 
 static PyObject *may_patch(PyObject *self, PyObject *args)
