@@ -143,7 +143,7 @@ adjtimex in
 setrlimit 0|2|3|4|8|9|11|12|13|14|15 rlimit
 chroot path
 sync
-mount path path fstype &1|2|4|0x20|0x1000|0x4000 0|in
+mount path path fstype &1|2|4|8|0x20|0x1000|0x2000|0x4000|0x20000|0x40000|0x80000|0x100000 0|in
 umount2 path 0|1|2|4|8
 sethostname in 0|1|5|64|65
 gettid
@@ -207,7 +207,7 @@ faccessat dirfd path 0|1|2|4|7
 faccessat2 dirfd path 0|4|7 0|0x100|0x200|0x1000
 pselect6 0|8|64 fdset fdset fdset timespec 0|in
 ppoll pollfd 0|1|4|8 timespec 0|sigset 8
-unshare 0|0x200|0x400|0x20000|0x10000000
+unshare &0x200|0x400|0x20000|0x40000|0x80|0x02000000|0x04000000|0x08000000|0x10000000|0x20000000|0x40000000
 set_robust_list robust 24
 get_robust_list 0|pid out out
 splice pipe 0|off_in fd 0|off_in len 0|1|2|4
@@ -233,7 +233,7 @@ sendmmsg sock mmsghdr 0|1|4 &0x40|0x4000
 prlimit64 0|pid 0|2|3|4|8|9|11|12|13|14|15 0|rlimit out
 clock_adjtime 0|1 in
 syncfs fd
-setns fd 0
+setns fd 0|0x20000|0x10000000|0x20000000|0x04000000
 getcpu out out
 sched_setattr 0|pid in 0
 sched_getattr 0|pid out 48|56|4096 0
@@ -247,13 +247,96 @@ statx dirfd path 0|0x100|0x1000|0x2000|0x4000 0xfff out
 pidfd_send_signal special sig 0|siginfo 0
 pidfd_open pid 0|0x800 >special
 clone3 cloneargs 64|80|88
+shmget 0|1|2 0|1|4096|65536|1048576 0|0x1b6|0x3b6|0x7b6 >shm
+shmat shm 0|addr &0x1000|0x2000|0x4000|0x8000 >map
+shmdt addr
+shmctl shm 0|1|2|3|11|12|13|14|15 0|out
+semget 0|1|2 0|1|3|250 0|0x1b6|0x3b6|0x7b6 >sem
+semop sem sembuf 0|1|2|4
+semtimedop sem sembuf 0|1|2|4 timespec
+semctl sem 0|1|3|5 0|1|2|3|11|12|13|14|15|16|17|18|19 0|1|-1|70000|out|in
+msgget 0|1|2 0|0x1b6|0x3b6|0x7b6 >msg
+msgsnd msg msgbuf 0|1|8|100|8192|9000 0|0x800
+msgrcv msg out 0|1|8|100|9000 0|1|2|-2 &0x800|0x1000|0x2000|0x4000
+msgctl msg 0|1|2|3|11|12|13 0|out|in
+mq_open mqname &0|1|2|0x40|0x80|0x800 mode 0|mqattr >special
+mq_unlink mqname
+mq_timedsend special in 0|1|8|100|9000 0|1|2|40000 timespec
+mq_timedreceive special out 8192|100|1|0 0|out timespec
+mq_notify special 0|sigevent
+mq_getsetattr special 0|mqattr 0|out
+io_setup 0|1|8|70000 slotword
+io_destroy 0|addr
+io_submit addr 0|1|2 in
+io_cancel addr in out
+io_getevents addr 0|1 0|1|8 out timespec
+futex_wake word 1|-1|0 0|1|3 0|2|0x82
+futex_wait word 0|1 1|-1|0 2|0x82|0 timespec 0|1
+futex_requeue waitv 0 0|1|2 0|1
+add_key keytype keyname in 0|1|10|3000 -1|-2|-3|-4|-5|key >key
+request_key keytype keyname 0 0|-1|-2|-3|-4
+keyctl 0..32 -1|-2|-3|-4|-5|key key|out|in|0|-1 0|in|out|key 0|1|100
+ioprio_set 1|2|3 0|pid 0|0x2004|0x4000|0x6007
+ioprio_get 1|2|3 0|pid
+get_mempolicy 0|out 0|out 0|64|1024 0|addr 0|1|2|3|4
+set_mempolicy 0..6 0|in 0|1|64|5000
+mbind addr pages 0..6 0|in 0|1|64 0|1|2|4
+migrate_pages 0|pid 0|1|64 in in
+move_pages 0|pid 0|1|8 in 0|out out 0|2|4
+set_mempolicy_home_node addr pages 0|1 0
+ptrace 0..15|16|17|24|31|32|33|0x4200..0x420f 0|pid addr|0|in|out in|out|0|addr
+process_vm_readv 0|pid iovec 0|1|8 iovec 0|1|8 0
+process_vm_writev 0|pid iovec 0|1|8 iovec 0|1|8 0
+kcmp pid pid 0..9 fd fd
+pidfd_getfd special fd 0 >fd
+process_mrelease special 0
+seccomp 0..4 0|1|2|4|8|0x10|0x20 fprog|0|out >special
+name_to_handle_at dirfd path handle out 0|0x400|0x1000|0x200
+open_by_handle_at fd handle 0|1|2 >file
+open_tree dirfd path 0|1|0x80000|0x8001|0x1000 >dir
+open_tree_attr dirfd path 0|1|0x8001 mountattr 32 >dir
+move_mount dirfd path dirfd path &1|2|4|0x10|0x20|0x40|0x100|0x200
+fsopen fstype 0|1 >special
+fsconfig special 0..8 0|name 0|in 0|fd
+fsmount special 0|1 0|1|2|4|8 >dir
+fspick dirfd path 0|1|2|8 >special
+mount_setattr dirfd path 0|0x8000|0x1000 mountattr 0|32|40
+pivot_root path path
+statmount mountid out 0|64|512|4096 0
+listmount mountid out 0|1|100 0|1
+landlock_create_ruleset 0|landlock 0|8|16|24 0|1|2 >special
+landlock_add_rule special 0|1|2|3 landlockpath 0
+landlock_restrict_self special 0|1
+setxattrat dirfd path 0|0x100|0x1000 name xattrargs 16
+getxattrat dirfd path 0|0x100|0x1000 name xattrargs 16
+listxattrat dirfd path 0|0x100 out 0|1|100|65536
+removexattrat dirfd path 0|0x100 name
+file_getattr dirfd path out 0|24|4096 0|0x100
+file_setattr dirfd path in 24 0|0x100
+cachestat file in out 0
+memfd_secret 0|0x80000 >file
+quotactl 0x800002|0x80000700|0|-1 path 0 out
+lsm_list_modules out lenword 0
+lsm_get_self_attr 0|100|105 out lenword 0|1
+syslog 0..10 out 0|8|100
+acct 0|path
+reboot 0xfee1dead 672274793 0|0x89abcdef 0
+modify_ldt 0|1|17 in 0|16
+arch_prctl 0x1001|0x1002|0x1012|0x1021|0x1022|0x5001 in|0|1
+settimeofday timeval 0
+clock_settime 0..3 timespec
+sysfs 1|2|3 name|0|1 out
+ustat 0..40 out
+prctl 3|4|21|22|23|25|26|31|35|43..47|52|53|55..70|0x53564d41|0x59616d61 0|1|2|in 0|1|addr 0|1|pages 0|in
 close_range 40|60|200 50|250|-1 0|2|4
 process_madvise special iovec 0|1|2 20|21|3 0
 futex_waitv waitv 0|1|2 0 timespec 0|1
 mseal addr pages 0
-inotify_init1 0|0x800 >special
-inotify_add_watch fd path 0xfff|0x1000fff
-inotify_rm_watch fd 1|2
+inotify_init1 0x800 >special
+inotify_add_watch special path 0xfff|0x1000fff|0x20000fff|0x80000002|0x10000002
+inotify_rm_watch special 1|2
+fanotify_init 0|2|0x200|0x600|4 0|2 >special
+fanotify_mark special &1|2|4|8|0x10|0x80|0x100 0x3b|0x40000020|0x10000|0x400 dirfd 0|path
 getpid
 vhangup
 execve path argv argv

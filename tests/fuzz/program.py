@@ -10,7 +10,7 @@ from pathlib import Path
 from sentry.syscalls.table import TABLE
 from tests.fuzz.calls import CALLS
 from tests.fuzz.structs import STRUCTS
-from tests.fuzz.values import FSTYPES, LENGTHS, MODES, NAMES, OFFSETS, PATHS, SIGNALS
+from tests.fuzz.values import FSTYPES, LENGTHS, MODES, OFFSETS, PATHS, SIGNALS, TEXTS
 
 IMAGE = 0x70000000
 IMAGE_SIZE = 256 << 10
@@ -29,6 +29,10 @@ _KINDS = {
     "pipe": range(19, 25),
     "epfd": range(25, 28),
     "special": range(28, 34),
+    "shm": range(100, 104),
+    "sem": range(104, 108),
+    "msg": range(108, 112),
+    "key": range(112, 116),
 }
 _FDS = range(40)
 _PIDS = range(64, 70)
@@ -54,6 +58,10 @@ _PROLOGUE = (
     "timerfd_create 1 0 >special",
     "pidfd_open 2 0 >special",
     "mmap 0 16384 3 1 file 0 >map",
+    "shmget 0 65536 0x3b6 >shm",
+    "semget 0 3 0x3b6 >sem",
+    "msgget 0 0x3b6 >msg",
+    "inotify_init1 0x800 >special",
 )
 
 
@@ -67,7 +75,7 @@ class Writer:
         self.strings: dict[str, int] = {}
         self.numbers = {entry.name: entry.nr for entry in TABLE}
         self.calls = [line.split() for line in CALLS.strip().splitlines()]
-        for text in (*PATHS, *NAMES, *FSTYPES):
+        for text in (*PATHS, *FSTYPES, *(text for texts in TEXTS.values() for text in texts)):
             self.strings[text] = self.place(text.encode("utf-8", "surrogateescape") + b"\0")
         self.scratch: int = self.place(bytes(16384))
         self.filled: int = self.place(self.random.randbytes(4096))
@@ -112,7 +120,7 @@ class Writer:
         option = self.random.choice(word.split("|"))
         if ".." in option:
             low, high = option.split("..")
-            return self.constant(self.random.randrange(int(low), int(high) + 1))
+            return self.constant(self.random.randrange(int(low, 0), int(high, 0) + 1))
         if option[0] in "-0123456789":
             return self.constant(ast.literal_eval(option))
         if option in STRUCTS:
@@ -127,14 +135,16 @@ class Writer:
                     if self.random.random() < 0.9
                     else self.constant(self.random.randrange(-2, 40))
                 )
+            case "shm" | "sem" | "msg" | "key":
+                return self.slot(_KINDS[word])
             case "file" | "dir" | "sock" | "pipe" | "epfd" | "special":
                 return self.slot(_KINDS[word] if self.random.random() < 0.9 else _FDS)
             case "dirfd":
                 return self.constant(-100) if self.random.random() < 0.8 else self.slot(_FDS)
             case "path":
                 return self.text(PATHS[:20] if self.random.random() < 0.5 else PATHS)
-            case "name":
-                return self.text(NAMES)
+            case "name" | "mqname" | "keytype" | "keyname":
+                return self.text(TEXTS[word])
             case "fstype":
                 return self.text(FSTYPES)
             case "pid" | "tid":

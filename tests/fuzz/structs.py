@@ -82,6 +82,21 @@ def clone_args(w: Writer) -> bytes:
     )
 
 
+def fprog(w: Writer) -> bytes:
+    """A filter that answers one system call with something else, or something that is no filter."""
+    action = w.random.choice((0x50001, 0x50026, 0x7FFF0000, 0x30000, 0x7FC00000, 0x7FF00000, 0x80000000))
+    filters = [
+        (0x20, 0, 0, w.random.choice((0, 0, 0, 4, 16, 1))),
+        (0x15, 0, w.random.choice((1, 1, 1, 9)), w.random.randrange(0, 470)),
+        (0x06, 0, 0, action),
+        (0x06, 0, 0, 0x7FFF0000),
+    ]
+    if w.random.random() < 0.2:
+        filters[w.random.randrange(4)] = (w.random.getrandbits(8), 0, 0, w.random.getrandbits(5))
+    program = b"".join(struct.pack("<HBBI", *line) for line in filters)
+    return struct.pack("<HxxxxxxQ", w.random.choice((4, 4, 4, 0, 3, 5000)), w.place(program))
+
+
 STRUCTS: dict[str, Callable[[Writer], bytes]] = {
     "pollfd": pollfds,
     "sigaction": lambda w: struct.pack(
@@ -157,5 +172,58 @@ STRUCTS: dict[str, Callable[[Writer], bytes]] = {
         struct.pack("<QQII", 0, w.scratch, w.random.choice((2, 2, 0x82, 0)), 0) for _ in range(2)
     ),
     "cloneargs": clone_args,
+    "sembuf": lambda w: b"".join(
+        struct.pack(
+            "<Hhh",
+            w.random.choice((0, 0, 1, 2, 300)),
+            w.random.choice((0, 1, -1, 2, -2, 32767)),
+            w.random.choice((0, 0x800, 0x1000, 0x1800)),
+        )
+        for _ in range(4)
+    ),
+    "msgbuf": lambda w: struct.pack("<q", w.random.choice((1, 1, 2, 0, -1))) + w.random.randbytes(64),
+    "mqattr": lambda w: struct.pack(
+        "<8q",
+        w.random.choice((0, 0x800)),
+        w.random.choice((1, 10, 0, 1 << 40)),
+        w.random.choice((1, 8192, 0, 1 << 40)),
+        0,
+        0,
+        0,
+        0,
+        0,
+    ),
+    "fprog": fprog,
+    "handle": lambda w: (
+        struct.pack("<Ii", w.random.choice((0, 8, 12, 128, 1 << 30)), w.random.choice((0, 1, 129, 254)))
+        + w.random.randbytes(128)
+    ),
+    "mountattr": lambda w: struct.pack(
+        "<4Q",
+        w.random.choice((0, 1, 2, 4, 8, 0x10, 0x80, 0x100000)),
+        w.random.choice((0, 1, 0x70)),
+        w.random.choice((0, 0, 1 << 17, 1 << 18, 1 << 19, 1 << 20)),
+        w.random.choice((0, 3)),
+    ),
+    "mountid": lambda w: struct.pack(
+        "<IIQQQ",
+        w.random.choice((24, 32, 0, 5000)),
+        0,
+        w.random.choice(((1 << 64) - 1, w.random.randrange(0, 40), (1 << 31) + w.random.randrange(0, 40))),
+        w.random.choice((0, 0x1FF, (1 << 64) - 1)),
+        0,
+    ),
+    "landlock": lambda w: struct.pack(
+        "<3Q",
+        w.random.choice((0, 1, 0x1FFF, 0x7FFF, (1 << 64) - 1)),
+        w.random.choice((0, 0, 1, 3)),
+        w.random.choice((0, 0, 1, 3)),
+    ),
+    "landlockpath": lambda w: struct.pack(
+        "<Qi", w.random.choice((0, 4, 0xC, 0x1FFF, 0x7FFF)), w.random.randrange(0, 20)
+    ),
+    "xattrargs": lambda w: struct.pack(
+        "<QII", w.buffer(), w.random.choice((0, 1, 100, 65536, 65537)), w.random.choice((0, 0, 1, 2))
+    ),
     "argv": lambda w: struct.pack("<QQQ", w.strings["a"], w.strings["/usr"], 0),
 }

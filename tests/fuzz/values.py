@@ -11,10 +11,18 @@ PATHS = (
     "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts/0", "/dev/pts/1",
     "/dev/fd/3", "/dev/shm/x", "/etc/passwd", "/usr/bin/true", "/usr", "/host", "/host/a", "/host/d",
     "/host/d/x", "/host/../tmp", "/nowhere/x", "x" * 255, "y" * 256, "a/", "d/", "a/b", "\udcff\udcfe",
-    "/proc/self/cwd/a", "/proc/thread-self/fd", "/sys", "/sys/kernel", "d/m", "d/m/x",
+    "/proc/self/cwd/a", "/proc/self/ns/user", "/proc/self/ns/mnt", "/proc/self/uid_map", "/proc/sysvipc/shm",
+    "/proc/self/setgroups", "/proc/self/mountinfo", "/sys/fs/cgroup", "/dev/mqueue",
+    "/proc/thread-self/fd", "/sys", "/sys/kernel", "d/m", "d/m/x",
 )  # fmt: skip
 NAMES = ("user.a", "user.b", "trusted.x", "security.y", "system.posix_acl_access", "user.", "z" * 300, "name")
-FSTYPES = ("tmpfs", "proc", "sysfs", "devpts", "ext4", "devtmpfs", "mqueue")
+FSTYPES = ("tmpfs", "proc", "sysfs", "devpts", "ext4", "devtmpfs", "mqueue", "overlay", "cgroup2")
+TEXTS = {
+    "name": NAMES,
+    "mqname": ("q", "r", "", "x/y", "m" * 256),
+    "keytype": ("user", "keyring", "logon", "nothing"),
+    "keyname": ("k", "a:b", "", "_ses", "n" * 5000),
+}
 LENGTHS = (
     0,
     1,
