@@ -38,11 +38,15 @@ def _table() -> str:
     return "\n".join([*(line.rstrip() for line in lines), "", _summary()]) + "\n"
 
 
-def _summary() -> str:
+def _counts() -> dict[str, int]:
     counts = {"full": 0, "partial": 0, "missing": 0}
     for entry in TABLE:
         counts[entry.support] += 1
-    return f"{len(TABLE)} calls: " + ", ".join(f"{count} {support}" for support, count in counts.items())
+    return counts
+
+
+def _summary() -> str:
+    return f"{len(TABLE)} calls: " + ", ".join(f"{count} {support}" for support, count in _counts().items())
 
 
 def _json() -> str:
@@ -61,7 +65,25 @@ def _json() -> str:
     return json.dumps(records, indent=1) + "\n"
 
 
+_HEADING = """\
+# System calls
+
+What a guest gets of the system calls of Linux on x86-64.  *Full*: all that a program can observe is there.
+*Partial*: the note says what is missing.  *Missing*: the call fails with an errno that is Linux's own
+for a call that it has dropped, has not been built with, or keeps from the unprivileged.
+
+This page is written by `runsc-py syscalls --format markdown`.
+"""
+
+# Of the list that gVisor publishes for amd64, which ends at number 441.
+_GVISOR = {"full": 224, "partial": 64, "missing": 62}
+
+
 def _markdown() -> str:
-    lines = ["| number | name | support | notes |", "| ---: | --- | --- | --- |"]
+    counts = _counts()
+    lines = [_HEADING, "| | runsc-py | gVisor |", "| --- | ---: | ---: |"]
+    lines += [f"| {support} | {count} | {_GVISOR[support]} |" for support, count in counts.items()]
+    lines += [f"| listed | {len(TABLE)} | {sum(_GVISOR.values())} |", ""]
+    lines += ["| number | name | support | notes |", "| ---: | --- | --- | --- |"]
     lines += [f"| {entry.nr} | {entry.name} | {entry.support} | {_detail(entry)} |" for entry in TABLE]
-    return "\n".join([*lines, "", _summary()]) + "\n"
+    return "\n".join(lines) + "\n"
