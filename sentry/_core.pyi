@@ -95,8 +95,8 @@ class InodeBase:
     def is_dir(self) -> bool: ...
     def modified(self) -> None:
         """Set mtime and ctime to now."""
-    def stat_bytes(self) -> bytes:
-        """struct stat (144 bytes, x86-64)."""
+    def stat_bytes(self, reader: TaskBase) -> bytes:
+        """struct stat (144 bytes, x86-64), with the ids as the reader's user namespace shows them."""
     def blocks(self) -> int:
         """st_blocks: 512-byte units held by fd, as the host tells, or from size when there is none."""
 
@@ -160,7 +160,6 @@ class PathBase:
 class FsContextBase:
     """What paths start from."""
 
-    namespace: Any
     root: Any  # PathBase
     cwd: Any  # PathBase
     umask: int
@@ -274,7 +273,22 @@ class CredsBase:
     egid: int
     sgid: int
     fsgid: int
+    user_ns: Any  # UserNamespaceBase: by which the ids are shown
     def __init__(self) -> None: ...
+
+class UserNamespaceBase:
+    """The ids of a user namespace and what they are in the initial one; see sentry.kernel.user_namespace."""
+
+    def __init__(self, initial: bool) -> None: ...
+    def kuid(self, uid: int) -> int: ...
+    def kgid(self, gid: int) -> int: ...
+    def uid(self, kuid: int) -> int: ...
+    def gid(self, kgid: int) -> int: ...
+    def show_uid(self, kuid: int) -> int: ...
+    def show_gid(self, kgid: int) -> int: ...
+    def set_uids(self, sections: list[tuple[int, int, int]]) -> None:
+        """Replace the map: (first id inside, first id in the initial namespace, how many)."""
+    def set_gids(self, sections: list[tuple[int, int, int]]) -> None: ...
 
 class Action:
     """One signal's disposition (sigaction(2)); immutable.  SIGKILL and SIGSTOP are never in `mask`."""
@@ -304,7 +318,10 @@ class SignalActions:
 class GroupBase:
     """What the C answers need of a thread group."""
 
-    tgid: int
+    tgid: int  # as the initial PID namespace has it
+    local_tgid: int  # as its own PID namespace has it
+    nested: bool  # that is not the initial one
+    pid_ns: Any
     parent: Any  # GroupBase or None: getppid
     pending: int  # shared pending signals, bit n-1 for signal n
     pgid: int
@@ -377,7 +394,8 @@ class Context:
 class TaskBase:
     """A guest thread as the dispatcher sees it."""
 
-    tid: int
+    tid: int  # as the initial PID namespace has it
+    local_tid: int  # as its own PID namespace has it
     group: Any  # GroupBase
     creds: Any  # CredsBase
     files: Any  # FdTable, None when dead

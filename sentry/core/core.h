@@ -77,7 +77,7 @@ typedef struct {
 
 typedef struct {
 	PyObject_HEAD
-	PyObject *namespace, *root, *cwd;
+	PyObject *root, *cwd;
 	unsigned int umask;
 } FsContext;
 
@@ -112,7 +112,24 @@ typedef struct {
 typedef struct {
 	PyObject_HEAD
 	unsigned int uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
+	PyObject *user_ns; /* UserNamespace, by which ids are shown; NULL: the initial one */
 } Creds;
+
+/* A user namespace's map of one kind of ids: `inner` ones seen inside are `outer` ones of the initial namespace. */
+struct id_section {
+	unsigned inner, outer, length;
+};
+
+struct id_map {
+	struct id_section *sections;
+	size_t count;
+};
+
+typedef struct {
+	PyObject_HEAD
+	char initial; /* every id is shown as it is */
+	struct id_map uids, gids;
+} UserNamespace;
 
 /* What a signal does, laid out as the kernel's struct sigaction (sigaction(2)). */
 struct signal_action {
@@ -131,7 +148,10 @@ typedef struct {
 
 typedef struct {
 	PyObject_HEAD
-	int tgid, pgid, sid;
+	int tgid, pgid, sid; /* as the initial PID namespace has them */
+	int local_tgid;	     /* as its own PID namespace has it */
+	char nested;	     /* that is another one */
+	PyObject *pid_ns;
 	PyObject *parent;
 	PyObject *tasks;   /* list of the live ones */
 	PyObject *sighand; /* SignalActions */
@@ -146,7 +166,8 @@ typedef struct {
 
 struct Task {
 	PyObject_HEAD
-	int tid, state, outcome, syscall_nr;
+	int tid, local_tid; /* in the initial PID namespace, and in its own */
+	int state, outcome, syscall_nr;
 	char interruptible;
 	unsigned int work;
 	unsigned int altstack_flags; /* as set; without a size there is no alternate stack */
@@ -168,7 +189,7 @@ typedef struct {
 
 extern PyTypeObject WaitQueueType, InodeType, PagePoolType, FileType, PipeBufferType, CounterType,
 	FdTableType, CredsType, GroupType, ActionType, SignalActionsType, ContextType, TaskType, MachineType;
-extern PyTypeObject DentryType, MountType, PathType, FsContextType;
+extern PyTypeObject UserNamespaceType, DentryType, MountType, PathType, FsContextType;
 extern const struct pf_ops *ops; /* the back-end in use; NULL before Machine() */
 extern Machine *machine;	 /* the one that runs; NULL before Machine() */
 extern PyObject *no_result;
@@ -214,7 +235,14 @@ PyObject *path_new(PyTypeObject *type, Mount *mount, Dentry *dentry);
 int dentry_load(void);
 
 /* inode.c */
-void inode_stat(Inode *inode, void *stat144);
+void inode_stat(Inode *inode, Task *reader, void *stat144); /* with the ids as the reader sees them */
+
+/* id_map.c: ids as a task sees them */
+unsigned uid_shown(Task *reader, unsigned uid);
+unsigned gid_shown(Task *reader, unsigned gid);
+
+/* ids.c */
+int group_parent(Group *group); /* getppid(2): 0 when the parent is outside of the PID namespace */
 unsigned long long inode_blocks(Inode *inode); /* st_blocks */
 struct timespec split_time(long long ns);      /* since the epoch, or before it */
 long long now_coarse(void); /* CLOCK_REALTIME_COARSE, ns: what file timestamps are made of */

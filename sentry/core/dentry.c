@@ -120,7 +120,7 @@ static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
 #define DENTRY_MEMBERS(_) _(name) _(parent) _(inode) _(children)
 #define MOUNT_MEMBERS(_) _(fs) _(root) _(parent) _(point) _(mounts)
 #define PATH_MEMBERS(_) _(mount) _(dentry)
-#define CONTEXT_MEMBERS(_) _(namespace) _(root) _(cwd)
+#define CONTEXT_MEMBERS(_) _(root) _(cwd)
 COLLECTED(Dentry, dentry, DENTRY_MEMBERS)
 COLLECTED(Mount, mount, MOUNT_MEMBERS)
 COLLECTED(Path, path, PATH_MEMBERS)
@@ -143,8 +143,7 @@ static PyMemberDef path_members[] = {
 	{0},
 };
 static PyMemberDef context_members[] = {
-	FIELD(FsContext, namespace, T_OBJECT_EX), FIELD(FsContext, root, T_OBJECT_EX),
-	FIELD(FsContext, cwd, T_OBJECT_EX),	  FIELD(FsContext, umask, T_UINT),
+	FIELD(FsContext, root, T_OBJECT_EX), FIELD(FsContext, cwd, T_OBJECT_EX), FIELD(FsContext, umask, T_UINT),
 	{0},
 };
 static PyObject *mount_readonly(Mount *self, void *unused)

@@ -4,15 +4,14 @@
 /* Zero for whatever is not there. */
 static struct pf_facts facts_of(Task *task)
 {
-	struct pf_facts facts = {.tid = task->tid, .sigmask = task->sigmask};
+	struct pf_facts facts = {.tid = task->local_tid, .sigmask = task->sigmask};
 	Group *group = (Group *)task->group; /* checked by Machine.attach */
-	facts.pid = group->tgid;
-	if (group->parent && PyObject_TypeCheck(group->parent, &GroupType))
-		facts.ppid = ((Group *)group->parent)->tgid;
+	facts.pid = group->local_tgid;
+	facts.ppid = group_parent(group);
 	if (task->creds && PyObject_TypeCheck(task->creds, &CredsType)) {
 		Creds *creds = (Creds *)task->creds;
-		facts.uid = creds->uid, facts.euid = creds->euid;
-		facts.gid = creds->gid, facts.egid = creds->egid;
+		facts.uid = uid_shown(task, creds->uid), facts.euid = uid_shown(task, creds->euid);
+		facts.gid = gid_shown(task, creds->gid), facts.egid = gid_shown(task, creds->egid);
 	}
 	return facts;
 }

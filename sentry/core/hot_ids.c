@@ -14,40 +14,33 @@ static Group *group_of(Task *task)
 static int64_t hot_getpid(Task *task, struct pf_regs *regs)
 {
 	(void)regs;
-	return group_of(task)->tgid;
+	return group_of(task)->local_tgid;
 }
 
 static int64_t hot_gettid(Task *task, struct pf_regs *regs)
 {
 	(void)regs;
-	return task->tid;
+	return task->local_tid;
 }
 
 static int64_t hot_getppid(Task *task, struct pf_regs *regs)
 {
 	(void)regs;
-	PyObject *parent = group_of(task)->parent;
-	if (!parent || parent == Py_None)
-		return 0;
-	return PyObject_TypeCheck(parent, &GroupType) ? ((Group *)parent)->tgid : HOT_MISS;
+	return group_parent(group_of(task));
 }
 
-static Creds *creds_of(Task *task)
-{
-	return task->creds && PyObject_TypeCheck(task->creds, &CredsType) ? (Creds *)task->creds : NULL;
-}
-
-#define HOT_CRED(name, field)                                    \
-	static int64_t name(Task *task, struct pf_regs *regs)    \
-	{                                                        \
-		(void)regs;                                      \
-		Creds *creds = creds_of(task);                   \
-		return creds ? (int64_t)creds->field : HOT_MISS; \
+#define HOT_CRED(name, field, shown)                                             \
+	static int64_t name(Task *task, struct pf_regs *regs)                    \
+	{                                                                        \
+		(void)regs;                                                      \
+		if (!task->creds || !PyObject_TypeCheck(task->creds, &CredsType)) \
+			return HOT_MISS;                                         \
+		return (int64_t)shown(task, ((Creds *)task->creds)->field);      \
 	}
-HOT_CRED(hot_getuid, uid)
-HOT_CRED(hot_geteuid, euid)
-HOT_CRED(hot_getgid, gid)
-HOT_CRED(hot_getegid, egid)
+HOT_CRED(hot_getuid, uid, uid_shown)
+HOT_CRED(hot_geteuid, euid, uid_shown)
+HOT_CRED(hot_getgid, gid, gid_shown)
+HOT_CRED(hot_getegid, egid, gid_shown)
 
 static int64_t hot_sched_yield(Task *task, struct pf_regs *regs)
 {

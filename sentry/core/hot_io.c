@@ -193,7 +193,7 @@ static int64_t stat_file(Task *task, File *file, struct pf_regs *regs)
 	Inode *inode = (Inode *)file->inode;
 	if (inode->is_volatile)
 		return HOT_MISS;
-	inode_stat(inode, &st);
+	inode_stat(inode, task, &st);
 	return task_write(task, regs->rsi, &st, sizeof st) == sizeof st ? 0 : -EFAULT;
 }
 

@@ -34,7 +34,7 @@ bool hot_refuse(long nr, int error)
 static int64_t hot_set_tid_address(Task *task, struct pf_regs *regs)
 {
 	task->clear_child_tid = regs->rdi;
-	return task->tid;
+	return task->local_tid;
 }
 
 static int64_t hot_set_robust_list(Task *task, struct pf_regs *regs)
@@ -81,24 +81,24 @@ static int64_t hot_getrlimit(Task *task, struct pf_regs *regs)
 static int64_t hot_prlimit64(Task *task, struct pf_regs *regs)
 {
 	int pid = (int)regs->rdi;
-	bool own = pid == 0 || pid == task->tid || pid == group_of(task)->tgid;
+	bool own = pid == 0 || pid == task->local_tid || pid == group_of(task)->local_tgid;
 	return own && !regs->rdx && regs->r10 ? read_limit(task, (unsigned)regs->rsi, regs->r10) : HOT_MISS;
 }
 
 static int64_t hot_getpgrp(Task *task, struct pf_regs *regs)
 {
 	(void)regs;
-	return group_of(task)->pgid;
+	return group_of(task)->nested ? HOT_MISS : group_of(task)->pgid;
 }
 
 static int64_t hot_getpgid(Task *task, struct pf_regs *regs)
 {
-	return (int)regs->rdi ? HOT_MISS : group_of(task)->pgid;
+	return (int)regs->rdi || group_of(task)->nested ? HOT_MISS : group_of(task)->pgid;
 }
 
 static int64_t hot_getsid(Task *task, struct pf_regs *regs)
 {
-	return (int)regs->rdi ? HOT_MISS : group_of(task)->sid;
+	return (int)regs->rdi || group_of(task)->nested ? HOT_MISS : group_of(task)->sid;
 }
 
 void hot_process_init(void)

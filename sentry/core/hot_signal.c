@@ -83,7 +83,7 @@ static int64_t signal_self(Task *task, int signo, int code)
 		int32_t pid;
 		uint32_t uid;
 		unsigned char rest[104];
-	} info = {.signo = signo, .code = code, .pid = group->tgid};
+	} info = {.signo = signo, .code = code, .pid = group->local_tgid};
 	_Static_assert(sizeof info == 128, "siginfo_t");
 	if (signo < 1 || signo > NSIG_MAX || !actions || task->work || task->pending || group->pending)
 		return HOT_MISS;
@@ -93,7 +93,7 @@ static int64_t signal_self(Task *task, int signo, int code)
 		return HOT_MISS;
 	if (!task->creds || !PyObject_TypeCheck(task->creds, &CredsType) || PyObject_Length(actions->queue) != 0)
 		return HOT_MISS; /* the last: a signalfd waits */
-	info.uid = ((Creds *)task->creds)->uid;
+	info.uid = uid_shown(task, ((Creds *)task->creds)->uid);
 	struct pf_context *pf = ((Context *)task->ctx)->pf;
 	pf_complete(ops, pf);
 	pf->regs.rax = 0; /* what the call returns to, once the handler is done */
@@ -110,19 +110,19 @@ static int64_t signal_self(Task *task, int signo, int code)
 static int64_t hot_kill(Task *task, struct pf_regs *regs)
 {
 	/* Another thread of the process might be the one to take it. */
-	if ((int)regs->rdi != group_of(task)->tgid || !alone(task))
+	if ((int)regs->rdi != group_of(task)->local_tgid || !alone(task))
 		return HOT_MISS;
 	return signal_self(task, (int)regs->rsi, SI_USER);
 }
 
 static int64_t hot_tkill(Task *task, struct pf_regs *regs)
 {
-	return (int)regs->rdi == task->tid ? signal_self(task, (int)regs->rsi, SI_TKILL) : HOT_MISS;
+	return (int)regs->rdi == task->local_tid ? signal_self(task, (int)regs->rsi, SI_TKILL) : HOT_MISS;
 }
 
 static int64_t hot_tgkill(Task *task, struct pf_regs *regs)
 {
-	if ((int)regs->rdi != group_of(task)->tgid || (int)regs->rsi != task->tid)
+	if ((int)regs->rdi != group_of(task)->local_tgid || (int)regs->rsi != task->local_tid)
 		return HOT_MISS;
 	return signal_self(task, (int)regs->rdx, SI_TKILL);
 }

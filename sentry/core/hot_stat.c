@@ -12,7 +12,7 @@ static int64_t give_stat(Task *task, Inode *inode, uint64_t addr)
 	struct stat st;
 	if (!inode || inode->is_volatile)
 		return HOT_MISS;
-	inode_stat(inode, &st);
+	inode_stat(inode, task, &st);
 	return task_write(task, addr, &st, sizeof st) == sizeof st ? 0 : -EFAULT;
 }
 
@@ -73,8 +73,8 @@ static int64_t give_statx(Task *task, Inode *inode, struct place *at, uint64_t a
 		.stx_blksize = (uint32_t)inode->blksize,
 		.stx_attributes = mount_root ? STATX_ATTR_MOUNT_ROOT : 0,
 		.stx_nlink = (uint32_t)inode->nlink,
-		.stx_uid = inode->uid,
-		.stx_gid = inode->gid,
+		.stx_uid = uid_shown(task, inode->uid),
+		.stx_gid = gid_shown(task, inode->gid),
 		.stx_mode = (uint16_t)inode->mode,
 		.stx_ino = inode->ino,
 		.stx_size = inode->size,

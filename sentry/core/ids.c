@@ -11,8 +11,15 @@ static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
 
 #define CREDS(name) {#name, T_UINT, offsetof(Creds, name), 0, NULL}
 static PyMemberDef creds_members[] = {
-	CREDS(uid), CREDS(euid), CREDS(suid), CREDS(fsuid), CREDS(gid), CREDS(egid), CREDS(sgid), CREDS(fsgid), {0},
+	CREDS(uid), CREDS(euid), CREDS(suid), CREDS(fsuid), CREDS(gid), CREDS(egid), CREDS(sgid), CREDS(fsgid),
+	{"user_ns", T_OBJECT_EX, offsetof(Creds, user_ns), 0, NULL}, {0},
 };
+
+static void creds_dealloc(Creds *self)
+{
+	Py_CLEAR(self->user_ns); /* no cycle goes through it: namespaces know no credentials */
+	Py_TYPE(self)->tp_free(self);
+}
 
 PyTypeObject CredsType = {
 	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "sentry._core.CredsBase",
@@ -20,6 +27,7 @@ PyTypeObject CredsType = {
 	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
 	.tp_new = PyType_GenericNew,
 	.tp_init = no_arguments,
+	.tp_dealloc = (destructor)creds_dealloc,
 	.tp_members = creds_members,
 };
 
@@ -35,6 +43,7 @@ static PyObject *group_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 
 static int group_traverse(Group *self, visitproc visit, void *arg)
 {
+	Py_VISIT(self->pid_ns);
 	Py_VISIT(self->parent);
 	Py_VISIT(self->tasks);
 	Py_VISIT(self->sighand);
@@ -44,6 +53,7 @@ static int group_traverse(Group *self, visitproc visit, void *arg)
 
 static int group_clear(Group *self)
 {
+	Py_CLEAR(self->pid_ns);
 	Py_CLEAR(self->parent);
 	Py_CLEAR(self->tasks);
 	Py_CLEAR(self->sighand);
@@ -58,9 +68,18 @@ static void group_dealloc(Group *self)
 	Py_TYPE(self)->tp_free(self);
 }
 
+int group_parent(Group *group)
+{
+	if (!group->parent || !PyObject_TypeCheck(group->parent, &GroupType))
+		return 0;
+	Group *parent = (Group *)group->parent;
+	return parent->pid_ns == group->pid_ns ? parent->local_tgid : 0;
+}
+
 #define GROUP(name, type) {#name, type, offsetof(Group, name), 0, NULL}
 static PyMemberDef group_members[] = {
 	GROUP(tgid, T_INT),	 GROUP(pgid, T_INT),	       GROUP(sid, T_INT),
+	GROUP(local_tgid, T_INT), GROUP(nested, T_BOOL),       GROUP(pid_ns, T_OBJECT),
 	GROUP(parent, T_OBJECT), GROUP(pending, T_ULONGLONG), GROUP(fsize_limit, T_ULONGLONG),
 	GROUP(tasks, T_OBJECT),	 GROUP(sighand, T_OBJECT),     GROUP(rlimits, T_OBJECT),
 	{0},

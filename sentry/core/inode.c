@@ -41,7 +41,7 @@ struct timespec split_time(long long ns)
 	return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
 }
 
-void inode_stat(Inode *inode, void *stat144)
+void inode_stat(Inode *inode, Task *reader, void *stat144)
 {
 	struct stat st = {0};
 	_Static_assert(sizeof st == 144, "struct stat of x86-64");
@@ -49,8 +49,8 @@ void inode_stat(Inode *inode, void *stat144)
 	st.st_ino = inode->ino;
 	st.st_nlink = inode->nlink;
 	st.st_mode = inode->mode;
-	st.st_uid = inode->uid;
-	st.st_gid = inode->gid;
+	st.st_uid = uid_shown(reader, inode->uid);
+	st.st_gid = gid_shown(reader, inode->gid);
 	st.st_rdev = inode->rdev;
 	st.st_size = (off_t)inode->size;
 	st.st_blksize = (blksize_t)inode->blksize;
@@ -61,11 +61,12 @@ void inode_stat(Inode *inode, void *stat144)
 	memcpy(stat144, &st, sizeof st);
 }
 
-static PyObject *stat_bytes(Inode *self, PyObject *unused)
+static PyObject *stat_bytes(Inode *self, PyObject *reader)
 {
-	(void)unused;
 	char st[144];
-	inode_stat(self, st);
+	if (!PyObject_TypeCheck(reader, &TaskType))
+		return PyErr_Format(PyExc_TypeError, "a TaskBase is wanted");
+	inode_stat(self, (Task *)reader, st);
 	return PyBytes_FromStringAndSize(st, sizeof st);
 }
 
@@ -157,7 +158,7 @@ static void dealloc(Inode *self)
 }
 
 static PyMethodDef methods[] = {
-	{"stat_bytes", (PyCFunction)stat_bytes, METH_NOARGS, NULL},
+	{"stat_bytes", (PyCFunction)stat_bytes, METH_O, NULL},
 	{"blocks", (PyCFunction)blocks, METH_NOARGS, NULL},
 	{"is_dir", (PyCFunction)is_dir, METH_NOARGS, NULL},
 	{"modified", (PyCFunction)modified, METH_NOARGS, NULL},

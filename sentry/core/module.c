@@ -45,7 +45,7 @@ PyMODINIT_FUNC PyInit__core(void)
 		&FdTableType,	&CredsType, &GroupType, &ActionType, &SignalActionsType,	   &ContextType, &TaskType,	  &MachineType,
 		&FutexTableType, &FutexWaiterType, &InterestType, &ReadyListType,
 		&VmaType,	&VmaListType, &SpaceType,   &FileSourceType,
-		&DentryType,	&MountType, &PathType,	   &FsContextType,
+		&UserNamespaceType, &DentryType,	&MountType, &PathType,	   &FsContextType,
 	};
 	PyObject *module = PyModule_Create(&definition);
 	if (!module || load_errors() < 0 || machine_load() < 0 || hot_mm_init() < 0 || dentry_load() < 0 || hot_path_load() < 0)

@@ -91,7 +91,7 @@ static void dealloc(Task *self)
 
 #define FIELD(name, type) {#name, type, offsetof(Task, name), 0, NULL}
 static PyMemberDef members[] = {
-	FIELD(tid, T_INT),	     FIELD(work, T_UINT),     FIELD(sigmask, T_ULONGLONG),
+	FIELD(tid, T_INT),	     FIELD(local_tid, T_INT), FIELD(work, T_UINT), FIELD(sigmask, T_ULONGLONG),
 	FIELD(pending, T_ULONGLONG), FIELD(group, T_OBJECT),  FIELD(creds, T_OBJECT),
 	FIELD(files, T_OBJECT),	     FIELD(mm, T_OBJECT),     FIELD(ctx, T_OBJECT),
 	FIELD(altstack_sp, T_ULONGLONG),   FIELD(altstack_size, T_ULONGLONG), FIELD(altstack_flags, T_UINT),

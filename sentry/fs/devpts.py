@@ -147,10 +147,10 @@ def find_devpts(task: Task, path: Path) -> DevPts | None:
     directory = path.dentry.parent
     pts = directory.children.get(b"pts") if directory is not None and directory.children else None
     if pts is not None:
-        fs = task.fs.namespace.top(Path(path.mount, pts)).mount.fs
+        fs = task.ns.mnt.top(Path(path.mount, pts)).mount.fs
         if isinstance(fs, DevPts):
             return fs
-    for mount in task.fs.namespace.mounts:
+    for mount in task.ns.mnt.mounts:
         if isinstance(mount.fs, DevPts):
             return mount.fs
     return None
@@ -160,7 +160,7 @@ def place(task: Task, fs: DevPts, index: int) -> Path | None:
     """Where the slave is seen now; None when its file system is not mounted."""
     inode = fs.slaves.get(index)
     assert fs.root.children is not None
-    for mount in task.fs.namespace.mounts:
+    for mount in task.ns.mnt.mounts:
         if mount.fs is fs and inode is not None:
             name = b"%d" % index
             known = fs.root.children.get(name)

@@ -28,7 +28,7 @@ def _seen(target: Task) -> Iterator[tuple[Mount, bytes]]:
     if target.files is None:
         return
     root = target.fs.root
-    for mount in target.fs.namespace.mounts:
+    for mount in target.ns.mnt.mounts:
         place = Path(mount, mount.root)
         if not place.reaches(root):
             if root.mount is not mount:

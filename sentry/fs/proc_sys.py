@@ -42,19 +42,19 @@ def _uuid() -> bytes:
 
 
 def _name(attribute: str) -> tuple[Show, Store]:
-    """hostname or domainname: of the kernel's UTS namespace, which sethostname(2) changes too."""
+    """hostname or domainname: of the reader's UTS namespace, which sethostname(2) changes too."""
 
     def show(task: Task) -> bytes:
-        name: bytes = getattr(task.kernel, attribute)
+        name: bytes = getattr(task.ns.uts, attribute)
         return name + b"\n"
 
     def store(task: Task, data: bytes) -> None:
-        if not task.creds.has_cap(CAP_SYS_ADMIN):
+        if not task.creds.has_cap(CAP_SYS_ADMIN, task.ns.uts.owner):
             raise Errno(EPERM)
         name = data.split(b"\n")[0].split(b"\0")[0]
         if len(name) > NAME_MAX:
             raise Errno(EINVAL)
-        setattr(task.kernel, attribute, name)
+        setattr(task.ns.uts, attribute, name)
 
     return show, store
 
@@ -68,7 +68,7 @@ def _open_files(task: Task) -> int:
 
 
 def _ptys(task: Task) -> bytes:
-    mounts = task.fs.namespace.mounts
+    mounts = task.ns.mnt.mounts
     return b"%d\n" % sum(len(fs.terminals) for fs in {mount.fs for mount in mounts} if isinstance(fs, DevPts))
 
 

@@ -171,6 +171,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
         child.files.users += 1
     else:
         child.files = task.files.copy()
+    child.ns = task.ns
     child.fs = task.fs if flags & CLONE_FS else task.fs.copy()
     if not flags & CLONE_VM or flags & CLONE_VFORK:
         child.altstack_sp = task.altstack_sp

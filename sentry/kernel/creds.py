@@ -13,18 +13,22 @@ from sentry.abi.capability import (
     SECBIT_NO_SETUID_FIXUP,
     SECBIT_NOROOT,
 )
+from sentry.kernel import user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sentry.config import Config
+    from sentry.kernel.user_namespace import UserNamespace
 
 
 class Creds(_core.CredsBase):
     """Ids, supplementary groups and capability sets of a task; capability sets are ints, bit n for
     capability n.
     """
+
+    user_ns: UserNamespace
 
     def __init__(self, uid: int = 0, gid: int = 0, groups: Iterable[int] = ()) -> None:
         super().__init__()
@@ -37,6 +41,7 @@ class Creds(_core.CredsBase):
         self.ambient = 0
         self.securebits = 0
         self.no_new_privs = False
+        self.user_ns = user_namespace.INITIAL
 
     def copy(self) -> Creds:
         """A Creds to change before it is given to a task."""
@@ -46,9 +51,13 @@ class Creds(_core.CredsBase):
             setattr(new, name, getattr(self, name))
         return new
 
-    def has_cap(self, capability: int) -> bool:
-        """Whether `capability` is effective."""
-        return bool(self.effective >> capability & 1)
+    def has_cap(self, capability: int, ns: UserNamespace | None = None) -> bool:
+        """Whether `capability` is effective in the user namespace `ns`: that which owns what is to be used
+        (None: the initial one; user_namespaces(7)).
+        """
+        if ns is None or ns is self.user_ns:
+            return bool(self.effective >> capability & 1) and (ns is not None or not self.user_ns.level)
+        return user_namespace.has_capability(self, capability, ns)
 
     def in_group(self, gid: int) -> bool:
         """Whether gid is the file-system group or a supplementary one (path_resolution(7))."""
@@ -114,7 +123,7 @@ class Creds(_core.CredsBase):
 
 _COPIED = (
     "uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid", "groups", "permitted", "effective",
-    "inheritable", "bounding", "ambient", "securebits", "no_new_privs",
+    "inheritable", "bounding", "ambient", "securebits", "no_new_privs", "user_ns",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from sentry.kernel import control, rlimits, sessions, thread_group
 from sentry.kernel import creds as credentials
 from sentry.kernel import exit as exits
 from sentry.kernel.fs_context import FsContext
+from sentry.kernel.namespaces import Namespaces
 from sentry.kernel.task import Task
 from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm import loader
@@ -191,8 +192,10 @@ def start_init(kernel: Kernel, config: Config) -> Task:
     group.tasks.append(task)
     group.unkillable = True
     root = Path(kernel.mounts.root, kernel.mounts.root.root)
-    task.fs = FsContext(kernel.mounts, root, root, config.umask)
+    task.fs = FsContext(root, root, config.umask)
     task.creds = credentials.from_config(config)
+    task.ns = Namespaces(task.creds.user_ns, group.pid_ns, kernel.mounts)
+    task.ns.uts.hostname, task.ns.uts.domainname = config.hostname, config.domainname
     task.files = _core.FdTable()
     rlimits.apply(group, RLIMIT_NOFILE)
     kernel.tasks[task.tid] = task

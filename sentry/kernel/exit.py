@@ -48,6 +48,7 @@ def exit_task(task: Task) -> None:
     release_mm(task)
     release_files(task)
     task.fs = None  # type: ignore[assignment]  # dead
+    task.ns = None  # type: ignore[assignment]  # its namespaces may end with it
     last = len(group.tasks) == 1
     if last:
         group.usage.leave()

@@ -61,8 +61,6 @@ class Kernel:
         self.futexes = Futexes(machine)
         self.clock = Clock()
         self.cpus = sum(1 << cpu for cpu in os.sched_getaffinity(0))  # that the sandbox may use: a mask
-        self.hostname = config.hostname
-        self.domainname = config.domainname
         self.init: ThreadGroup | None = None
         self.mounts: MountNamespace  # set when the root is built
         self.exit_status = 0  # wait status of init once it is dead

@@ -25,12 +25,18 @@ if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.kernel.fs_context import FsContext
     from sentry.kernel.kernel import Kernel
+    from sentry.kernel.namespaces import Namespaces
+    from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.mm.space import AddressSpace
 
 
 class Task(_core.TaskBase):
-    """One guest thread (clone(2)); `tid` is its id in the sandbox's PID namespace."""
+    """One guest thread (clone(2)).
+
+    `tid` is its number in the initial PID namespace, by which the sentry knows it everywhere; `find` and its
+    family take what this task calls others, `number` gives it.
+    """
 
     group: ThreadGroup
     creds: Creds
@@ -41,12 +47,13 @@ class Task(_core.TaskBase):
     def __init__(self, kernel: Kernel, tid: int, group: ThreadGroup) -> None:
         super().__init__()
         self.kernel = kernel
-        self.tid = tid
+        self.tid = self.local_tid = tid
         self.group = group
         self.dying = False  # exit_group, a fatal signal or an execve elsewhere has doomed it
         self.coroutine: Coroutine[None, None, Any] | None = None
         self.comm = b""
         self.fs: FsContext
+        self.ns: Namespaces
         self.signal = SignalState()
         self.vfork_parent: Task | None = None  # waits until we exec or exit
         self.parent_death_signal = 0
@@ -54,6 +61,22 @@ class Task(_core.TaskBase):
         self.timer_slack = 50_000  # ns
         self.sched = SchedPolicy()
         self.start_time = _core.monotonic()
+
+    def find(self, number: int) -> Task | None:
+        """The thread that this one calls `number` (pid_namespaces(7))."""
+        return self.kernel.tasks.get(self.group.pid_ns.pid(number))
+
+    def find_group(self, number: int) -> ThreadGroup | None:
+        """The process that this thread calls `number`."""
+        return self.kernel.groups.get(self.group.pid_ns.pid(number))
+
+    def find_process_group(self, number: int) -> ProcessGroup | None:
+        """The process group that this thread calls `number`."""
+        return self.kernel.process_groups.get(self.group.pid_ns.pid(number))
+
+    def number(self, pid: int) -> int:
+        """What this thread calls the task, process, process group or session `pid`; 0: it can't see it."""
+        return self.group.pid_ns.number(pid)
 
     def wake(self) -> None:
         """End the task's wait as woken; nothing when it does not wait or its wait has ended."""

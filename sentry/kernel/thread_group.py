@@ -10,6 +10,7 @@ from __future__ import annotations
 from sentry import _core
 from sentry.abi.resource import RLIMIT_FSIZE
 from sentry.abi.signal import SIGCHLD
+from sentry.kernel import pid_namespace
 from sentry.kernel.cpu_alarm import CpuLimit
 from sentry.kernel.itimers import IntervalTimers
 from sentry.kernel.signals import PendingQueue
@@ -18,6 +19,7 @@ from sentry.kernel.usage import Usage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.kernel import Kernel
+    from sentry.kernel.pid_namespace import PidNamespace
     from sentry.kernel.posix_timers import PosixTimer
     from sentry.kernel.sessions import ProcessGroup, Session
     from sentry.kernel.task import Task
@@ -27,6 +29,7 @@ class ThreadGroup(_core.GroupBase):
     """One process: its threads, its family, and what its threads share by CLONE_THREAD."""
 
     parent: ThreadGroup | None
+    pid_ns: PidNamespace
     process_group: ProcessGroup
     leader: Task
     tasks: list[Task]
@@ -34,7 +37,8 @@ class ThreadGroup(_core.GroupBase):
     def __init__(self, kernel: Kernel, tgid: int, rlimits: list[tuple[int, int]]) -> None:
         super().__init__()
         self.kernel = kernel
-        self.tgid = tgid
+        self.tgid = self.local_tgid = tgid
+        self.pid_ns = pid_namespace.INITIAL
         self.tasks = []
         # Family
         self.parent = None

@@ -42,7 +42,7 @@ def mount(task: "Task", source: Ptr, target: Path, kind: Ptr, flags: Size, data:
     kept = flags & MS_KEPT
     if not kept & MS_NOATIME:
         kept |= MS_RELATIME
-    namespace = task.fs.namespace
+    namespace = task.ns.mnt
     if flags & MS_REMOUNT:
         if place.dentry is not place.mount.root:
             raise Errno(EINVAL)
@@ -75,5 +75,5 @@ def umount2(task: "Task", target: Path, flags: Int) -> int:
     place = walk(task, AT_FDCWD, target, not flags & UMOUNT_NOFOLLOW)
     if not task.creds.has_cap(CAP_SYS_ADMIN):
         raise Errno(EPERM)
-    task.fs.namespace.unmount(place, bool(flags & MNT_DETACH))
+    task.ns.mnt.unmount(place, bool(flags & MNT_DETACH))
     return 0

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def _answer(task: "Task", inode: "Inode", buf: int) -> int:
     if inode.volatile:
         inode.getattr()
-    task.copy_out(buf, inode.stat_bytes())
+    task.copy_out(buf, inode.stat_bytes(task))
     return 0
 
 
@@ -56,7 +56,7 @@ def lstat(task: "Task", name: Path, buf: Ptr) -> int:
 
 
 def fstat(task: "Task", file: File, buf: Ptr) -> int:
-    task.copy_out(buf, file.stat_inode().stat_bytes())
+    task.copy_out(buf, file.stat_inode().stat_bytes(task))
     return 0
 
 
@@ -88,9 +88,11 @@ def statx(task: "Task", dirfd: Fd, name: Ptr, flags: Int, mask: UInt, buf: Ptr) 
     times = []
     for time in (inode.atime, inode.btime, inode.ctime, inode.mtime):
         times += [time // SECOND, time % SECOND, 0]
+    ids = task.creds.user_ns
     record = STATX.pack(
-        STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, inode.blksize, attributes, inode.nlink, inode.uid,
-        inode.gid, inode.mode, inode.ino, inode.size, inode.blocks(), STATX_ATTR_MOUNT_ROOT, *times,
+        STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, inode.blksize, attributes, inode.nlink,
+        ids.show_uid(inode.uid), ids.show_gid(inode.gid), inode.mode, inode.ino, inode.size,
+        inode.blocks(), STATX_ATTR_MOUNT_ROOT, *times,
         major(inode.rdev), minor(inode.rdev), major(inode.dev), minor(inode.dev),
         path.mount.id if path is not None else 0, 0, 0,
     )  # fmt: skip

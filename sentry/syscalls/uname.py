@@ -21,21 +21,21 @@ _SYSINFO = Struct("<q9QH6xQQI4x")
 
 
 def uname(task: "Task", address: Ptr) -> int:
-    kernel = task.kernel
+    uts = task.ns.uts
     names = (
         version.SYSNAME,
-        kernel.hostname,
+        uts.hostname,
         version.RELEASE,
         version.VERSION,
         version.MACHINE,
-        kernel.domainname,
+        uts.domainname,
     )
     task.copy_out(address, _UTSNAME.pack(*names))
     return 0
 
 
 def _read_name(task: "Task", address: int, length: int) -> bytes:
-    if not task.creds.has_cap(CAP_SYS_ADMIN):
+    if not task.creds.has_cap(CAP_SYS_ADMIN, task.ns.uts.owner):
         raise Errno(errno.EPERM)
     if not 0 <= length <= _UTS_LENGTH:
         raise Errno(errno.EINVAL)
@@ -43,12 +43,12 @@ def _read_name(task: "Task", address: int, length: int) -> bytes:
 
 
 def sethostname(task: "Task", address: Ptr, length: Int) -> int:
-    task.kernel.hostname = _read_name(task, address, length)
+    task.ns.uts.hostname = _read_name(task, address, length)
     return 0
 
 
 def setdomainname(task: "Task", address: Ptr, length: Int) -> int:
-    task.kernel.domainname = _read_name(task, address, length)
+    task.ns.uts.domainname = _read_name(task, address, length)
     return 0
 
 

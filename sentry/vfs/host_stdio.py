@@ -82,7 +82,7 @@ def _open_terminal(
 
 def _named(task: Task, terminal: HostTerminal) -> Path | None:
     """The terminal's place in the guest's devpts, for ttyname(3); None where there is no devpts."""
-    for mount in task.fs.namespace.mounts:
+    for mount in task.ns.mnt.mounts:
         fs = mount.fs
         if isinstance(fs, DevPts):
             for index, known in fs.terminals.items():

@@ -7,6 +7,8 @@ from errno import EBUSY, EINVAL
 from sentry import _core
 from sentry.abi.stat import makedev
 from sentry.errors import Errno
+from sentry.kernel import user_namespace
+from sentry.kernel.namespaces import Namespace
 from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False
@@ -138,10 +140,11 @@ def anonymous_mount(fs: FileSystem) -> Mount:
     return Mount(0, fs, root, None, None, 0, fs.name)
 
 
-class MountNamespace:
+class MountNamespace(Namespace):
     """The mounts that a sandbox sees, oldest first."""
 
     def __init__(self, fs: FileSystem, flags: int = 0, source: bytes = b"none") -> None:
+        super().__init__(b"mnt", user_namespace.INITIAL, initial=True)
         self._last_id = 20
         self.root = Mount(self._last_id, fs, fs.root, None, None, flags, source)
         self.mounts = [self.root]

@@ -159,7 +159,7 @@ def step(
                     raise Errno(EXDEV)
                 continue
             above = Path(mount, dentry).parent()
-            above = task.fs.namespace.top(above)
+            above = task.ns.mnt.top(above)
             if resolve & RESOLVE_NO_XDEV and above.mount is not mount:
                 raise Errno(EXDEV)
             mount, dentry = above.mount, above.dentry

@@ -14,8 +14,10 @@ from sentry.fs import dev, devpts, proc, sysfs, tmpfs
 from sentry.fs.host_facts import host_facts
 from sentry.fs.hostfs import HostFs
 from sentry.fs.overlay import OverlayFs
+from sentry.kernel import pid_namespace
 from sentry.kernel.creds import Creds
 from sentry.kernel.fs_context import FsContext
+from sentry.kernel.namespaces import Namespaces
 from sentry.vfs import fifo as _fifo  # noqa: F401  # for vfs.special, which can't import it itself
 from sentry.vfs import special as _special  # noqa: F401  # for vfs.inode, likewise
 from sentry.vfs.host_call import host
@@ -65,8 +67,9 @@ class _Walker:
 
     def __init__(self, namespace: MountNamespace) -> None:
         root = Path(namespace.root, namespace.root.root)
-        self.fs = FsContext(namespace, root, root, 0)
+        self.fs = FsContext(root, root, 0)
         self.creds = Creds()
+        self.ns = Namespaces(self.creds.user_ns, pid_namespace.INITIAL, namespace)
 
 
 def build_root(kernel: Kernel, config: Config) -> MountNamespace:

@@ -22,7 +22,7 @@ class FsWorld(World):
     """A world whose tasks have a root directory and descriptors."""
 
     def __init__(self) -> None:
-        self.namespace = MountNamespace(Tmpfs(0o755))
+        self.namespace = self.mounts = MountNamespace(Tmpfs(0o755))
         super().__init__()
         machine: Any = self.machine
         machine.hot_calls = machine.cold_calls = 0
@@ -47,7 +47,7 @@ class FsWorld(World):
     def _task(self, group: Any, tid: int) -> FakeTask:
         task = super()._task(group, tid)
         root = Path(self.namespace.root, self.namespace.root.root)
-        task.fs = FsContext(self.namespace, root, root)
+        task.fs = FsContext(root, root)
         task.files = _core.FdTable()
         task.files.limit = 64
         task.mm = None  # type: ignore[assignment]  # as a zombie's: address spaces need a platform

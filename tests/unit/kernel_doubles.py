@@ -13,6 +13,7 @@ from sentry.errors import Errno
 from sentry.kernel import rlimits, sessions
 from sentry.kernel.creds import Creds
 from sentry.kernel.kernel import Kernel
+from sentry.kernel.namespaces import Namespaces
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.timers import Timers
@@ -176,6 +177,8 @@ class FakeTask(Task):
 class World:
     """A kernel with init (process 1), and ways to add to it."""
 
+    mounts: Any = None  # a MountNamespace, where one is needed
+
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.machine = FakeMachine()
@@ -217,6 +220,7 @@ class World:
     def _task(self, group: ThreadGroup, tid: int) -> FakeTask:
         task = FakeTask(self.kernel, tid, group)
         task.creds = Creds()
+        task.ns = Namespaces(task.creds.user_ns, group.pid_ns, self.mounts)
         task.ctx = FakeContext(bytearray(MEMORY_SIZE))  # type: ignore[assignment]
         task.mm = FakeSpace()  # type: ignore[assignment]
         task.files = FakeFiles()  # type: ignore[assignment]

@@ -245,7 +245,7 @@ def test_sizes_in_meminfo_add_up(task: FakeTask) -> None:
 
 def test_the_host_name_is_roots_to_write(task: FakeTask) -> None:
     open_file(task, b"/proc/sys/kernel/hostname", O_WRONLY).write(task, b"box\n", None)
-    assert task.kernel.hostname == b"box"
+    assert task.ns.uts.hostname == b"box"
     assert text_of(task, b"/proc/sys/kernel/hostname") == b"box\n"
     task.creds = Creds(1000, 1000)
     assert refused_write(task, b"/proc/sys/kernel/hostname") == errno.EACCES

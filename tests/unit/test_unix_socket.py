@@ -565,13 +565,15 @@ def test_sendmmsg_and_recvmmsg_count_messages(world: World) -> None:
 def test_pathname_sockets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from sentry.fs.tmpfs import Tmpfs
     from sentry.kernel.fs_context import FsContext
+    from sentry.kernel.namespaces import Namespaces
     from sentry.vfs.mount import MountNamespace
 
     task, other = world.task(), world.task(uid=1000)
     namespace = MountNamespace(Tmpfs())
     root = Path(namespace.root, namespace.root.root)
     for each in (task, other):
-        each.fs = FsContext(namespace, root, root)
+        each.fs = FsContext(root, root)
+        each.ns = Namespaces(each.creds.user_ns, each.group.pid_ns, namespace)
     sock = listener(task, b"/s")
     assert named(task, calls.bind, new(task), b"/s") == -errno.EADDRINUSE
     task.write_u32(LENGTH, 100)

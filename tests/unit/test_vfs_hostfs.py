@@ -135,7 +135,7 @@ def test_a_single_file_can_be_shared(shared: HostPath) -> None:
     fs = HostFs(os.open(shared / "file", os.O_RDWR | os.O_CLOEXEC))
     assert fs.root.inode is not None
     guest = Guest(HostFs(directory_fd(shared)), os.geteuid(), os.getegid())
-    guest.fs.namespace.mount(fs, guest.path(b"/file"))
+    guest.ns.mnt.mount(fs, guest.path(b"/file"))
     guest.open(b"/file", os.O_WRONLY | os.O_APPEND).write(guest.task, b" and more", None)
     assert (shared / "file").read_bytes() == b"text and more"
     assert guest.get(b"/file") == b"text and more"

@@ -111,7 +111,7 @@ def test_resolve_in_root(guest: Guest) -> None:
 
 def test_resolve_no_symlinks_and_no_xdev(guest: Guest) -> None:
     guest.symlink(b"b", b"/a/link")
-    guest.fs.namespace.mount(Tmpfs(), guest.path(b"/other"))
+    guest.ns.mnt.mount(Tmpfs(), guest.path(b"/other"))
     fails(errno.ELOOP, guest.path, b"/a/link", True, RESOLVE_NO_SYMLINKS)
     fails(errno.EXDEV, guest.path, b"/other", True, RESOLVE_NO_XDEV)
     guest.fs.cwd = guest.path(b"/other")
@@ -120,18 +120,18 @@ def test_resolve_no_symlinks_and_no_xdev(guest: Guest) -> None:
 
 def test_a_mount_hides_what_it_is_on_until_it_is_gone(guest: Guest) -> None:
     guest.put(b"/other/below", b"1")
-    guest.fs.namespace.mount(Tmpfs(), guest.path(b"/other"))
+    guest.ns.mnt.mount(Tmpfs(), guest.path(b"/other"))
     fails(errno.ENOENT, guest.path, b"/other/below")
     guest.put(b"/other/above", b"2")
     assert guest.where(guest.path(b"/other/above")) == b"/other/above"
     assert guest.path(b"/other/..") == guest.fs.root
     fails(errno.EBUSY, guest.rmdir, b"/other")
-    guest.fs.namespace.unmount(guest.path(b"/other"))
+    guest.ns.mnt.unmount(guest.path(b"/other"))
     assert guest.list(b"/other") == [b"below"]
 
 
 def test_a_read_only_mount_refuses_every_change(guest: Guest) -> None:
-    mount = guest.fs.namespace.mount(Tmpfs(), guest.path(b"/other"))
+    mount = guest.ns.mnt.mount(Tmpfs(), guest.path(b"/other"))
     guest.put(b"/other/file", b"x")
     mount.flags |= MS_RDONLY
     fails(errno.EROFS, guest.open, b"/other/file", os.O_WRONLY)

@@ -11,8 +11,10 @@ from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
 from sentry.errors import Errno
 from sentry.fs.tmpfs import Tmpfs
+from sentry.kernel import pid_namespace
 from sentry.kernel.creds import Creds
 from sentry.kernel.fs_context import FsContext
+from sentry.kernel.namespaces import Namespaces
 from sentry.vfs import namei
 from sentry.vfs.mount import MountNamespace
 from sentry.vfs.path import Path
@@ -25,8 +27,9 @@ class Walker(_core.TaskBase):
         super().__init__()
         self.namespace = MountNamespace(Tmpfs())
         root = Path(self.namespace.root, self.namespace.root.root)
-        self.fs = FsContext(self.namespace, root, root)
+        self.fs = FsContext(root, root)
         self.creds = Creds(1000, 1000)
+        self.ns = Namespaces(self.creds.user_ns, pid_namespace.INITIAL, self.namespace)
 
 
 def fill(root: Path, creds: Creds) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
 from sentry.errors import Errno
+from sentry.kernel import pid_namespace
 from sentry.kernel.creds import Creds
 from sentry.kernel.fs_context import FsContext
+from sentry.kernel.namespaces import Namespaces
 from sentry.vfs import namespace
 from sentry.vfs.file import File
 from sentry.vfs.inode import Inode
@@ -37,8 +39,9 @@ class Guest:
     def __init__(self, fs: FileSystem, uid: int = 0, gid: int = 0, flags: int = 0) -> None:
         namespace_ = MountNamespace(fs, flags)
         root = Path(namespace_.root, fs.root)
-        self.fs = FsContext(namespace_, root, root, 0o022)
+        self.fs = FsContext(root, root, 0o022)
         self.creds = Creds(uid, gid)
+        self.ns = Namespaces(self.creds.user_ns, pid_namespace.INITIAL, namespace_)
         self.files = _core.FdTable()
         self.files.limit = 1024
         self.group = Group()

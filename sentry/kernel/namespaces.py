@@ -1,0 +1,80 @@
+"""Namespaces (namespaces(7)), and the set of them that a task is in.
+
+What must hold: a Namespaces object never changes once a task has it: it is replaced.  The user namespace is
+not in it but in the task's credentials, its PID namespace in its thread group.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.pid_namespace import PidNamespace
+    from sentry.kernel.user_namespace import UserNamespace
+    from sentry.vfs.mount import MountNamespace
+
+# The inode numbers of Linux's initial namespaces in nsfs.
+INITIAL_INUMS = {
+    b"time": 0xEFFFFFFA,
+    b"cgroup": 0xEFFFFFFB,
+    b"pid": 0xEFFFFFFC,
+    b"user": 0xEFFFFFFD,
+    b"uts": 0xEFFFFFFE,
+    b"ipc": 0xEFFFFFFF,
+    b"mnt": 0xEFFFFFF8,
+    b"net": 0xEFFFFFF9,
+}
+_FIRST_INUM = 0xF0000000  # of those that are made later
+
+
+class Namespace:
+    """One namespace of any kind: `kind` as in /proc/PID/ns, `inum` its inode number there, `owner` the user
+    namespace that it belongs to (None: the initial user namespace, which has no parent)."""
+
+    inum_last = _FIRST_INUM - 1
+
+    def __init__(self, kind: bytes, owner: UserNamespace | None, initial: bool = False) -> None:
+        self.kind = kind
+        self.owner = owner
+        if initial:
+            self.inum = INITIAL_INUMS[kind]
+        else:
+            Namespace.inum_last += 1
+            self.inum = Namespace.inum_last
+
+
+class UtsNamespace(Namespace):
+    """Host and domain name (uts_namespaces(7))."""
+
+    def __init__(
+        self, hostname: bytes, domainname: bytes, owner: UserNamespace | None, initial: bool = False
+    ) -> None:
+        super().__init__(b"uts", owner, initial)
+        self.hostname = hostname
+        self.domainname = domainname
+
+    def copy(self, owner: UserNamespace) -> UtsNamespace:
+        """What CLONE_NEWUTS gives."""
+        return UtsNamespace(self.hostname, self.domainname, owner)
+
+
+class Namespaces:
+    """The namespaces of a task (Linux's nsproxy); `*_for_children` are those that its children get."""
+
+    __slots__ = ("cgroup", "ipc", "mnt", "net", "pid_for_children", "time", "time_for_children", "uts")
+
+    def __init__(self, owner: UserNamespace, pid: PidNamespace, mnt: MountNamespace) -> None:
+        """The initial ones of a sandbox."""
+        self.uts = UtsNamespace(b"runsc", b"(none)", owner, initial=True)
+        self.ipc = Namespace(b"ipc", owner, initial=True)
+        self.mnt = mnt
+        self.net = Namespace(b"net", owner, initial=True)
+        self.cgroup = Namespace(b"cgroup", owner, initial=True)
+        self.time = self.time_for_children = Namespace(b"time", owner, initial=True)
+        self.pid_for_children = pid
+
+    def copy(self) -> Namespaces:
+        """A set to change before it is given to a task."""
+        new = Namespaces.__new__(Namespaces)
+        for name in Namespaces.__slots__:
+            setattr(new, name, getattr(self, name))
+        return new
