@@ -1,4 +1,4 @@
-# make run | test | test-all | lint | types | bench | asan.  The programs land in .venv; nothing outside this folder changes.
+# make run | test | test-all | cpython | lint | types | bench | asan.  The programs land in .venv; nothing outside this folder changes.
 
 # The system's own Python where there is one: every user can run it, which the tests of rootless sandboxes need.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -13,7 +13,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in bin/runsc-py \
 	$(shell find runsc sentry platform $(wildcard netstack) -type f \
 		\( -name '*.py' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.S' \))
 
-.PHONY: run test test-all lint types bench asan clean needs
+.PHONY: run test test-all cpython lint types bench asan clean needs
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -25,6 +25,11 @@ test: $(STAMP) $(TOOLS)
 # As `test`, in every combination of platform and switches (tests/modes.py).
 test-all: $(STAMP) $(TOOLS)
 	$(BIN)/pytest -q --all-modes $(ARGS)
+
+# CPython's own test suite in the sandbox against natively (tests/cpython/run.py); all of it takes hours.
+cpython: $(STAMP) $(TOOLS)
+	@$(BIN)/python -I -c "import runpy, sys; sys.path.append('.'); \
+		runpy.run_module('tests.cpython.run', run_name='__main__')" $(ARGS)
 
 lint: $(TOOLS)
 	$(BIN)/ruff check .

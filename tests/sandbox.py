@@ -171,13 +171,14 @@ def started(
     cwd: str | Path | None,
     user: int | None,
     stdin: int,
+    output: int = subprocess.PIPE,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a new session, killed with its whole group when the block is left."""
     process = subprocess.Popen(
         list(argv),
         stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
         env=None if env is None else dict(env),
         cwd=cwd,
         start_new_session=True,

@@ -1,0 +1,31 @@
+"""CPython's own tests, a few quick modules of them; `make cpython` runs all (tests/cpython/run.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import modes
+from tests.cpython.compare import differences
+from tests.cpython.record import native, run_module, sandboxed
+from tests.cpython.run import exists
+from tests.sandbox import need_runsc
+
+SAMPLE = ["test_fcntl", "test_posix", "test_pty", "test_mmap", "test_epoll"]
+PATIENCE = 60
+
+
+@pytest.mark.parametrize("module", SAMPLE)
+def test_as_natively(module: str, mode: modes.Mode, work_directory: Path, tmp_path: Path) -> None:
+    need_runsc()
+    if not exists(module):
+        pytest.skip("not installed: apt-get install libpython3.11-testsuite")
+    expected = run_module(native, module, tmp_path / "native", work_directory, PATIENCE)
+    assert expected.done
+    seen = run_module(sandboxed, module, tmp_path / mode.name, work_directory, PATIENCE)
+    found = [
+        f"  {test}: {wanted.outcome} natively, {got.outcome} in the sandbox: {got.reason}"
+        for test, (wanted, got) in differences(expected, seen).items()
+    ]
+    assert not found, "\n".join(found)
