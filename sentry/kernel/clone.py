@@ -90,6 +90,8 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     _check_limit(task)
     if task.signal_pending():
         raise Errno(ERESTARTNOINTR)  # so that the signal reaches parent and child alike, or one of them
+    if task.sched.deadline is not None and not task.sched.reset_on_fork:
+        raise Errno(errno.EAGAIN)  # a reservation is not inherited (sched(7))
     tid = kernel.pids.claim(args.set_tid) if args.set_tid else kernel.pids.allocate()
     context = task.ctx.thread() if args.flags & CLONE_VM else _fork(task, args, tid)
     flags = args.flags
@@ -161,6 +163,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
     child.personality = task.personality
     child.timer_slack = task.timer_slack
     child.sched = task.sched.copy()
+    child.mempolicy = task.mempolicy
     if flags & CLONE_VM:
         child.mm = task.mm
         child.mm.users += 1

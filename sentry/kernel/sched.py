@@ -6,9 +6,9 @@ from sentry.abi.sched import SCHED_OTHER
 
 
 class SchedPolicy:
-    """One thread's policy, real-time priority and nice value."""
+    """One thread's policy, real-time priority, nice value and what else is asked of schedulers."""
 
-    __slots__ = ("affinity", "nice", "policy", "priority", "reset_on_fork")
+    __slots__ = ("affinity", "deadline", "ioprio", "nice", "policy", "priority", "reset_on_fork", "slice")
 
     def __init__(self) -> None:
         self.policy = SCHED_OTHER
@@ -16,11 +16,15 @@ class SchedPolicy:
         self.nice = 0
         self.reset_on_fork = False
         self.affinity = 0  # a mask of CPUs, 0: all that the sandbox has
+        self.ioprio = 0  # class and level (ioprio_set(2)), 0: none set
+        self.slice = 0  # ns, 0: the usual one
+        self.deadline: tuple[int, int, int, int] | None = None  # runtime, deadline, period in ns; flags
 
     def copy(self) -> SchedPolicy:
         """What a child gets."""
         new = SchedPolicy()
         new.affinity = self.affinity
+        new.ioprio = self.ioprio
         if self.reset_on_fork:
             new.nice = max(self.nice, 0) if self.policy == SCHED_OTHER else 0
             return new

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sentry.kernel.namespaces import Namespaces
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.thread_group import ThreadGroup
+    from sentry.mm.policy import Policy
     from sentry.mm.space import AddressSpace
 
 
@@ -60,6 +61,7 @@ class Task(_core.TaskBase):
         self.personality = 0
         self.timer_slack = 50_000  # ns
         self.sched = SchedPolicy()
+        self.mempolicy: Policy | None = None  # None: the default one
         self.start_time = _core.monotonic()
 
     def find(self, number: int) -> Task | None:
