@@ -36,13 +36,17 @@ PACKAGES = {
     "g++": "g++",
     "gcc": "gcc",
     "git": "git",
+    "less": "less",
     "make": "make",
     "mawk": "mawk",
     "openssl": "openssl",
     "patch": "patch",
     "perl": "perl",
     "python3": "python3",
+    "screen": "screen",
     "sqlite3": "sqlite3",
+    "tmux": "tmux",
+    "vim": "vim",
     "xz": "xz-utils",
 }
 

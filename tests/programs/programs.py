@@ -7,8 +7,9 @@ from tests.programs.busybox import BUSYBOX
 from tests.programs.coreutils import COREUTILS
 from tests.programs.languages import LANGUAGES
 from tests.programs.shells import SHELLS
+from tests.programs.terminals import TERMINALS
 from tests.programs.tools import TOOLS
 
-PROGRAMS = SHELLS + COREUTILS + TOOLS + LANGUAGES + BUILDS
+PROGRAMS = SHELLS + COREUTILS + TOOLS + LANGUAGES + BUILDS + TERMINALS
 
 __all__ = ["BUSYBOX", "PROGRAMS"]
