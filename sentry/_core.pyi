@@ -87,6 +87,7 @@ class InodeBase:
     charged: int  # pages charged to it
     pinned: bool  # guests have or had it mapped: fd must stay, and pages come by other ways than writes
     locked: bool  # somebody has or awaits a POSIX or OFD lock on it (vfs.locks): closes must look
+    watched: bool  # somebody wants to hear of it or of what is in it (vfs.notify): C leaves it to Python
     target: bytes | None  # of a symbolic link whose target never changes, once it is known
     def __init__(self, mode: int = 0, uid: int = 0, gid: int = 0) -> None:
         """All times now; nlink 2 for a directory, else 1."""
@@ -622,6 +623,14 @@ def directory_records(listing: list[tuple[bytes, int, int]], start: int, room: i
     """getdents64(2)'s records of the entries (name, ino, DT_ type) from `start` on, as many as fit into
     `room` bytes, and where the next ones start.
     """
+
+def watch(level: int) -> None:
+    """Who is told of what happens to files: 0 nobody, 1 those who watch inodes that are `watched`, 2 they and
+    those who watch everything."""
+
+def watch_hooks(closed: Callable[[Any, bool], None], ended: Callable[[Any], None]) -> None:
+    """Whom to call for watched files: closed(path, writable) at the end of an open file, ended(inode) when a
+    file has lost its last name and nobody has that open."""
 
 def monotonic() -> int:
     """CLOCK_MONOTONIC in nanoseconds."""

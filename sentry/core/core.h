@@ -35,6 +35,7 @@ typedef struct {
 	char is_volatile, writable;
 	char pinned; /* mapped by guests now or before: fd must stay, and pages come by other ways than writes */
 	char locked; /* somebody has or awaits a POSIX or OFD lock on it: each close must look */
+	char watched; /* somebody wants to hear of it or of what is in it (sentry.vfs.notify) */
 	PyObject *target; /* of a symbolic link whose target never changes (bytes); NULL: ask Python */
 	PyObject *pool; /* PagePool that the contents are charged to; NULL: no such account, C must not grow it */
 	long long charged; /* pages */
@@ -246,6 +247,15 @@ int group_parent(Group *group); /* getppid(2): 0 when the parent is outside of t
 unsigned long long inode_blocks(Inode *inode); /* st_blocks */
 struct timespec split_time(long long ns);      /* since the epoch, or before it */
 long long now_coarse(void); /* CLOCK_REALTIME_COARSE, ns: what file timestamps are made of */
+
+/* notify.c */
+enum { WATCH_NONE, WATCH_SOME, WATCH_ALL }; /* nobody, inodes whose `watched` is set, everything */
+extern int watch_level;
+bool dentry_watched(Dentry *dentry); /* it, or the directory that it is in */
+bool file_watched(File *file);	     /* whether events must be told: then a call on it is Python's */
+void notify_closed(File *file);	     /* its last reference goes */
+void notify_ended(Dentry *dentry);   /* the same */
+extern PyMethodDef notify_methods[];
 
 /* fdtable.c: borrowed reference or NULL without an exception */
 File *fdtable_peek(Task *task, uint64_t fd);

@@ -100,7 +100,7 @@ static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
 /* What the collector must know of a type whose objects refer to others by these members. */
 #define VISIT(member) Py_VISIT(self->member);
 #define CLEAR(member) Py_CLEAR(self->member);
-#define COLLECTED(Type, type, MEMBERS)                                            \
+#define COLLECTED(Type, type, MEMBERS, AT_END)                                    \
 	static int type##_traverse(Type *self, visitproc visit, void *arg)        \
 	{                                                                         \
 		MEMBERS(VISIT)                                                    \
@@ -114,17 +114,19 @@ static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
 	static void type##_dealloc(Type *self)                                    \
 	{                                                                         \
 		PyObject_GC_UnTrack(self);                                        \
+		AT_END(self);                                                     \
 		type##_clear(self);                                               \
 		Py_TYPE(self)->tp_free(self);                                     \
 	}
+#define NOTHING_ELSE(self) (void)0
 #define DENTRY_MEMBERS(_) _(name) _(parent) _(inode) _(children)
 #define MOUNT_MEMBERS(_) _(fs) _(root) _(parent) _(point) _(mounts)
 #define PATH_MEMBERS(_) _(mount) _(dentry)
 #define CONTEXT_MEMBERS(_) _(root) _(cwd)
-COLLECTED(Dentry, dentry, DENTRY_MEMBERS)
-COLLECTED(Mount, mount, MOUNT_MEMBERS)
-COLLECTED(Path, path, PATH_MEMBERS)
-COLLECTED(FsContext, context, CONTEXT_MEMBERS)
+COLLECTED(Dentry, dentry, DENTRY_MEMBERS, notify_ended)
+COLLECTED(Mount, mount, MOUNT_MEMBERS, NOTHING_ELSE)
+COLLECTED(Path, path, PATH_MEMBERS, NOTHING_ELSE)
+COLLECTED(FsContext, context, CONTEXT_MEMBERS, NOTHING_ELSE)
 
 #define FIELD(Type, name, type) {#name, type, offsetof(Type, name), 0, NULL}
 static PyMemberDef dentry_members[] = {

@@ -83,7 +83,7 @@ static int64_t hot_getdents64(Task *task, struct pf_regs *regs)
 {
 	File *file = fdtable_peek(task, regs->rdi);
 	struct place at;
-	if (!file || file->pos <= 0 || !file->state || !PyList_CheckExact(file->state))
+	if (!file || file->pos <= 0 || !file->state || !PyList_CheckExact(file->state) || file_watched(file))
 		return HOT_MISS;
 	if (!place_of(file->path, &at))
 		return HOT_MISS;

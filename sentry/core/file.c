@@ -76,6 +76,8 @@ static int clear(File *self)
 static void dealloc(File *self)
 {
 	PyObject_GC_UnTrack(self);
+	if (watch_level)
+		notify_closed(self);
 	clear(self);
 	Py_TYPE(self)->tp_free(self);
 }

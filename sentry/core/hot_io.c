@@ -68,7 +68,7 @@ static uint64_t bounded(uint64_t count)
 
 static int64_t read_file(Task *task, File *file, struct pf_regs *regs)
 {
-	if (!file->readable || !is_buffer(regs))
+	if (!file->readable || !is_buffer(regs) || file_watched(file))
 		return HOT_MISS;
 	uint64_t count = bounded(regs->rdx);
 	int64_t result;
@@ -99,7 +99,7 @@ static int64_t hot_read(Task *task, struct pf_regs *regs)
 
 static int64_t write_file(Task *task, File *file, struct pf_regs *regs)
 {
-	if (!file->writable || !is_buffer(regs))
+	if (!file->writable || !is_buffer(regs) || file_watched(file))
 		return HOT_MISS;
 	uint64_t count = bounded(regs->rdx);
 	int64_t result;
@@ -132,7 +132,7 @@ static int64_t hot_write(Task *task, struct pf_regs *regs)
 
 static int64_t pread_file(Task *task, File *file, struct pf_regs *regs)
 {
-	if (!file->readable || !is_buffer(regs) || !is_range(regs))
+	if (!file->readable || !is_buffer(regs) || !is_range(regs) || file_watched(file))
 		return HOT_MISS;
 	return inode_read(task, file, regs->rsi, bounded(regs->rdx), (long long)regs->r10);
 }
@@ -145,7 +145,8 @@ static int64_t hot_pread(Task *task, struct pf_regs *regs)
 static int64_t pwrite_file(Task *task, File *file, struct pf_regs *regs)
 {
 	/* With O_APPEND Linux appends whatever the offset (pwrite(2), BUGS): rare, left to Python. */
-	if (!file->writable || !is_buffer(regs) || !is_range(regs) || file->flags & O_APPEND)
+	if (!file->writable || !is_buffer(regs) || !is_range(regs) || file->flags & O_APPEND ||
+	    file_watched(file))
 		return HOT_MISS;
 	return inode_write(task, file, regs->rsi, bounded(regs->rdx), (long long)regs->r10);
 }

@@ -56,7 +56,8 @@ PyMODINIT_FUNC PyInit__core(void)
 	no_result = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
 	if (!no_result || PyModule_AddObjectRef(module, "NO_RESULT", no_result) < 0 || add_constants(module) < 0)
 		return NULL;
-	if (PyModule_AddFunctions(module, walk_methods) < 0 || PyModule_AddFunctions(module, dirents_methods) < 0)
+	if (PyModule_AddFunctions(module, walk_methods) < 0 || PyModule_AddFunctions(module, dirents_methods) < 0 ||
+	    PyModule_AddFunctions(module, notify_methods) < 0)
 		return NULL;
 	hot_ids_init();
 	hot_io_init();

@@ -16,6 +16,7 @@ from sentry.fs.pseudo import fixed
 from sentry.kernel import version
 from sentry.kernel.pids import PID_MAX, TASKS_MAX
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
+from sentry.vfs import inotify
 from sentry.vfs.epoll import MAX_WATCHES
 from sentry.vfs.pipe import PIPE_MAX_SIZE, USER_PAGES_SOFT
 
@@ -55,6 +56,23 @@ def _name(attribute: str) -> tuple[Show, Store]:
         if len(name) > NAME_MAX:
             raise Errno(EINVAL)
         setattr(task.ns.uts, attribute, name)
+
+    return show, store
+
+
+def _setting(values: dict[str, int], name: str) -> tuple[Show, Store]:
+    """A number that root may change."""
+
+    def show(task: Task) -> bytes:
+        return b"%d\n" % values[name]
+
+    def store(task: Task, data: bytes) -> None:
+        if not task.creds.has_cap(CAP_SYS_ADMIN):
+            raise Errno(EPERM)
+        digits = data.split(b"\0")[0].strip()
+        if not digits.isdigit() or len(digits) > 10 or int(digits) > 0x7FFFFFFF:
+            raise Errno(EINVAL)
+        values[name] = int(digits)
 
     return show, store
 
@@ -121,7 +139,7 @@ def _fs() -> dict[bytes, Tree | Show]:
     tree: dict[bytes, Tree | Show] = dict(_numbers(**numbers))
     tree[b"epoll"] = _numbers(max_user_watches=MAX_WATCHES)
     tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % (_open_files(task), FILE_MAX)
-    tree[b"inotify"] = _numbers(max_queued_events=16384, max_user_instances=128, max_user_watches=65536)
+    tree[b"inotify"] = {name.encode(): _setting(inotify.limits, name) for name in inotify.limits}
     tree[b"mqueue"] = _numbers(
         msg_default=10, msg_max=10, msgsize_default=8192, msgsize_max=8192, queues_max=256
     )

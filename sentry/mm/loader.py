@@ -23,6 +23,7 @@ from sentry.abi.elf import (
     PHDR,
 )
 from sentry.abi.fcntl import AT_FDCWD, O_RDONLY
+from sentry.abi.inotify import IN_ACCESS
 from sentry.abi.mman import (
     MAP_ANONYMOUS,
     MAP_FIXED,
@@ -49,7 +50,7 @@ from sentry.mm.vma import (
     SharedMemory,
     Vma,
 )
-from sentry.vfs import namei
+from sentry.vfs import namei, notify
 from sentry.vfs.file import File
 from sentry.vfs.mount import MS_NOEXEC
 from sentry.vfs.permissions import check
@@ -208,7 +209,10 @@ def _open(task: Task, path: Path) -> tuple[File, bytes]:
         raise Errno(EACCES)
     check(task.creds, inode, ACCESS_EXEC)
     file = inode.open(task, path, O_RDONLY)
-    return file, _reader(task, file)(elf.HEADER_BYTES, 0)
+    notify.opened(file)
+    head = _reader(task, file)(elf.HEADER_BYTES, 0)
+    notify.tell_file(file, IN_ACCESS)
+    return file, head
 
 
 def _open_interpreter(task: Task, name: bytes) -> Program:

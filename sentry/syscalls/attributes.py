@@ -13,10 +13,11 @@ from sentry.abi.fcntl import (
     MAX_FILE_SIZE,
     O_PATH,
 )
+from sentry.abi.inotify import IN_MODIFY
 from sentry.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Long, Path, Ptr, UInt
-from sentry.vfs import attributes
+from sentry.vfs import attributes, notify
 from sentry.vfs.namei import walk, walk_at
 from sentry.vfs.regular import drop_privileges
 
@@ -155,6 +156,7 @@ def ftruncate(task: "Task", fd: Fd, length: Long) -> int:
     attributes.check_size(task, length)
     drop_privileges(task, file.inode)
     file.truncate(length)
+    notify.tell_file(file, IN_MODIFY)
     return 0
 
 
@@ -177,4 +179,5 @@ def fallocate(task: "Task", file: File, mode: Int, offset: Long, length: Long) -
     if not mode & FALLOC_FL_KEEP_SIZE:
         attributes.check_size(task, offset + length)
     file.fallocate(mode, offset, length)
+    notify.tell_file(file, IN_MODIFY)
     return 0

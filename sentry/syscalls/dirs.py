@@ -4,10 +4,11 @@ from errno import EINVAL, ENOENT
 
 from sentry._core import directory_records
 from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.inotify import IN_ACCESS
 from sentry.abi.stat import DIRENT
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Path, Ptr, UInt
-from sentry.vfs import namespace
+from sentry.vfs import namespace, notify
 from sentry.vfs.namei import walk_parent
 
 TYPE_CHECKING = False
@@ -53,6 +54,7 @@ def _give(task: "Task", file: "OpenFile", buf: int, listing: "Listing", out: byt
         raise Errno(EINVAL)  # no room for even one
     task.copy_out(buf, out)
     file.pos = at
+    notify.tell_file(file, IN_ACCESS)
     return len(out)
 
 

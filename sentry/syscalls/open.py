@@ -20,6 +20,7 @@ from sentry.abi.fcntl import (
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Int, Path, Ptr, Size, UInt
+from sentry.vfs import notify
 from sentry.vfs.file import File
 from sentry.vfs.open import open_at
 
@@ -48,7 +49,9 @@ def _open(task: "Task", dirfd: int, name: bytes, flags: int, mode: int, resolve:
 
 
 async def _open_later(task: "Task", opening: "Coroutine[Any, Any, File]", cloexec: bool) -> int:
-    return task.files.install(await opening, cloexec)
+    file = await opening
+    notify.opened(file)
+    return task.files.install(file, cloexec)
 
 
 def open(task: "Task", name: Path, flags: Int, mode: UInt) -> "Opened":

@@ -3,11 +3,13 @@
 import errno
 
 from sentry.abi.fcntl import MAX_FILE_SIZE, MAX_RW_COUNT, O_APPEND, O_NONBLOCK
+from sentry.abi.inotify import IN_ACCESS, IN_MODIFY
 from sentry.abi.poll import READABLE, WRITABLE
 from sentry.abi.stat import S_IFDIR, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.syscalls.args import File, Ptr, Size, UInt
+from sentry.vfs import notify
 from sentry.vfs.pipe import PipeEnd
 from sentry.vfs.relay import Relay, until
 
@@ -203,6 +205,9 @@ async def _finish(
 
 
 def _keep_positions(task: "Task", relay: Relay, source_at: int, target_at: int) -> None:
+    if relay.done:
+        notify.tell_file(relay.source, IN_ACCESS)
+        notify.tell_file(relay.target, IN_MODIFY)
     for file, pos, at in (
         (relay.source, relay.source_pos, source_at),
         (relay.target, relay.target_pos, target_at),

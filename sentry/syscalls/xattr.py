@@ -3,8 +3,10 @@
 from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, ERANGE, EROFS
 
 from sentry.abi.fcntl import AT_FDCWD, O_PATH
+from sentry.abi.inotify import IN_ATTRIB
 from sentry.errors import Errno
 from sentry.syscalls.args import File, Int, Path, Ptr, Size
+from sentry.vfs import notify
 from sentry.vfs.namei import walk
 from sentry.vfs.xattr import NAME_MAX, VALUE_MAX, XATTR_CREATE, XATTR_REPLACE, check_access, visible
 
@@ -53,6 +55,7 @@ def _set(task: "Task", path: "Place", name: int, value: int, size: int, flags: i
         raise Errno(EROFS)
     check_access(task.creds, path.inode, text, write=True)
     path.inode.setxattr(text, data, flags)
+    notify.tell(path, IN_ATTRIB)
     return 0
 
 
@@ -71,6 +74,7 @@ def _remove(task: "Task", path: "Place", name: int) -> int:
         raise Errno(EROFS)
     check_access(task.creds, path.inode, text, write=True)
     path.inode.removexattr(text)
+    notify.tell(path, IN_ATTRIB)
     return 0
 
 

@@ -6,9 +6,11 @@ from errno import EACCES, EFBIG, EINVAL, EISDIR, EPERM, EROFS
 
 from sentry._core import now
 from sentry.abi.capability import CAP_CHOWN, CAP_FSETID
+from sentry.abi.inotify import IN_ACCESS, IN_ATTRIB, IN_MODIFY
 from sentry.abi.signal import SIGXFSZ
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
+from sentry.vfs import notify
 from sentry.vfs.permissions import check, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
 
@@ -39,6 +41,7 @@ def chmod(task: Task, path: Path, mode: int) -> None:
     if mode & S_ISGID and not creds.in_group(inode.gid) and not creds.has_cap(CAP_FSETID):
         mode &= ~S_ISGID
     inode.setattr(mode=mode & 0o7777)
+    notify.tell(path, IN_ATTRIB)
 
 
 def chown(task: Task, path: Path, uid: int, gid: int) -> None:
@@ -59,6 +62,7 @@ def chown(task: Task, path: Path, uid: int, gid: int) -> None:
         if mode & S_IXGRP:
             mode &= ~S_ISGID
     inode.setattr(uid=new_uid, gid=new_gid, mode=mode & 0o7777 if mode != inode.mode else None)
+    notify.tell(path, IN_ATTRIB)
 
 
 def set_times(task: Task, path: Path, times: tuple[tuple[int, int], tuple[int, int]] | None) -> None:
@@ -80,6 +84,8 @@ def set_times(task: Task, path: Path, times: tuple[tuple[int, int], tuple[int, i
         inode.setattr(atime=moment, mtime=moment)
     else:
         inode.setattr(atime=_time(times[0], moment), mtime=_time(times[1], moment))
+    kept = () if times is None else (times[0][1] == UTIME_OMIT, times[1][1] == UTIME_OMIT)
+    notify.tell(path, IN_MODIFY if kept[:1] == (True,) else IN_ACCESS if kept[1:] == (True,) else IN_ATTRIB)
 
 
 def _time(time: tuple[int, int], moment: int) -> int | None:
@@ -105,6 +111,7 @@ def truncate(task: Task, path: Path, length: int) -> None:
     check_size(task, length)
     drop_privileges(task, inode)
     inode.setattr(size=length)
+    notify.tell(path, IN_MODIFY)
 
 
 def check_size(task: Task, length: int) -> None:

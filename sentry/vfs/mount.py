@@ -9,6 +9,7 @@ from sentry.abi.stat import makedev
 from sentry.errors import Errno
 from sentry.kernel import user_namespace
 from sentry.kernel.namespaces import Namespace
+from sentry.vfs import notify
 from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False
@@ -187,3 +188,5 @@ class MountNamespace(Namespace):
             del mount.parent.mounts[mount.point]
             mount.point.mounted -= 1
         self.mounts.remove(mount)
+        if all(other.fs is not mount.fs for other in self.mounts):
+            notify.unmounted(mount.fs)

@@ -36,7 +36,8 @@ from sentry.abi.stat import (
     S_IFREG,
 )
 from sentry.errors import Errno
-from sentry.vfs.file import PathFile
+from sentry.vfs import notify
+from sentry.vfs.file import File, PathFile
 from sentry.vfs.mount import MS_NODEV
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check, check_owner, permitted
@@ -45,7 +46,6 @@ from sentry.vfs.regular import drop_privileges
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
-    from sentry.vfs.file import File
     from sentry.vfs.mount import Mount
 
 
@@ -267,4 +267,7 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File
     if flags & O_TRUNC and kind == S_IFREG and not created:
         drop_privileges(task, inode)
         inode.setattr(size=0)
-    return inode.open(task, path, flags)
+    file = inode.open(task, path, flags)
+    if notify.level and isinstance(file, File):
+        notify.opened(file, bool(flags & O_TRUNC) and kind == S_IFREG and not created)
+    return file

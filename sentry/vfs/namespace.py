@@ -22,6 +22,7 @@ from errno import (
 
 from sentry.abi.capability import CAP_FOWNER, CAP_MKNOD
 from sentry.abi.fcntl import RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT
+from sentry.abi.inotify import IN_ATTRIB
 from sentry.abi.stat import (
     ACCESS_READ,
     ACCESS_WRITE,
@@ -37,6 +38,7 @@ from sentry.abi.stat import (
     S_IXGRP,
 )
 from sentry.errors import Errno
+from sentry.vfs import notify
 from sentry.vfs.namei import child_of
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check, check_create, check_delete, permitted
@@ -75,6 +77,7 @@ def mkdir(task: Task, parent: Path, name: bytes, mode: int) -> None:
         raise Errno(EMLINK)
     inode = directory.mkdir(name, mode & 0o1777 & ~task.fs.umask, task.creds)
     parent.dentry.attach(name, inode)
+    notify.created(directory, name, inode)
 
 
 def mknod(task: Task, parent: Path, name: bytes, mode: int, rdev: int, slash: bool = False) -> None:
@@ -91,6 +94,7 @@ def mknod(task: Task, parent: Path, name: bytes, mode: int, rdev: int, slash: bo
     else:
         raise Errno(EPERM if kind == S_IFDIR else EINVAL)
     parent.dentry.attach(name, inode)
+    notify.created(directory, name, inode)
 
 
 def bind_socket(task: Task, parent: Path, name: bytes, mode: int) -> Path:
@@ -102,7 +106,9 @@ def bind_socket(task: Task, parent: Path, name: bytes, mode: int) -> Path:
 def symlink(task: Task, parent: Path, name: bytes, target: bytes, slash: bool = False) -> None:
     """symlink(2)."""
     directory = _new(task, parent, name, slash)
-    parent.dentry.attach(name, directory.symlink(name, target, task.creds))
+    inode = directory.symlink(name, target, task.creds)
+    parent.dentry.attach(name, inode)
+    notify.created(directory, name, inode)
 
 
 def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) -> None:
@@ -120,6 +126,7 @@ def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) 
         raise Errno(EMLINK)
     directory.link(name, inode)
     parent.dentry.attach(name, inode)
+    notify.linked(directory, name, inode)
 
 
 def _may_link(task: Task, inode: Inode) -> bool:
@@ -158,7 +165,11 @@ def unlink(task: Task, parent: Path, name: bytes, slash: bool = False) -> None:
     if dentry.mounted:
         raise Errno(EBUSY)
     parent.inode.unlink(name)
+    _gone(inode)
+    notify.tell_inode(inode, IN_ATTRIB)
     dentry.detach()
+    del dentry  # if nobody has it open, its end is told before
+    notify.deleted(parent.inode, name, inode)
 
 
 def rmdir(task: Task, parent: Path, name: bytes) -> None:
@@ -171,8 +182,17 @@ def rmdir(task: Task, parent: Path, name: bytes) -> None:
     if dentry.mounted:
         raise Errno(EBUSY)
     parent.inode.rmdir(name)
+    _gone(inode)
     dentry.detach()
     dentry.bury()
+    del dentry
+    notify.deleted(parent.inode, name, inode)
+
+
+def _gone(inode: Inode) -> None:
+    """A name was taken away: files of the host don't hear of it by themselves."""
+    if inode.volatile and inode.nlink:
+        inode.nlink = 0 if inode.is_dir() else inode.nlink - 1
 
 
 def rename(
@@ -216,7 +236,13 @@ def rename(
     if flags & RENAME_WHITEOUT and not task.creds.has_cap(CAP_MKNOD):
         raise Errno(EPERM)
     olddir.inode.rename(old, newdir.inode, new, flags & ~RENAME_NOREPLACE)
+    if replaced is not None and not exchange:
+        _gone(replaced)
     _move(source, target, olddir.dentry, newdir.dentry, exchange)
+    notify.moved(olddir.inode, old, newdir.inode, new, moved, None if exchange else replaced)
+    if exchange:
+        assert replaced is not None
+        notify.moved(newdir.inode, new, olddir.inode, old, replaced)
     if flags & RENAME_WHITEOUT and not olddir.dentry.volatile:
         olddir.dentry.attach(old, olddir.inode.lookup(old))
 

@@ -16,6 +16,7 @@ from sentry.abi.fcntl import (
     O_TRUNC,
 )
 from sentry.errors import Errno
+from sentry.vfs import notify
 from sentry.vfs.namei import open_path, start, step, walk, walk_parent
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check_create
@@ -66,7 +67,9 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
         raise Errno(ENOENT)
     check_create(task.creds, parent.inode)
     inode = parent.inode.create(dentry.name, mode & 0o7777 & ~task.fs.umask, task.creds)
-    return open_path(task, Path(mount, parent.attach(dentry.name, inode)), flags & ~O_TRUNC, created=True)
+    dentry = parent.attach(dentry.name, inode)
+    notify.created(parent.inode, dentry.name, inode)
+    return open_path(task, Path(mount, dentry), flags & ~O_TRUNC, created=True)
 
 
 def _open_tmpfile(task: Task, directory: Path, flags: int, mode: int) -> File:

@@ -162,6 +162,7 @@ def prune(root: Dentry) -> int:
                 child = children[name]
                 # Referred to by children, `child` and getrefcount's argument: by nobody else.
                 idle = not child.children and not child.mounted and getrefcount(child) <= 3
+                idle = idle and not (child.inode is not None and child.inode.watched)
                 if idle and inode.forget(name):
                     unused.append(name)
             for name in unused:

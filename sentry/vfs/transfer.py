@@ -9,8 +9,10 @@ from errno import EAGAIN, EBADF, EFAULT, EINVAL
 
 from sentry._core import KIND_NULL, KIND_PIPE, KIND_ZERO
 from sentry.abi.fcntl import MAX_FILE_SIZE, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
+from sentry.abi.inotify import IN_ACCESS, IN_MODIFY
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
+from sentry.vfs import notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +40,15 @@ def read_into(
     """
     if not file.readable:
         raise Errno(EBADF)
+    answer = _read_into(task, file, iov, pos, wait)
+    if notify.level and isinstance(answer, int) and answer > 0:
+        notify.tell_file(file, IN_ACCESS)
+    return answer
+
+
+def _read_into(
+    task: Task, file: File, iov: Iovec, pos: int | None, wait: bool
+) -> int | Coroutine[Any, Any, int]:
     total = _total(iov, pos)
     if file.kind == KIND_PIPE and pos is None and total:
         moved = _drain(task, file, iov, total)
@@ -88,6 +99,8 @@ async def _drain_later(task: Task, pipe: File, iov: Iovec, count: int) -> int:
     events = POLLIN | POLLHUP | POLLERR
     copied: Any = await block(task, lambda: _drain(task, pipe, iov, count), pipe.queue, events)
     assert isinstance(copied, int)
+    if copied:
+        notify.tell_file(file=pipe, mask=IN_ACCESS)
     return copied
 
 
@@ -96,6 +109,8 @@ async def _read_later(task: Task, file: File, iov: Iovec, want: int) -> int:
     copied = _deliver(task, iov, 0, data)
     if not copied and data:
         raise Errno(EFAULT)
+    if copied:
+        notify.tell_file(file, IN_ACCESS)
     return copied
 
 
@@ -105,6 +120,15 @@ def write_from(
     """Write from guest memory; arguments and result as `read_into`."""
     if not file.writable:
         raise Errno(EBADF)
+    answer = _write_from(task, file, iov, pos, wait)
+    if notify.level and isinstance(answer, int) and answer > 0:
+        notify.tell_file(file, IN_MODIFY)
+    return answer
+
+
+def _write_from(
+    task: Task, file: File, iov: Iovec, pos: int | None, wait: bool
+) -> int | Coroutine[Any, Any, int]:
     total = _total(iov, pos)
     if file.kind in (KIND_NULL, KIND_ZERO):
         return total  # swallowed unread: the memory need not even be there
@@ -144,6 +168,7 @@ async def _write_later(task: Task, file: File, iov: Iovec, done: int, total: int
     except Errno:
         if not done:
             raise
+    notify.tell_file(file, IN_MODIFY)
     return done
 
 
