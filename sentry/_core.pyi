@@ -24,6 +24,12 @@ WORK_EXIT: Final = 2  # the task must die
 WORK_STOP: Final = 4  # the thread group is stopping
 WORK_OTHER: Final = 8
 
+# Bits of TaskBase.guard.
+GUARD_STRICT: Final = 1  # seccomp's strict mode
+GUARD_FILTER: Final = 2  # it has a filter
+GUARD_CALLS: Final = 4  # its tracer wants to see its calls
+GUARD_TRACED: Final = 8  # its code must not look patched
+
 # Vma.flags.  The low bits are the protections that mprotect(2) may give.
 VM_MAYREAD: Final = 1
 VM_MAYWRITE: Final = 2
@@ -415,10 +421,15 @@ class TaskBase:
     altstack_flags: int  # as set; without a size there is no alternate stack
     clear_child_tid: int
     robust_list: int
+    guard: int  # GUARD_* bits: who sees its calls before they are answered
+    filter: Any  # SeccompFilter or None: the latest
     fault_error: int  # error code, trap number and address of the last fault: sigcontext's
     fault_trapno: int
     fault_addr: int
     def __init__(self) -> None: ...
+    def filter_verdict(self) -> tuple[int, Any, bytes]:
+        """What the filters say of the call that the registers describe: the strictest value, the filter it is
+        of (None: all allow it), struct seccomp_data."""
     def end_wait(self, outcome: int) -> bool:
         """End the wait under way, if it has not ended.  True: its coroutine must be made ready; a parked call
         goes on by itself."""
@@ -443,6 +454,16 @@ class TaskBase:
     def gather(self, iov: list[tuple[int, int]]) -> bytes:
         """The bytes the vector describes, short at the first inaccessible one (EFAULT when none)."""
     def scatter(self, iov: list[tuple[int, int]], data: bytes) -> int: ...
+
+class SeccompFilter:
+    """A filter of calls and, behind it, those before it (seccomp(2)).  Errno(EINVAL) for a program
+    that Linux would refuse.
+    """
+
+    prev: SeccompFilter | None  # read-only
+    total: int  # read-only: the instructions of all of them, as Linux counts
+    program: bytes  # read-only
+    def __new__(cls, program: bytes, prev: SeccompFilter | None) -> Self: ...
 
 class Vma:
     """A range [start, end) of page-aligned addresses that have everything in common.
@@ -600,6 +621,7 @@ class Machine:
     def run(self) -> None:
         """Drive everything until `stop`.  Calls, with K = kernel:
         K.on_syscall(task, nr, a, b, c, d, e, f) -> int | NO_RESULT | None (None: suspended or dead)
+        K.on_guarded(the same) (a guard of the task's must see it first)
         K.on_return(task, result: int | NO_RESULT) -> bool (work is pending; True: let guest code go on)
         K.on_fault(task, signo, code, addr, trapno) -> bool (True: go on)
         K.on_gone(task); K.run_ready(); K.on_watch()

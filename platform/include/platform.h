@@ -86,6 +86,13 @@ struct pf_facts {
 	uint64_t sigmask;
 };
 
+/* What `patch` may do to the code of a space. */
+enum pf_patches {
+	PF_PATCH_ANY,	 /* all it can */
+	PF_PATCH_ASKING, /* every call of a patched site gives an event, whatever has been published */
+	PF_PATCH_NONE,	 /* nothing: the code is as the guest has it, for whoever looks at it */
+};
+
 struct pf_iov {
 	uint64_t base;
 	size_t len;
@@ -166,12 +173,16 @@ struct pf_ops {
 	 * set: `size` is fpu_size(); a state that the CPU would refuse is refused. */
 	ssize_t (*get_fpu)(struct pf_context *ctx, void *buf, size_t size);
 	int (*set_fpu)(struct pf_context *ctx, const void *buf, size_t size);
-	/* Have calls that only ask for these facts answered without an event; NULL: not done here. */
+	/* Have calls that only ask for these facts answered without an event; NULL: not done here.  Without facts
+	 * every call of the thread gives an event again. */
 	void (*publish)(struct pf_context *ctx, const struct pf_facts *facts);
 	/* The call that ctx is stopped in came from a `site`: change that code, which the guest can't write and
 	 * shares with no other space, so that its next call costs less; the event it gives stays the same.
 	 * NULL: not done here. */
 	void (*patch)(struct pf_context *ctx);
+	/* Set a limit to that in the space of a stopped context, which lasts until PF_PATCH_ANY lifts it (a lower one
+	 * does not), and undo what is beyond it.  A fork inherits it.  NULL: there is no `patch`. */
+	void (*limit_patches)(struct pf_context *ctx, enum pf_patches limit);
 	/* Whether events tell of sites from now on; no unless this is called. */
 	void (*patching)(bool on);
 	/* Size of that state on this machine, in bytes. */

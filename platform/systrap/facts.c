@@ -11,6 +11,10 @@ void op_patching(bool on)
 void op_publish(struct pf_context *ctx, const struct pf_facts *facts)
 {
 	struct facts *at = ((struct space *)ctx->space)->facts + thread_of(ctx)->index;
+	if (!facts) {
+		at->known = 0;
+		return;
+	}
 	const struct facts now = {
 		.pid = facts->pid, .tid = facts->tid, .ppid = facts->ppid,
 		.uid = facts->uid, .euid = facts->euid, .gid = facts->gid, .egid = facts->egid,

@@ -32,6 +32,7 @@ const struct pf_ops systrap_ops = {
 	.set_fpu = op_set_fpu,
 	.publish = op_publish,
 	.patch = op_patch,
+	.limit_patches = op_limit_patches,
 	.patching = op_patching,
 	.fpu_size = op_fpu_size,
 	.reset_fpu = op_reset_fpu,

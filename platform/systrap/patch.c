@@ -46,8 +46,7 @@ static bool map_trampolines(struct thread *thread, struct sites *sites)
 	return sites->mapped = true;
 }
 
-/* Where the fact that a call asks for is in struct facts; -1: it asks for none. */
-static int32_t fact_of(uint32_t number)
+int32_t fact_of(uint32_t number)
 {
 	switch (number) {
 	case SYS_getpid:
@@ -87,10 +86,11 @@ static void emit_jump(struct writer *writer, uint64_t target)
 	emit(writer, "\xe9", 1, target - (writer->at + writer->len + 5), 4);
 }
 
-/* The trampoline of a site whose `syscall` is followed by `rip`; number -1: it is in %rax. */
-static void write_trampoline(struct writer *writer, uint64_t rip, int32_t number, uint32_t compare)
+/* The trampoline of a site whose `syscall` is followed by `rip`; number -1: it is in %rax.  `asking`: it must not
+ * answer. */
+static void write_trampoline(struct writer *writer, uint64_t rip, int32_t number, uint32_t compare, bool asking)
 {
-	int32_t fact = number < 0 ? -1 : fact_of((uint32_t)number);
+	int32_t fact = number < 0 || asking ? -1 : fact_of((uint32_t)number);
 	memset(writer->bytes, 0xcc, sizeof writer->bytes);
 	if (fact >= 0) {
 		emit(writer, "\x65\x48\x8b\x0c\x25", 5, SLOT_FACTS_AT, 4);  /* mov %gs:SLOT_FACTS_AT, %rcx */
@@ -179,7 +179,7 @@ void op_patch(struct pf_context *ctx)
 	struct site site;
 	int32_t number;
 	uint32_t compare = 0;
-	if (!sites || sites->hopeless || ctx->running)
+	if (!sites || sites->hopeless || sites->limit == PF_PATCH_NONE || ctx->running)
 		return;
 	op_complete(ctx);
 	if (space->foreign_gs || sites->used >= TRAMPOLINE_COUNT || !map_trampolines(thread, sites)) {
@@ -195,7 +195,7 @@ void op_patch(struct pf_context *ctx)
 	uint64_t at = STUB_TRAMPOLINES + (uint64_t)site.trampoline * TRAMPOLINE_SIZE;
 	uint64_t pointer = STUB_POINTERS + (uint64_t)site.trampoline * 8;
 	struct writer writer = {.at = at};
-	write_trampoline(&writer, ctx->regs.rip, number, compare);
+	write_trampoline(&writer, ctx->regs.rip, number, compare, sites->limit != PF_PATCH_ANY);
 	uint8_t jump[8] = {0xff, 0x24, 0x25, [7] = 0x90};
 	memcpy(jump + 3, &pointer, 4);
 	if (put(thread, at, writer.bytes, sizeof writer.bytes) && put(thread, pointer, &at, sizeof at) &&

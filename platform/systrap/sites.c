@@ -43,7 +43,7 @@ bool sites_ripe(struct thread *thread)
 {
 	struct sites *sites = sites_of(space_of(thread));
 	uint64_t rip = thread->slot->regs.rip;
-	if (!sites || sites->hopeless)
+	if (!sites || sites->hopeless || sites->limit == PF_PATCH_NONE)
 		return false;
 	uint8_t *counter = &sites->counters[(rip ^ rip >> 9) % COUNTERS];
 	if (++*counter < RIPE)
@@ -186,6 +186,30 @@ void sites_give_up(struct thread *thread)
 		return;
 	space->foreign_gs = true;
 	sites_restore(thread, 0, PF_GUEST_END);
+}
+
+/* Does its trampoline answer without asking? */
+static bool answers(const struct site *site)
+{
+	uint32_t number;
+	memcpy(&number, site->original + 1, sizeof number);
+	return site->back == 7 && fact_of(number) >= 0;
+}
+
+void op_limit_patches(struct pf_context *ctx, enum pf_patches limit)
+{
+	struct thread *thread = thread_of(ctx);
+	struct sites *sites = sites_of(space_of(thread));
+	if (!sites || ctx->running)
+		return;
+	if (limit == PF_PATCH_ANY || limit <= sites->limit) {
+		sites->limit = limit == PF_PATCH_ANY ? limit : sites->limit;
+		return;
+	}
+	sites->limit = limit;
+	for (int i = sites->count - 1; i >= 0; i--)
+		if (limit == PF_PATCH_NONE || answers(&sites->table[i]))
+			sites_restore(thread, sites->table[i].addr, 1);
 }
 
 int sites_copy(struct space *to, const struct space *from)

@@ -19,6 +19,7 @@ struct sites {
 	unsigned restored;
 	bool hopeless; /* no trampolines can be had here */
 	bool mapped;
+	enum pf_patches limit;
 	uint32_t used; /* trampolines */
 	int count, room;
 	struct site *table; /* by address */
@@ -26,6 +27,8 @@ struct sites {
 };
 
 struct sites *sites_of(struct space *space); /* made when there is none; NULL: no memory */
+/* Where the fact that a call asks for is in struct facts; -1: it asks for none. */
+int32_t fact_of(uint32_t number);
 bool sites_remember(struct sites *sites, const struct site *site);
 bool sites_overlap(const struct sites *sites, uint64_t addr, uint64_t len);
 /* Change code of the guest's; the bits of `traps` say which bytes are an invalid opcode while that goes on. */

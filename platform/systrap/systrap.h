@@ -191,6 +191,7 @@ int op_reset_fpu(struct pf_context *ctx);
 /* patch.c */
 void op_patch(struct pf_context *ctx);
 void op_patching(bool on);
+void op_limit_patches(struct pf_context *ctx, enum pf_patches limit);
 void op_publish(struct pf_context *ctx, const struct pf_facts *facts);
 uint64_t sites_landing(struct space *space, uint64_t rip); /* where a guest that is to go on at rip really does */
 bool sites_any(const struct space *space);

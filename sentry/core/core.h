@@ -16,6 +16,10 @@
 
 enum { KIND_PYTHON, KIND_INODE, KIND_PIPE, KIND_EVENTFD, KIND_NULL, KIND_ZERO, KIND_FULL, KIND_EPOLL };
 
+/* Task.guard: who must see the task's calls before they are answered, and that its code is shown to a tracer. */
+enum { GUARD_STRICT = 1, GUARD_FILTER = 2, GUARD_CALLS = 4, GUARD_TRACED = 8 };
+#define GUARD_LOOK (GUARD_STRICT | GUARD_FILTER | GUARD_CALLS)
+
 enum { WORK_SIGNAL = 1, WORK_EXIT = 2, WORK_STOP = 4, WORK_OTHER = 8 };
 
 /* The most that one read or write moves (MAX_RW_COUNT of the x86-64 kernel). */
@@ -170,13 +174,14 @@ struct Task {
 	int tid, local_tid; /* in the initial PID namespace, and in its own */
 	int state, outcome, syscall_nr;
 	char interruptible;
-	unsigned int work;
+	unsigned int work, guard;
 	unsigned int altstack_flags; /* as set; without a size there is no alternate stack */
 	unsigned long long sigmask, pending;
 	unsigned long long altstack_sp, altstack_size;
 	unsigned long long clear_child_tid, robust_list;
 	unsigned long long fault_error, fault_trapno, fault_addr; /* of the last fault: sigcontext's */
 	PyObject *group, *creds, *files, *mm, *ctx, *fs;
+	PyObject *filter; /* SeccompFilter, the latest one */
 	struct parked parked;
 };
 
@@ -294,6 +299,11 @@ static inline struct pf_regs *task_regs(Task *task)
 /* facts.c: for back-ends that answer calls by themselves or patch code; nothing with --no-hot */
 void facts_publish(Task *task, struct pf_context *pf);
 void site_offer(Task *task, struct pf_context *pf);
+
+/* seccomp.c: whether the guards let a call go on without Python */
+bool guard_passes(Task *task, struct pf_context *pf);
+PyObject *task_filter_verdict(Task *task, PyObject *unused); /* TaskBase.filter_verdict */
+extern PyTypeObject SeccompFilterType;
 
 /* machine.c */
 int machine_load(void);

@@ -18,8 +18,14 @@ static struct pf_facts facts_of(Task *task)
 
 void facts_publish(Task *task, struct pf_context *pf)
 {
+	if (task->guard && ops->limit_patches)
+		ops->limit_patches(pf, task->guard & GUARD_TRACED ? PF_PATCH_NONE : PF_PATCH_ASKING);
 	if (!ops->publish || !machine->hot)
 		return;
+	if (task->guard & GUARD_LOOK) {
+		ops->publish(pf, NULL);
+		return;
+	}
 	struct pf_facts facts = facts_of(task);
 	ops->publish(pf, &facts);
 }

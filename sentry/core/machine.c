@@ -9,7 +9,7 @@ const struct pf_ops *ops;
 Machine *machine;
 hot_call hot_calls[HOT_COUNT];
 
-static PyObject *name_syscall, *name_return, *name_gone, *name_ready, *name_watch;
+static PyObject *name_syscall, *name_guarded, *name_return, *name_gone, *name_ready, *name_watch;
 
 static PyObject *watch(Machine *self, PyObject *arg)
 {
@@ -82,8 +82,8 @@ static int answer(PyObject *kernel, Task *task, PyObject *result)
 	return go_on(kernel, task, work, result);
 }
 
-/* A call for Python. */
-static int cold_call(Machine *self, PyObject *kernel, Task *task, struct pf_regs *regs)
+/* A call for Python: for Kernel.`method`. */
+static int cold_call(Machine *self, PyObject *kernel, Task *task, struct pf_regs *regs, PyObject *method)
 {
 	if (++self->cold_calls % 4096 == 0)
 		self->ready = 1; /* Kernel.run_ready collects garbage, too */
@@ -95,7 +95,7 @@ static int cold_call(Machine *self, PyObject *kernel, Task *task, struct pf_regs
 	bool failed = !args[2];
 	for (int i = 0; i < 6 && !failed; i++)
 		failed = !(args[3 + i] = PyLong_FromUnsignedLongLong(values[i]));
-	PyObject *result = failed ? NULL : PyObject_VectorcallMethod(name_syscall, args, 9, NULL);
+	PyObject *result = failed ? NULL : PyObject_VectorcallMethod(method, args, 9, NULL);
 	for (int i = 2; i < 9; i++)
 		Py_XDECREF(args[i]);
 	if (!result)
@@ -111,7 +111,7 @@ static int settle(Machine *self, PyObject *kernel, Task *task, struct pf_regs *r
 	if (result == HOT_PARK)
 		return 0;
 	if (result == HOT_MISS)
-		return cold_call(self, kernel, task, regs);
+		return cold_call(self, kernel, task, regs, name_syscall);
 	self->hot_calls++;
 	if (result != HOT_DONE)
 		regs->rax = (uint64_t)result;
@@ -132,6 +132,8 @@ static int on_syscall(Machine *self, PyObject *kernel, Task *task, struct pf_con
 	int64_t result = HOT_MISS;
 	/* The number is 32 bits, signed (entry code of x86-64): -1 and the like are just unknown. */
 	task->syscall_nr = (int)nr;
+	if (task->guard & GUARD_LOOK && !guard_passes(task, pf))
+		return cold_call(self, kernel, task, regs, name_guarded);
 	if (self->hot && nr < HOT_COUNT && hot_calls[nr] && !pf->compat)
 		result = hot_calls[nr](task, regs);
 	if (result == HOT_PARK)
@@ -419,9 +421,10 @@ PyTypeObject MachineType = {
 int machine_load(void)
 {
 	name_syscall = PyUnicode_InternFromString("on_syscall");
+	name_guarded = PyUnicode_InternFromString("on_guarded");
 	name_return = PyUnicode_InternFromString("on_return");
 	name_gone = PyUnicode_InternFromString("on_gone");
 	name_ready = PyUnicode_InternFromString("run_ready");
 	name_watch = PyUnicode_InternFromString("on_watch");
-	return name_syscall && name_return && name_gone && name_ready && name_watch ? 0 : -1;
+	return name_syscall && name_guarded && name_return && name_gone && name_ready && name_watch ? 0 : -1;
 }

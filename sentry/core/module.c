@@ -14,6 +14,8 @@ static int add_constants(PyObject *module)
 		{"KIND_EVENTFD", KIND_EVENTFD}, {"KIND_NULL", KIND_NULL}, {"KIND_ZERO", KIND_ZERO},
 		{"KIND_FULL", KIND_FULL}, {"WORK_SIGNAL", WORK_SIGNAL}, {"WORK_EXIT", WORK_EXIT},
 		{"WORK_STOP", WORK_STOP}, {"WORK_OTHER", WORK_OTHER}, {"KIND_EPOLL", KIND_EPOLL},
+		{"GUARD_STRICT", GUARD_STRICT}, {"GUARD_FILTER", GUARD_FILTER}, {"GUARD_CALLS", GUARD_CALLS},
+		{"GUARD_TRACED", GUARD_TRACED},
 		{"WAIT_PENDING", WAIT_PENDING}, {"WAIT_WOKEN", WAIT_WOKEN},
 		{"WAIT_INTERRUPTED", WAIT_INTERRUPTED}, {"WAIT_TIMED_OUT", WAIT_TIMED_OUT},
 		{"VM_MAYREAD", VM_MAYREAD}, {"VM_MAYWRITE", VM_MAYWRITE}, {"VM_MAYEXEC", VM_MAYEXEC},
@@ -45,7 +47,7 @@ PyMODINIT_FUNC PyInit__core(void)
 		&FdTableType,	&CredsType, &GroupType, &ActionType, &SignalActionsType,	   &ContextType, &TaskType,	  &MachineType,
 		&FutexTableType, &FutexWaiterType, &InterestType, &ReadyListType,
 		&VmaType,	&VmaListType, &SpaceType,   &FileSourceType,
-		&UserNamespaceType, &DentryType,	&MountType, &PathType,	   &FsContextType,
+		&UserNamespaceType, &DentryType,	&MountType, &PathType,	   &FsContextType, &SeccompFilterType,
 	};
 	PyObject *module = PyModule_Create(&definition);
 	if (!module || load_errors() < 0 || machine_load() < 0 || hot_mm_init() < 0 || dentry_load() < 0 || hot_path_load() < 0)

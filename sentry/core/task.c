@@ -33,6 +33,24 @@ PyObject *task_end_wait(Task *self, PyObject *arg)
 	return PyBool_FromLong(park_wake(self, outcome));
 }
 
+/* Only a filter, or None: C runs it without another look. */
+static PyObject *get_filter(Task *self, void *unused)
+{
+	(void)unused;
+	return Py_NewRef(self->filter ? self->filter : Py_None);
+}
+
+static int set_filter(Task *self, PyObject *value, void *unused)
+{
+	(void)unused;
+	if (!value || (value != Py_None && !PyObject_TypeCheck(value, &SeccompFilterType))) {
+		PyErr_SetString(PyExc_TypeError, "filter: a SeccompFilter or None is wanted");
+		return -1;
+	}
+	Py_XSETREF(self->filter, value == Py_None ? NULL : Py_NewRef(value));
+	return 0;
+}
+
 static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
 {
 	(void)self;
@@ -62,6 +80,7 @@ static int traverse(Task *self, visitproc visit, void *arg)
 	Py_VISIT(self->mm);
 	Py_VISIT(self->ctx);
 	Py_VISIT(self->fs);
+	Py_VISIT(self->filter);
 	Py_VISIT(self->parked.queue);
 	Py_VISIT(self->parked.object);
 	return 0;
@@ -79,6 +98,7 @@ static int clear(Task *self)
 	Py_CLEAR(self->mm);
 	Py_CLEAR(self->ctx);
 	Py_CLEAR(self->fs);
+	Py_CLEAR(self->filter);
 	return 0;
 }
 
@@ -97,13 +117,14 @@ static PyMemberDef members[] = {
 	FIELD(altstack_sp, T_ULONGLONG),   FIELD(altstack_size, T_ULONGLONG), FIELD(altstack_flags, T_UINT),
 	FIELD(clear_child_tid, T_ULONGLONG), FIELD(robust_list, T_ULONGLONG),
 	FIELD(fault_error, T_ULONGLONG),   FIELD(fault_trapno, T_ULONGLONG),  FIELD(fault_addr, T_ULONGLONG),
-	FIELD(fs, T_OBJECT),
+	FIELD(fs, T_OBJECT),	     FIELD(guard, T_UINT),
 	FIELD(outcome, T_INT),	     FIELD(syscall_nr, T_INT), FIELD(interruptible, T_BOOL),
 	{0},
 };
 
 static PyGetSetDef getset[] = {
 	{"state", (getter)get_state, (setter)set_state, NULL, NULL},
+	{"filter", (getter)get_filter, (setter)set_filter, NULL, NULL},
 	{0},
 };
 

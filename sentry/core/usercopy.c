@@ -329,5 +329,6 @@ PyMethodDef usercopy_methods[] = {
 	{"gather", (PyCFunction)gather, METH_O, NULL},
 	{"scatter", (PyCFunction)scatter, METH_VARARGS, NULL},
 	{"end_wait", (PyCFunction)task_end_wait, METH_O, NULL},
+	{"filter_verdict", (PyCFunction)task_filter_verdict, METH_NOARGS, NULL},
 	{0},
 };

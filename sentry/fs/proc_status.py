@@ -9,7 +9,7 @@ from sentry.abi.resource import RLIM_INFINITY, RLIMIT_RSS, RLIMIT_SIGPENDING
 from sentry.abi.sched import SCHED_FIFO, SCHED_RR
 from sentry.abi.time import NSEC_PER_TICK
 from sentry.fs.proc_access import may_inspect
-from sentry.kernel import cpus
+from sentry.kernel import cpus, seccomp
 from sentry.mm import maps as mm_maps
 
 TYPE_CHECKING = False
@@ -140,8 +140,8 @@ def status(target: Task, reader: Task) -> bytes:
     allowed = target.sched.affinity or every
     lines += [
         b"NoNewPrivs:\t%d" % creds.no_new_privs,
-        b"Seccomp:\t0",
-        b"Seccomp_filters:\t0",
+        b"Seccomp:\t%d" % seccomp.mode(target),
+        b"Seccomp_filters:\t%d" % seccomp.count(target),
         b"Speculation_Store_Bypass:\tunknown",
         b"SpeculationIndirectBranch:\tunknown",
         b"Cpus_allowed:\t" + cpus.mask_text(allowed, every),

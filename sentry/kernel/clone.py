@@ -30,7 +30,7 @@ from sentry.abi.mman import TASK_SIZE
 from sentry.abi.resource import RLIMIT_NPROC
 from sentry.abi.restart import ERESTARTNOINTR
 from sentry.errors import Errno
-from sentry.kernel import altstack, pidfd, sessions
+from sentry.kernel import altstack, pidfd, seccomp, sessions
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.wait import INTERRUPTED, suspend
@@ -159,6 +159,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
     """What a child has of its parent, shared or copied as `flags` say."""
     child.comm = task.comm
     child.creds = task.creds
+    seccomp.inherit(task, child)
     child.sigmask = task.sigmask
     child.personality = task.personality
     child.timer_slack = task.timer_slack

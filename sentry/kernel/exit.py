@@ -9,7 +9,7 @@ from __future__ import annotations
 from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD
 from sentry.abi.wait import exited
 from sentry.errors import Errno
-from sentry.kernel import job_control, reap, robust, signals
+from sentry.kernel import job_control, reap, robust, seccomp, signals
 from sentry.vfs import locks
 
 TYPE_CHECKING = False
@@ -37,6 +37,15 @@ def exit_group(task: Task, code: int) -> None:
     exit_task(task)
 
 
+def kill_thread(task: Task, signo: int) -> None:
+    """End one thread as if by a signal (seccomp(2)); the last one's is what has killed the process."""
+    group = task.group
+    if not group.exiting and len(group.tasks) == 1:
+        group.exiting = True
+        group.exit_code = signo
+    exit_task(task)
+
+
 def exit_task(task: Task) -> None:
     """End a task: release what it holds, and the process with the last one."""
     group, kernel = task.group, task.kernel
@@ -49,6 +58,7 @@ def exit_task(task: Task) -> None:
     release_files(task)
     task.fs = None  # type: ignore[assignment]  # dead
     task.ns = None  # type: ignore[assignment]  # its namespaces may end with it
+    seccomp.drop(task)
     last = len(group.tasks) == 1
     if last:
         group.usage.leave()

@@ -14,7 +14,7 @@ from _collections import deque
 
 from sentry import _core
 from sentry.errors import Errno
-from sentry.kernel import run
+from sentry.kernel import guard, run
 from sentry.kernel.clock import Clock
 from sentry.kernel.futex import Futexes
 from sentry.kernel.pids import Pids
@@ -132,6 +132,20 @@ class Kernel:
         if strace is not None and result is not None:
             strace.leave(task, result)
         return result
+
+    def on_guarded(self, task: Task, nr: int, a: int, b: int, c: int, d: int, e: int, f: int) -> Any:
+        """As on_syscall, for a call that somebody must see first."""
+        if self.strace is not None:
+            self.strace.enter(task, nr, (a, b, c, d, e, f))
+        result = self.drive(task, guard.call(task))
+        if self.strace is not None and result is not None:
+            self.strace.leave(task, result)
+        return result
+
+    def handler(self, task: Task, nr: int) -> Call:
+        """What answers the call `nr` of the task's; raises the Errno of a missing one."""
+        call = self.calls[nr] if 0 <= nr < len(self.calls) and not task.ctx.compat else None
+        return call if call is not None else self._resolve(task, nr)
 
     def on_return(self, task: Task, result: object) -> bool:
         """Work is pending before guest code goes on; True: it may."""

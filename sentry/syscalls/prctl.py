@@ -46,6 +46,7 @@ from sentry.abi.prctl import (
     PR_SET_NAME,
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
+    PR_SET_SECCOMP,
     PR_SET_SECUREBITS,
     PR_SET_THP_DISABLE,
     PR_SET_TIMERSLACK,
@@ -57,6 +58,8 @@ from sentry.abi.prctl import (
 )
 from sentry.abi.signal import NSIG
 from sentry.errors import Errno
+from sentry.kernel import seccomp as filters
+from sentry.syscalls import seccomp
 from sentry.syscalls.args import Int, Ptr, Size, UInt
 
 TYPE_CHECKING = False
@@ -250,7 +253,8 @@ _OPERATIONS: "dict[int, Operation]" = {
     PR_SET_TIMING: _set_timing,
     PR_SET_NAME: _set_name,
     PR_GET_NAME: _get_name,
-    PR_GET_SECCOMP: lambda task, a, b, c, d: 0,
+    PR_GET_SECCOMP: lambda task, a, b, c, d: filters.mode(task),
+    PR_SET_SECCOMP: lambda task, a, b, c, d: seccomp.set_mode(task, a, b),
     PR_CAPBSET_READ: _read_bounding,
     PR_CAPBSET_DROP: _drop_bounding,
     PR_GET_TSC: _get_tsc,

@@ -220,7 +220,7 @@ _full(153, "vhangup", "ioctl.vhangup")
 _miss(154, "modify_ldt")
 _miss(155, "pivot_root", "the mounts are the bundle's", _errno.EPERM)
 _miss(156, "_sysctl")
-_part(157, "prctl", "prctl.prctl", "no seccomp, speculation control, memory maps, anonymous names")
+_part(157, "prctl", "prctl.prctl", "no speculation control, memory maps, anonymous names")
 _part(
     158, "arch_prctl", "prctl.arch_prctl", "FS and GS bases; no CPUID faulting, shadow stacks, AMX permission"
 )
@@ -397,7 +397,7 @@ _part(
     "links.renameat2",
     "RENAME_EXCHANGE and RENAME_WHITEOUT not in directories shared with the host",
 )
-_miss(317, "seccomp", "no filters for guest tasks", _errno.EINVAL)
+_full(317, "seccomp", "seccomp.seccomp")
 _full(318, "getrandom", "random.getrandom")
 _part(319, "memfd_create", "memfd.memfd_create", "no huge pages")
 _miss(320, "kexec_file_load")

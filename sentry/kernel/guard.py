@@ -1,0 +1,52 @@
+"""Calls of a task that somebody must see first: its filters (kernel.seccomp).
+
+`Kernel.on_guarded` comes here in place of `on_syscall`.  In the order of Linux's syscall_trace_enter(): the
+filters, the call itself.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from sentry import _core
+from sentry._core import GUARD_FILTER, GUARD_STRICT
+from sentry.errors import Errno
+from sentry.kernel import seccomp
+from sentry.kernel.wait import WOULD_BLOCK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sentry.kernel.task import Task
+
+_INT32 = 1 << 32
+
+
+def number(task: Task) -> int:
+    """The call's number as the registers have it now: 32 bits, signed."""
+    low = task.ctx.orig_rax & 0xFFFFFFFF
+    return low - _INT32 if low >> 31 else low
+
+
+async def call(task: Task) -> Any:
+    """The call that the task's registers describe: its answer, as `Kernel.on_syscall` gives it."""
+    try:
+        if task.guard & (GUARD_STRICT | GUARD_FILTER):
+            answer = await seccomp.check(task)
+            if answer is not seccomp.PASS:
+                return answer
+        return await make(task)
+    except Errno as error:
+        return -error.code
+
+
+async def make(task: Task) -> Any:
+    """Make the call that the registers describe."""
+    ctx = task.ctx
+    result = task.kernel.handler(task, task.syscall_nr)(
+        task, ctx.rdi, ctx.rsi, ctx.rdx, ctx.r10, ctx.r8, ctx.r9
+    )
+    if type(result) is int or result is None or result is _core.NO_RESULT:
+        return result
+    return -errno.EAGAIN if result is WOULD_BLOCK else await result
