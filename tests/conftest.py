@@ -18,9 +18,11 @@ LEFT_OUT = pytest.StashKey[list[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-modes", action="store_true", help="every combination of platform and switches")
+    parser.addoption("--slow", action="store_true", help="what is marked as slow, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: run with --slow only")
     config.addinivalue_line("markers", "hot_and_cold: once more for each switch that turns a short cut off")
     config.stash[LEFT_OUT] = [f"platform {name}: {reason}" for name, reason in modes.REASONS.items()]
     # A shell's background job starts with these ignored, and so would every program under test.
@@ -38,6 +40,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             chosen = modes.HOT_AND_COLD
         names = [mode.name for mode in chosen]
         metafunc.parametrize("mode", chosen, indirect=True, ids=names, scope="module")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

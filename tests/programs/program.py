@@ -17,7 +17,8 @@ class Program(NamedTuple):
     """One entry of the table.
 
     `status` is 128 + n after a death by signal n; `stderr` is false where it is not the same each time;
-    `needs` are commands that must be installed, and `PACKAGES` says by which Debian package.
+    `needs` are commands that must be installed (a path: that file), and `PACKAGES` says by which Debian
+    package.  A `slow` one runs in `make programs`.
     """
 
     name: str
@@ -26,9 +27,15 @@ class Program(NamedTuple):
     stdin: bytes = b""
     stderr: bool = True
     needs: tuple[str, ...] = ()
+    slow: bool = False
 
+
+PLYVEL = "/usr/lib/python3/dist-packages/plyvel"
+PIP = "/usr/share/python-wheels"
 
 PACKAGES = {
+    PIP: "python3-pip-whl",
+    PLYVEL: "python3-plyvel",
     "bzip2": "bzip2",
     "busybox": "busybox-static",
     "diff": "diffutils",
@@ -37,18 +44,25 @@ PACKAGES = {
     "gcc": "gcc",
     "git": "git",
     "less": "less",
+    "go": "golang-go",
+    "java": "default-jdk-headless",
     "make": "make",
     "mawk": "mawk",
+    "node": "nodejs",
+    "npm": "npm",
     "openssl": "openssl",
     "patch": "patch",
     "perl": "perl",
     "python3": "python3",
     "screen": "screen",
+    "redis-server": "redis-server",
     "sqlite3": "sqlite3",
     "tmux": "tmux",
     "vim": "vim",
     "xz": "xz-utils",
 }
+# Large ones: a program that needs one is left out where it is not installed.
+OPTIONAL = {"default-jdk-headless", "golang-go", "nodejs", "npm", "python3-plyvel", "redis-server"}
 
 
 def bash(script: str) -> list[str]:

@@ -6,10 +6,11 @@ from tests.programs.builds import BUILDS
 from tests.programs.busybox import BUSYBOX
 from tests.programs.coreutils import COREUTILS
 from tests.programs.languages import LANGUAGES
+from tests.programs.servers import SERVERS
 from tests.programs.shells import SHELLS
 from tests.programs.terminals import TERMINALS
 from tests.programs.tools import TOOLS
 
-PROGRAMS = SHELLS + COREUTILS + TOOLS + LANGUAGES + BUILDS + TERMINALS
+PROGRAMS = SHELLS + COREUTILS + TOOLS + LANGUAGES + BUILDS + SERVERS + TERMINALS
 
 __all__ = ["BUSYBOX", "PROGRAMS"]
