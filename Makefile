@@ -1,4 +1,5 @@
-# make run | test | test-all | cpython | lint | types | bench | asan.  The programs land in .venv; nothing outside this folder changes.
+# make run | test | test-all | programs | cpython | lint | types | bench | asan.
+# The programs land in .venv; nothing outside this folder changes.
 
 # The system's own Python where there is one: every user can run it, which the tests of rootless sandboxes need.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -13,7 +14,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in bin/runsc-py \
 	$(shell find runsc sentry platform $(wildcard netstack) -type f \
 		\( -name '*.py' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.S' \))
 
-.PHONY: run test test-all cpython lint types bench asan clean needs
+.PHONY: run test test-all programs cpython lint types bench asan clean needs
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -25,6 +26,10 @@ test: $(STAMP) $(TOOLS)
 # As `test`, in every combination of platform and switches (tests/modes.py).
 test-all: $(STAMP) $(TOOLS)
 	$(BIN)/pytest -q --all-modes $(ARGS)
+
+# The real programs, with the slow ones (Go, Java, package managers); those not installed are left out.
+programs: $(STAMP) $(TOOLS)
+	$(BIN)/pytest -q --slow tests/programs $(ARGS)
 
 # CPython's own test suite in the sandbox against natively (tests/cpython/run.py); all of it takes hours.
 cpython: $(STAMP) $(TOOLS)

@@ -26,8 +26,8 @@ PASSED, SKIPPED, FAILED, EXPECTED_FAILURE, UNEXPECTED_SUCCESS = (
     "expected failure",
     "unexpected success",
 )
-# Of the things that a test may need, those that it may have; neither network nor hours.
-RESOURCES = ["curses", "largefile", "subprocess"]
+# Of the things that a test may ask for, those that it gets: not hours of computing.
+RESOURCES = ["curses", "largefile", "network", "subprocess"]
 
 
 class Record(unittest.TestResult):

@@ -40,6 +40,7 @@ PACKAGES = {
     "busybox": "busybox-static",
     "diff": "diffutils",
     "dash": "dash",
+    "dpkg-deb": "dpkg",
     "g++": "g++",
     "gcc": "gcc",
     "git": "git",
