@@ -12,16 +12,6 @@ from tests.programs.shells import SHELLS
 from tests.programs.terminals import TERMINALS
 from tests.programs.tools import TOOLS
 
-PROGRAMS = (
-    SHELLS
-    + COREUTILS
-    + TOOLS
-    + LANGUAGES
-    + BUILDS
-    + TERMINALS
-    + SERVERS
-    + RUNTIMES
-    + PACKAGE_MANAGERS
-)
+PROGRAMS = SHELLS + COREUTILS + TOOLS + LANGUAGES + BUILDS + TERMINALS + SERVERS + RUNTIMES + PACKAGE_MANAGERS
 
 __all__ = ["BUSYBOX", "PROGRAMS"]
