@@ -582,6 +582,7 @@ class SpaceBase:
     lock_future: int  # VM_LOCKED | VM_LOCKONFAULT for mappings to come (mlockall(2))
     locked: bool  # whether some mapping has ever been locked
     sealed: bool  # whether some mapping is sealed (mseal(2))
+    attached: bool  # whether shared memory has ever been attached (shmat(2))
     def __new__(cls, lowest: int, base: int) -> Self: ...
     def copy(self) -> Self:
         """What fork(2)'s child has."""

@@ -60,7 +60,7 @@ typedef struct {
 	uint64_t arg_start, arg_end, env_start, env_end;
 	unsigned lock_future;
 	int users;
-	char locked, sealed;
+	char locked, sealed, attached;
 	PyObject *exe, *auxv;
 } Space;
 

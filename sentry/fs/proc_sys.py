@@ -12,6 +12,7 @@ from sentry.abi.capability import CAP_SYS_ADMIN, NAMES
 from sentry.errors import Errno
 from sentry.fs.dev import ENTROPY_BITS
 from sentry.fs.devpts import PTYS_MAX, DevPts
+from sentry.fs.proc_ipc import ipc_controls
 from sentry.fs.pseudo import fixed
 from sentry.kernel import version
 from sentry.kernel.pids import PID_MAX, TASKS_MAX
@@ -150,16 +151,16 @@ def _kernel(boot_id: bytes) -> Tree:
     tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(
         _numbers(
             cap_last_cap=len(NAMES) - 1, core_pattern=b"core", core_pipe_limit=0, core_uses_pid=0,
-            dmesg_restrict=1, io_uring_disabled=2, kptr_restrict=2, msgmax=8192, msgmnb=16384, msgmni=32000,
+            dmesg_restrict=1, io_uring_disabled=2, kptr_restrict=2,
             ngroups_max=NGROUPS_MAX, osrelease=version.RELEASE, ostype=version.SYSNAME,
             overflowgid=OVERFLOW_ID, overflowuid=OVERFLOW_ID, panic=0, panic_on_oops=0, perf_event_paranoid=4,
             pid_max=PID_MAX, printk="4\t4\t1\t7", randomize_va_space=2, sched_child_runs_first=0,
             sched_rr_timeslice_ms=100, sched_rt_period_us=1000000, sched_rt_runtime_us=950000,
-            sem="32000\t1024000000\t500\t32000", shm_rmid_forced=0, shmall=18446744073692774399,
-            shmmax=18446744073692774399, shmmni=4096, sysctl_writes_strict=1, tainted=0,
+            sysctl_writes_strict=1, tainted=0,
             unprivileged_bpf_disabled=2, version=version.VERSION, **{"threads-max": TASKS_MAX},
         )
     )  # fmt: skip
+    tree.update(ipc_controls())
     tree[b"hostname"] = _name("hostname")
     tree[b"domainname"] = _name("domainname")
     tree[b"ns_last_pid"] = lambda task: b"%d\n" % task.kernel.pids.last

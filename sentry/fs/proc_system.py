@@ -8,6 +8,7 @@ from time import CLOCK_BOOTTIME, CLOCK_REALTIME, clock_gettime_ns
 from sentry import _core
 from sentry.abi.time import NSEC, NSEC_PER_TICK
 from sentry.fs.host_facts import host_facts
+from sentry.fs.proc_ipc import SYSVIPC
 from sentry.kernel import cpus, version
 
 TYPE_CHECKING = False
@@ -140,17 +141,6 @@ def _cgroups() -> bytes:
 
 
 _CALM = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
-_SYSVIPC = {
-    b"msg": (
-        b"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
-        b"      stime      rtime      ctime\n"
-    ),
-    b"sem": b"       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
-    b"shm": (
-        b"       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
-        b"      atime      dtime      ctime                   rss                  swap\n"
-    ),
-}
 
 
 def system_files(view: SystemView) -> Tree:
@@ -175,7 +165,7 @@ def system_files(view: SystemView) -> Tree:
         b"softirqs": b"                    " + b"".join([b"CPU%-8d" % number for number in numbers]) + b"\n",
         b"stat": view.stat,
         b"swaps": b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
-        b"sysvipc": _SYSVIPC,
+        b"sysvipc": SYSVIPC,
         b"uptime": view.uptime,
         b"version": version.PROC_VERSION + b"\n",
         b"vmstat": view.vmstat,

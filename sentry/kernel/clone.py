@@ -20,6 +20,7 @@ from sentry.abi.clone import (
     CLONE_PIDFD,
     CLONE_SETTLS,
     CLONE_SIGHAND,
+    CLONE_SYSVSEM,
     CLONE_THREAD,
     CLONE_VFORK,
     CLONE_VM,
@@ -30,6 +31,7 @@ from sentry.abi.mman import TASK_SIZE
 from sentry.abi.resource import RLIMIT_NPROC
 from sentry.abi.restart import ERESTARTNOINTR
 from sentry.errors import Errno
+from sentry.ipc import shm
 from sentry.kernel import altstack, pidfd, seccomp, sessions
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
@@ -170,6 +172,11 @@ def _copy(task: Task, child: Task, flags: int) -> None:
         child.mm.users += 1
     else:
         child.mm = task.mm.fork(task, child)
+        if child.mm.attached:
+            shm.inherited(task, child.mm)
+    if flags & CLONE_SYSVSEM:
+        child.sem_undo = task.sem_undo
+        child.sem_undo.users += 1
     if flags & CLONE_FILES:
         child.files = task.files
         child.files.users += 1

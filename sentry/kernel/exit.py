@@ -9,6 +9,7 @@ from __future__ import annotations
 from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD
 from sentry.abi.wait import exited
 from sentry.errors import Errno
+from sentry.ipc import sem_undo, shm
 from sentry.kernel import job_control, reap, robust, seccomp, signals
 from sentry.vfs import locks
 
@@ -55,6 +56,9 @@ def exit_task(task: Task) -> None:
     task.coroutine = None
     task.state = "dead"
     release_mm(task)
+    sem_undo.leave(task)
+    if len(group.tasks) == 1:
+        task.ns.ipc.shm.creator_exited(group)
     release_files(task)
     task.fs = None  # type: ignore[assignment]  # dead
     task.ns = None  # type: ignore[assignment]  # its namespaces may end with it
@@ -96,6 +100,8 @@ def release_mm(task: Task) -> None:
                 pass  # as Linux: nobody is told
     release_vfork(task)
     task.group.usage.note_size(task.mm)
+    if task.mm.attached and task.mm.users == 1:
+        shm.leave_space(task)
     task.mm.users -= 1
     task.mm = None  # type: ignore[assignment]  # dead, or about to get another
 

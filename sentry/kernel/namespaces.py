@@ -64,8 +64,10 @@ class Namespaces:
 
     def __init__(self, owner: UserNamespace, pid: PidNamespace, mnt: MountNamespace) -> None:
         """The initial ones of a sandbox."""
+        from sentry.ipc.namespace import IpcNamespace  # a cycle at module level
+
         self.uts = UtsNamespace(b"runsc", b"(none)", owner, initial=True)
-        self.ipc = Namespace(b"ipc", owner, initial=True)
+        self.ipc = IpcNamespace(owner, initial=True)
         self.mnt = mnt
         self.net = Namespace(b"net", owner, initial=True)
         self.cgroup = Namespace(b"cgroup", owner, initial=True)

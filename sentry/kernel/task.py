@@ -13,6 +13,7 @@ Everything that touches several tasks lives in the module of its verb: clone, ex
 from __future__ import annotations
 
 from sentry import _core
+from sentry.ipc.sem_undo import UndoList
 from sentry.kernel.sched import SchedPolicy
 from sentry.kernel.signals import SignalState
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, WOKEN
@@ -62,6 +63,7 @@ class Task(_core.TaskBase):
         self.timer_slack = 50_000  # ns
         self.sched = SchedPolicy()
         self.mempolicy: Policy | None = None  # None: the default one
+        self.sem_undo = UndoList()
         self.start_time = _core.monotonic()
 
     def find(self, number: int) -> Task | None:

@@ -25,6 +25,7 @@ from sentry.abi.futex import ROBUST_LIST_HEAD_SIZE
 from sentry.abi.mman import TASK_SIZE
 from sentry.abi.signal import NSIG, SIGCHLD
 from sentry.errors import Errno
+from sentry.ipc import sem_undo
 from sentry.kernel import exit as exits
 from sentry.kernel.clone import CloneArgs
 from sentry.kernel.clone import clone as make_task
@@ -157,6 +158,8 @@ def unshare(task: "Task", flags: Size) -> int:
         raise Errno(errno.EPERM)
     if flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) and len(task.group.tasks) > 1:
         raise Errno(errno.EINVAL)
+    if flags & CLONE_SYSVSEM:
+        sem_undo.leave(task)
     if flags & CLONE_FS:
         task.fs = task.fs.copy()
     if flags & CLONE_FILES:

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
         """What mmap(2) maps: a host descriptor valid during the call, and how to tell it from others."""
 
         fd: int
-        key: Any  # hashable: the identity that shared futexes on it have
         name: bytes  # as in /proc/self/maps
         inode: Inode | None
+
+        @property
+        def key(self) -> Any: ...  # hashable: the identity that shared futexes on it have
 
 
 class File(_core.FileBase):
