@@ -93,6 +93,7 @@ class InodeBase:
     charged: int  # pages charged to it
     pinned: bool  # guests have or had it mapped: fd must stay, and pages come by other ways than writes
     locked: bool  # somebody has or awaits a POSIX or OFD lock on it (vfs.locks): closes must look
+    guarded: bool  # more than its permission bits says who may use it (vfs.permissions.guard)
     watched: bool  # somebody wants to hear of it or of what is in it (vfs.notify): C leaves it to Python
     target: bytes | None  # of a symbolic link whose target never changes, once it is known
     def __init__(self, mode: int = 0, uid: int = 0, gid: int = 0) -> None:

@@ -39,6 +39,7 @@ typedef struct {
 	char is_volatile, writable;
 	char pinned; /* mapped by guests now or before: fd must stay, and pages come by other ways than writes */
 	char locked; /* somebody has or awaits a POSIX or OFD lock on it: each close must look */
+	char guarded; /* more than its permission bits says who may use it: Python decides */
 	char watched; /* somebody wants to hear of it or of what is in it (sentry.vfs.notify) */
 	PyObject *target; /* of a symbolic link whose target never changes (bytes); NULL: ask Python */
 	PyObject *pool; /* PagePool that the contents are charged to; NULL: no such account, C must not grow it */

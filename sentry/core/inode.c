@@ -178,6 +178,7 @@ static PyMemberDef members[] = {
 	{"target", T_OBJECT, offsetof(Inode, target), 0, NULL},
 	{"pinned", T_BOOL, offsetof(Inode, pinned), 0, NULL},
 	{"locked", T_BOOL, offsetof(Inode, locked), 0, NULL},
+	{"guarded", T_BOOL, offsetof(Inode, guarded), 0, NULL},
 	{"watched", T_BOOL, offsetof(Inode, watched), 0, NULL},
 	{0},
 };

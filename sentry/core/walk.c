@@ -33,6 +33,8 @@ bool permits(PyObject *object, Inode *inode, unsigned wanted)
 {
 	if (!object || !PyObject_TypeCheck(object, &CredsType))
 		return false;
+	if (inode->guarded)
+		return false;
 	Creds *creds = (Creds *)object;
 	unsigned mode = inode->mode, granted;
 	if (creds->fsuid == inode->uid)
@@ -142,7 +144,7 @@ static int64_t one_step(Task *task, struct walk *walk, const char *end, bool fol
 	if (!length)
 		return 0;
 	Inode *inode = dentry_inode(at->dentry);
-	if (!inode || ((inode->mode & 0111) != 0111 && !permits(task->creds, inode, 1)))
+	if (!inode || (((inode->mode & 0111) != 0111 || inode->guarded) && !permits(task->creds, inode, 1)))
 		return HOT_MISS;
 	if (length == 1 && part[0] == '.')
 		return 0;

@@ -47,13 +47,16 @@ class MemoryFileSystem(FileSystem):
 class Node(Inode):
     """Any file in memory."""
 
-    __slots__ = ("xattrs",)
+    __slots__ = ("acls", "xattrs")
+
+    has_acls = True
 
     fs: MemoryFileSystem
 
     def __init__(self, fs: MemoryFileSystem, mode: int, uid: int, gid: int, ino: int = 0) -> None:
         super().__init__(fs, mode, uid, gid, ino)
         self.xattrs: dict[bytes, bytes] | None = None
+        self.acls = None
         fs.inodes_used += 1  # taken back by __del__
         if fs.inodes_used > fs.inodes_limit:
             raise Errno(ENOSPC)
@@ -100,7 +103,7 @@ class Node(Inode):
 
     def listxattr(self) -> list[bytes]:
         self.load_xattrs()
-        return list(self.xattrs or ())
+        return [*(self.acls or ()), *(self.xattrs or ())]
 
     def removexattr(self, name: bytes) -> None:
         self.load_xattrs()
@@ -116,6 +119,8 @@ class Node(Inode):
 
 class MemorySymlink(Node):
     __slots__ = ()
+
+    has_acls = False
 
     target: bytes
 

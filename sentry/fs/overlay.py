@@ -157,7 +157,7 @@ class LowerFile(MemoryFile):
 class LowerOther(Node):
     """A symbolic link, FIFO, socket or device node of the lower layer; never opened there."""
 
-    __slots__ = ("_lower", "changed_up")
+    __slots__ = ("_lower", "changed_up", "has_acls")
 
     fs: OverlayFs
 
@@ -166,6 +166,7 @@ class LowerOther(Node):
         fs.tree.fill(self, stat)
         self._lower = lower
         self.changed_up = False
+        self.has_acls = stat[MODE] & S_IFMT != S_IFLNK
 
     def touch(self) -> None:
         self.changed_up = True

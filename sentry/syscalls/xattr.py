@@ -1,19 +1,34 @@
-"""getxattr, setxattr, listxattr, removexattr, with their l and f forms."""
+"""getxattr, setxattr, listxattr, removexattr, with their l, f and at forms."""
 
 from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, ERANGE, EROFS
+from struct import Struct
 
-from sentry.abi.fcntl import AT_FDCWD, O_PATH
+from sentry.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_PATH
 from sentry.abi.inotify import IN_ATTRIB
 from sentry.errors import Errno
-from sentry.syscalls.args import File, Int, Path, Ptr, Size
-from sentry.vfs import notify
+from sentry.syscalls.args import Fd, File, Int, Path, Ptr, Size, UInt
+from sentry.syscalls.structs import copy_in_struct
+from sentry.vfs import notify, posix_acl
 from sentry.vfs.namei import walk
-from sentry.vfs.xattr import NAME_MAX, VALUE_MAX, XATTR_CREATE, XATTR_REPLACE, check_access, visible
+from sentry.vfs.permissions import ACL_ACCESS, ACL_DEFAULT
+from sentry.vfs.xattr import (
+    LIST_MAX,
+    NAME_MAX,
+    VALUE_MAX,
+    XATTR_CREATE,
+    XATTR_REPLACE,
+    check_access,
+    check_value,
+    visible,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.vfs.path import Path as Place
+
+_XATTR_ARGS = Struct("=QII")  # value size flags
+_ACLS = (ACL_ACCESS, ACL_DEFAULT)
 
 
 def _place(file: File) -> "Place":
@@ -21,6 +36,16 @@ def _place(file: File) -> "Place":
         raise Errno(EBADF)
     path: Place = file.path
     return path
+
+
+def _place_at(task: "Task", dirfd: int, name: int, flags: int) -> "Place":
+    """The file of the at forms, whose name may be absent (getxattrat(2))."""
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise Errno(EINVAL)
+    text = task.copy_in_str(name) if name or not flags & AT_EMPTY_PATH else b""
+    if not text and flags & AT_EMPTY_PATH:
+        return task.fs.cwd if dirfd == AT_FDCWD else _place(task.files.get(dirfd))
+    return walk(task, dirfd, text, not flags & AT_SYMLINK_NOFOLLOW)
 
 
 def _name(task: "Task", name: int) -> bytes:
@@ -33,15 +58,23 @@ def _name(task: "Task", name: int) -> bytes:
     return text
 
 
-def _get(task: "Task", path: "Place", name: int, value: int, size: int) -> int:
-    text = _name(task, name)
-    check_access(task.creds, path.inode, text, write=False)
-    data = path.inode.getxattr(text)
+def _give(task: "Task", data: bytes, address: int, size: int, most: int) -> int:
+    """What getxattr and listxattr answer: the length alone without a buffer."""
     if size:
         if len(data) > size:
-            raise Errno(ERANGE)
-        task.copy_out(value, data)
+            raise Errno(E2BIG if size >= most else ERANGE)
+        task.copy_out(address, data)
     return len(data)
+
+
+def _get(task: "Task", path: "Place", name: int, value: int, size: int) -> int:
+    text = _name(task, name)
+    if text in _ACLS:
+        data = posix_acl.get(task.creds, path.inode, text)
+    else:
+        check_access(task.creds, path.inode, text, write=False)
+        data = path.inode.getxattr(text)
+    return _give(task, data, value, size, VALUE_MAX)
 
 
 def _set(task: "Task", path: "Place", name: int, value: int, size: int, flags: int) -> int:
@@ -51,29 +84,33 @@ def _set(task: "Task", path: "Place", name: int, value: int, size: int, flags: i
     if size > VALUE_MAX:
         raise Errno(E2BIG)
     data = task.copy_in(value, size) if size else b""
+    acl = posix_acl.parse(task.creds, data) if text in _ACLS else None
     if path.mount.readonly:
         raise Errno(EROFS)
-    check_access(task.creds, path.inode, text, write=True)
-    path.inode.setxattr(text, data, flags)
+    if text in _ACLS:
+        posix_acl.set(task.creds, path.inode, text, acl)
+    else:
+        check_access(task.creds, path.inode, text, write=True)
+        check_value(text, data)
+        path.inode.setxattr(text, data, flags)
     notify.tell(path, IN_ATTRIB)
     return 0
 
 
 def _list(task: "Task", path: "Place", buf: int, size: int) -> int:
     data = b"".join(name + b"\0" for name in visible(task.creds, path.inode.listxattr()))
-    if size:
-        if len(data) > size:
-            raise Errno(ERANGE)
-        task.copy_out(buf, data)
-    return len(data)
+    return _give(task, data, buf, size, LIST_MAX)
 
 
 def _remove(task: "Task", path: "Place", name: int) -> int:
     text = _name(task, name)
     if path.mount.readonly:
         raise Errno(EROFS)
-    check_access(task.creds, path.inode, text, write=True)
-    path.inode.removexattr(text)
+    if text in _ACLS:
+        posix_acl.set(task.creds, path.inode, text, None)
+    else:
+        check_access(task.creds, path.inode, text, write=True)
+        path.inode.removexattr(text)
     notify.tell(path, IN_ATTRIB)
     return 0
 
@@ -90,6 +127,13 @@ def fgetxattr(task: "Task", file: File, name: Ptr, value: Ptr, size: Size) -> in
     return _get(task, _place(file), name, value, size)
 
 
+def getxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args: Ptr, size: Size) -> int:
+    value, length, zero = copy_in_struct(task, _XATTR_ARGS, args, size)
+    if zero:
+        raise Errno(EINVAL)
+    return _get(task, _place_at(task, dirfd, path, flags), name, value, length)
+
+
 def setxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
     return _set(task, walk(task, AT_FDCWD, path), name, value, size, flags)
 
@@ -100,6 +144,11 @@ def lsetxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size, flags
 
 def fsetxattr(task: "Task", file: File, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
     return _set(task, _place(file), name, value, size, flags)
+
+
+def setxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args: Ptr, size: Size) -> int:
+    value, length, how = copy_in_struct(task, _XATTR_ARGS, args, size)
+    return _set(task, _place_at(task, dirfd, path, flags), name, value, length, how)
 
 
 def listxattr(task: "Task", path: Path, buf: Ptr, size: Size) -> int:
@@ -114,6 +163,10 @@ def flistxattr(task: "Task", file: File, buf: Ptr, size: Size) -> int:
     return _list(task, _place(file), buf, size)
 
 
+def listxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, buf: Ptr, size: Size) -> int:
+    return _list(task, _place_at(task, dirfd, path, flags), buf, size)
+
+
 def removexattr(task: "Task", path: Path, name: Ptr) -> int:
     return _remove(task, walk(task, AT_FDCWD, path), name)
 
@@ -124,3 +177,7 @@ def lremovexattr(task: "Task", path: Path, name: Ptr) -> int:
 
 def fremovexattr(task: "Task", file: File, name: Ptr) -> int:
     return _remove(task, _place(file), name)
+
+
+def removexattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr) -> int:
+    return _remove(task, _place_at(task, dirfd, path, flags), name)

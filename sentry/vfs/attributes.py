@@ -10,7 +10,7 @@ from sentry.abi.inotify import IN_ACCESS, IN_ATTRIB, IN_MODIFY
 from sentry.abi.signal import SIGXFSZ
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
-from sentry.vfs import notify
+from sentry.vfs import notify, posix_acl
 from sentry.vfs.permissions import check, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
 
@@ -41,6 +41,7 @@ def chmod(task: Task, path: Path, mode: int) -> None:
     if mode & S_ISGID and not creds.in_group(inode.gid) and not creds.has_cap(CAP_FSETID):
         mode &= ~S_ISGID
     inode.setattr(mode=mode & 0o7777)
+    posix_acl.mode_changed(inode)
     notify.tell(path, IN_ATTRIB)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sentry.vfs.file import File
     from sentry.vfs.mount import FileSystem
     from sentry.vfs.path import Path
+    from sentry.vfs.permissions import Acl
 
 
 class Inode(_core.InodeBase):
@@ -28,6 +29,8 @@ class Inode(_core.InodeBase):
 
     __slots__ = ("__weakref__", "fs")
 
+    has_acls = False  # whether it can have POSIX ACLs
+    acls: dict[bytes, Acl] | None = None  # by the attribute's name
     plain: type[File] | None = None  # open() does no more than plain(flags, path), so that C may do it
 
     def __init_subclass__(cls) -> None:

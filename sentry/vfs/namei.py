@@ -149,7 +149,7 @@ def step(
         if not part:
             continue
         inode = dentry.inode
-        if inode.mode & 0o111 != 0o111:  # type: ignore[union-attr]  # a negative dentry has no children
+        if inode.mode & 0o111 != 0o111 or inode.guarded:  # type: ignore[union-attr]  # a negative dentry has no children
             check(task.creds, inode, ACCESS_EXEC)  # type: ignore[arg-type]
         if part == b".":
             continue

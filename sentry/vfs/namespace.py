@@ -38,7 +38,7 @@ from sentry.abi.stat import (
     S_IXGRP,
 )
 from sentry.errors import Errno
-from sentry.vfs import notify
+from sentry.vfs import notify, posix_acl
 from sentry.vfs.namei import child_of
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check, check_create, check_delete, permitted
@@ -75,7 +75,8 @@ def mkdir(task: Task, parent: Path, name: bytes, mode: int) -> None:
     directory = _new(task, parent, name)
     if directory.nlink >= LINK_MAX:
         raise Errno(EMLINK)
-    inode = directory.mkdir(name, mode & 0o1777 & ~task.fs.umask, task.creds)
+    inode = directory.mkdir(name, posix_acl.masked(directory, mode & 0o1777, task.fs.umask), task.creds)
+    posix_acl.inherit(directory, inode)
     parent.dentry.attach(name, inode)
     notify.created(directory, name, inode)
 
@@ -86,13 +87,14 @@ def mknod(task: Task, parent: Path, name: bytes, mode: int, rdev: int, slash: bo
     kind = mode & S_IFMT or S_IFREG
     if kind in (S_IFCHR, S_IFBLK) and not task.creds.has_cap(CAP_MKNOD):
         raise Errno(EPERM)
-    permissions = mode & 0o7777 & ~task.fs.umask
+    permissions = posix_acl.masked(directory, mode & 0o7777, task.fs.umask)
     if kind == S_IFREG:
         inode = directory.create(name, permissions, task.creds)
     elif kind in (S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
         inode = directory.mknod(name, kind | permissions, rdev, task.creds)
     else:
         raise Errno(EPERM if kind == S_IFDIR else EINVAL)
+    posix_acl.inherit(directory, inode)
     parent.dentry.attach(name, inode)
     notify.created(directory, name, inode)
 

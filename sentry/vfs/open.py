@@ -16,7 +16,7 @@ from sentry.abi.fcntl import (
     O_TRUNC,
 )
 from sentry.errors import Errno
-from sentry.vfs import notify
+from sentry.vfs import notify, posix_acl
 from sentry.vfs.namei import open_path, start, step, walk, walk_parent
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check_create
@@ -66,7 +66,9 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
     if parent.deleted or parent.inode.nlink == 0:
         raise Errno(ENOENT)
     check_create(task.creds, parent.inode)
-    inode = parent.inode.create(dentry.name, mode & 0o7777 & ~task.fs.umask, task.creds)
+    permissions = posix_acl.masked(parent.inode, mode & 0o7777, task.fs.umask)
+    inode = parent.inode.create(dentry.name, permissions, task.creds)
+    posix_acl.inherit(parent.inode, inode)
     dentry = parent.attach(dentry.name, inode)
     notify.created(parent.inode, dentry.name, inode)
     return open_path(task, Path(mount, dentry), flags & ~O_TRUNC, created=True)
@@ -81,7 +83,8 @@ def _open_tmpfile(task: Task, directory: Path, flags: int, mode: int) -> File:
     if directory.mount.readonly:
         raise Errno(EROFS)
     check_create(task.creds, inode)
-    new = inode.tmpfile(mode & 0o7777 & ~task.fs.umask, task.creds)
+    new = inode.tmpfile(posix_acl.masked(inode, mode & 0o7777, task.fs.umask), task.creds)
+    posix_acl.inherit(inode, new)
     new.nlink = 0
     dentry = Dentry(b"#%d" % new.ino, directory.dentry, new)
     dentry.deleted = True

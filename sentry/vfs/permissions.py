@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.vfs.inode import Inode
 
+    Acl = tuple[tuple[int, int, int], ...]  # tag, permissions, id; see vfs.posix_acl
+
+
+ACL_ACCESS = b"system.posix_acl_access"
+ACL_DEFAULT = b"system.posix_acl_default"
+_USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x02, 0x04, 0x08, 0x10, 0x20
+
 
 def permitted(creds: Creds, inode: Inode, wanted: int) -> bool:
     """Whether the ACCESS_* bits `wanted` are granted; acts for the file-system ids."""
     mode = inode.mode
     if creds.fsuid == inode.uid:
         granted = mode >> 6
+    elif inode.acls and mode & 0o070 and ACL_ACCESS in inode.acls:
+        granted = wanted if _acl_grants(inode.acls[ACL_ACCESS], creds, inode, wanted) else 0
     elif creds.in_group(inode.gid):
         granted = mode >> 3
     else:
@@ -33,6 +42,27 @@ def permitted(creds: Creds, inode: Inode, wanted: int) -> bool:
         readable = ACCESS_READ | ACCESS_EXEC if directory else ACCESS_READ
         return wanted & ~readable == 0
     return False
+
+
+def _acl_grants(acl: Acl, creds: Creds, inode: Inode, wanted: int) -> bool:
+    """The access check algorithm of acl(5), for who is not the owner."""
+    mask = next((permissions for tag, permissions, _ in acl if tag == _MASK), 7)
+    in_some_group = False
+    for tag, permissions, number in acl:
+        if tag == _USER and number == creds.fsuid:
+            return wanted & ~(permissions & mask) & 7 == 0
+        if (tag == _GROUP_OBJ and creds.in_group(inode.gid)) or (tag == _GROUP and creds.in_group(number)):
+            in_some_group = True
+            if wanted & ~permissions & 7 == 0:
+                return wanted & ~mask & 7 == 0
+        elif tag == _OTHER and not in_some_group:
+            return wanted & ~permissions & 7 == 0
+    return False
+
+
+def guard(inode: Inode) -> None:
+    """Note whether more than its permission bits decides who may use the file."""
+    inode.guarded = bool(inode.acls)
 
 
 def check(creds: Creds, inode: Inode, wanted: int) -> None:

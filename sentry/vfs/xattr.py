@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EEXIST, ENODATA, ENOSPC, EOPNOTSUPP, EPERM
+from errno import EEXIST, EINVAL, ENODATA, ENOSPC, EOPNOTSUPP, EPERM
 
 from sentry.abi.capability import CAP_SETFCAP, CAP_SYS_ADMIN
 from sentry.abi.stat import ACCESS_READ, ACCESS_WRITE, S_IFDIR, S_IFMT, S_IFREG, S_ISVTX
@@ -20,7 +20,11 @@ NAME_MAX = 255
 VALUE_MAX = 65536
 FILE_MAX = 1 << 18  # bytes of all attributes of one file that we keep in memory
 
-_ACLS = (b"system.posix_acl_access", b"system.posix_acl_default")
+LIST_MAX = 65536
+_NAMESPACES = (b"user.", b"trusted.", b"security.")
+_CAPABILITY = b"security.capability"
+# struct vfs_cap_data: its size by the revision in its first word (capabilities(7))
+_CAPABILITY_SIZES = {1: 12, 2: 20, 3: 24}
 
 
 def get_attribute(attributes: dict[bytes, bytes] | None, name: bytes) -> bytes:
@@ -48,8 +52,10 @@ def set_attribute(
 
 
 def _check_namespace(name: bytes) -> None:
-    if not name.startswith((b"user.", b"trusted.", b"security.")) or name.endswith(b"."):
+    if not name.startswith(_NAMESPACES):
         raise Errno(EOPNOTSUPP)
+    if name in _NAMESPACES:
+        raise Errno(EINVAL)
 
 
 def check_access(creds: Creds, inode: Inode, name: bytes, write: bool) -> None:
@@ -58,7 +64,7 @@ def check_access(creds: Creds, inode: Inode, name: bytes, write: bool) -> None:
         if not creds.has_cap(CAP_SYS_ADMIN):
             raise Errno(EPERM if write else ENODATA)
     elif name.startswith(b"security."):
-        if write and not creds.has_cap(CAP_SETFCAP if name == b"security.capability" else CAP_SYS_ADMIN):
+        if write and not creds.has_cap(CAP_SETFCAP if name == _CAPABILITY else CAP_SYS_ADMIN):
             raise Errno(EPERM)
     elif name.startswith(b"user."):
         kind = inode.mode & S_IFMT
@@ -67,8 +73,12 @@ def check_access(creds: Creds, inode: Inode, name: bytes, write: bool) -> None:
         if write and kind == S_IFDIR and inode.mode & S_ISVTX and not is_owner(creds, inode):
             raise Errno(EPERM)
         check(creds, inode, ACCESS_WRITE if write else ACCESS_READ)
-    elif name in _ACLS:
-        raise Errno(EOPNOTSUPP)
+
+
+def check_value(name: bytes, value: bytes) -> None:
+    """EINVAL for capabilities of a file that are none (capabilities(7))."""
+    if name == _CAPABILITY and _CAPABILITY_SIZES.get(value[3] if len(value) > 3 else 0) != len(value):
+        raise Errno(EINVAL)
 
 
 def visible(creds: Creds, names: list[bytes]) -> list[bytes]:
