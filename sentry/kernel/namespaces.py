@@ -6,8 +6,13 @@ not in it but in the task's credentials, its PID namespace in its thread group.
 
 from __future__ import annotations
 
+from sentry.abi.netlink import IFF_UP
+from sentry.kernel.interfaces import Interface
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sentry.kernel.pid_namespace import PidNamespace
     from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.mount import MountNamespace
@@ -57,6 +62,22 @@ class UtsNamespace(Namespace):
         return UtsNamespace(self.hostname, self.domainname, owner)
 
 
+class NetNamespace(Namespace):
+    """Interfaces, and the names that sockets have (network_namespaces(7)).
+
+    `names`: the abstract addresses of UNIX sockets, by type and name; `ports`: the netlink sockets, by
+    protocol and port id.  Both are sentry.socket's to keep.
+    """
+
+    def __init__(self, owner: UserNamespace | None, initial: bool = False) -> None:
+        super().__init__(b"net", owner, initial)
+        self.loopback = Interface()
+        self.names: dict[tuple[int, bytes], Any] = {}
+        self.ports: dict[tuple[int, int], Any] = {}
+        if initial:
+            self.loopback.set_flags(IFF_UP)
+
+
 class Namespaces:
     """The namespaces of a task (Linux's nsproxy); `*_for_children` are those that its children get."""
 
@@ -69,7 +90,7 @@ class Namespaces:
         self.uts = UtsNamespace(b"runsc", b"(none)", owner, initial=True)
         self.ipc = IpcNamespace(owner, initial=True)
         self.mnt = mnt
-        self.net = Namespace(b"net", owner, initial=True)
+        self.net = NetNamespace(owner, initial=True)
         self.cgroup = Namespace(b"cgroup", owner, initial=True)
         self.time = self.time_for_children = Namespace(b"time", owner, initial=True)
         self.pid_for_children = pid

@@ -10,6 +10,7 @@ import errno
 from sentry.abi.fcntl import O_NONBLOCK, O_RDWR
 from sentry.abi.socket import MSG_DONTWAIT, SOCK_STREAM
 from sentry.errors import Errno
+from sentry.socket.interface import interface_ioctl
 from sentry.socket.options import Options
 from sentry.vfs.anon import socket_path
 from sentry.vfs.file import File
@@ -48,7 +49,7 @@ class Outgoing:
 class Received:
     """What a receive gave; `length` is the datagram's own, `address` the sender's raw sockaddr or b""."""
 
-    __slots__ = ("address", "creds", "data", "flags", "length", "rights")
+    __slots__ = ("address", "control", "creds", "data", "flags", "length", "rights")
 
     def __init__(self, data: bytes, length: int, address: bytes = b"", flags: int = 0) -> None:
         self.data = data
@@ -57,6 +58,7 @@ class Received:
         self.flags = flags  # MSG_TRUNC, ...
         self.rights: list[File] = []
         self.creds: Credentials | None = None
+        self.control: list[tuple[int, int, bytes]] = []  # further control messages: level, type, data
 
 
 class Socket(File):
@@ -98,6 +100,9 @@ class Socket(File):
             if error.code == errno.EPIPE and signal and self.type == SOCK_STREAM:
                 broken(task)
             raise
+
+    def ioctl(self, task: Task, request: int, arg: int) -> int | Coroutine[None, None, int]:
+        return interface_ioctl(task, request, arg, self.family)
 
     # Transfer
 

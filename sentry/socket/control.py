@@ -85,6 +85,8 @@ def deliver(task: Task, received: Received, room: int, cloexec: bool, passcred: 
     """
     out = bytearray()
     flags = 0
+    for level, kind, body in received.control:
+        flags |= _put(out, room, kind, body, level)
     if passcred:
         creds = received.creds or (0, 0xFFFE, 0xFFFE)  # sent before anybody asked: the overflow ids
         flags |= _put(out, room, SCM_CREDENTIALS, UCRED.pack(*creds))
@@ -102,12 +104,12 @@ def deliver(task: Task, received: Received, room: int, cloexec: bool, passcred: 
     return bytes(out), flags
 
 
-def _put(out: bytearray, room: int, kind: int, body: bytes) -> int:
+def _put(out: bytearray, room: int, kind: int, body: bytes, level: int = SOL_SOCKET) -> int:
     """Append one control message, cut at `room`; MSG_CTRUNC when it was."""
     left = room - len(out)
     if left < _HEADER:
         return MSG_CTRUNC
     length = min(_HEADER + len(body), left)
-    out += CMSGHDR.pack(length, SOL_SOCKET, kind) + body[: length - _HEADER]
+    out += CMSGHDR.pack(length, level, kind) + body[: length - _HEADER]
     out += bytes(min(-length % 8, room - len(out)))
     return MSG_CTRUNC if length < _HEADER + len(body) else 0

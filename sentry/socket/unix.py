@@ -65,7 +65,7 @@ class UnixSocket(Socket):
     def poll(self) -> int:
         return self.endpoint.poll()
 
-    def ioctl(self, task: Task, request: int, arg: int) -> int:
+    def ioctl(self, task: Task, request: int, arg: int) -> int | Coroutine[None, None, int]:
         endpoint = self.endpoint
         if request == FIONREAD:
             if endpoint.state == LISTENING:
@@ -78,7 +78,7 @@ class UnixSocket(Socket):
                 raise Errno(errno.EOPNOTSUPP)
             task.write_u32(arg, 0)
         else:
-            raise Errno(errno.ENOTTY)
+            return super().ioctl(task, request, arg)
         return 0
 
     def _unread(self) -> int:

@@ -5,6 +5,7 @@ import errno
 from sentry.abi.fcntl import O_NONBLOCK, O_PATH
 from sentry.abi.socket import (
     AF_MAX,
+    AF_NETLINK,
     AF_UNIX,
     SHUT_RDWR,
     SOCK_CLOEXEC,
@@ -20,6 +21,7 @@ from sentry.abi.socket import (
 from sentry.errors import Errno
 from sentry.socket import options, transfer
 from sentry.socket.base import Socket
+from sentry.socket.netlink import NetlinkSocket
 from sentry.socket.options import Options
 from sentry.socket.unix_datagram import DatagramEndpoint, UnixDatagram
 from sentry.socket.unix_stream import UnixStream, make_endpoint
@@ -190,13 +192,17 @@ def _make(task: "Task", family: int, type: int, protocol: int) -> tuple[Socket, 
         raise Errno(errno.EAFNOSUPPORT)
     if kind >= SOCK_MAX:
         raise Errno(errno.EINVAL)
+    cloexec = bool(flags & SOCK_CLOEXEC)
+    if family == AF_NETLINK:
+        if kind not in (SOCK_RAW, SOCK_DGRAM):
+            raise Errno(errno.ESOCKTNOSUPPORT)
+        return NetlinkSocket(task, kind, flags & O_NONBLOCK, protocol), cloexec
     if family != AF_UNIX:
         raise Errno(errno.EAFNOSUPPORT)
     if protocol not in (0, AF_UNIX):
         raise Errno(errno.EPROTONOSUPPORT)
     if kind == SOCK_RAW:  # "believed to be a datagram socket", net/unix has it since BSD
         kind = SOCK_DGRAM
-    cloexec = bool(flags & SOCK_CLOEXEC)
     if kind == SOCK_DGRAM:
         return UnixDatagram(task, kind, flags & O_NONBLOCK, DatagramEndpoint(Options(kind))), cloexec
     if kind in (SOCK_STREAM, SOCK_SEQPACKET):

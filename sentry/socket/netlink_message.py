@@ -1,0 +1,111 @@
+"""Netlink messages: headers, attributes, and the conversation of a request with the kernel (netlink(7))."""
+
+from __future__ import annotations
+
+from errno import EOPNOTSUPP
+
+from sentry.abi.netlink import (
+    NLATTR,
+    NLM_F_ACK,
+    NLM_F_CAPPED,
+    NLM_F_DUMP,
+    NLM_F_MULTI,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    NLMSG_MIN_TYPE,
+    NLMSGHDR,
+)
+from sentry.errors import Errno
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # (type, flags, body) -> the messages of the answer, (type, body) each
+    Handler = Callable[[int, int, bytes], list[tuple[int, bytes]]]
+
+_DATAGRAM = 4096  # messages of a dump share datagrams up to this size
+
+
+def align(length: int) -> int:
+    return length + 3 & ~3
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded."""
+    return NLATTR.pack(NLATTR.size + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def attributes(data: bytes) -> dict[int, bytes]:
+    """The attributes in `data` by type, the last of each; malformed ones end the list (rtnetlink(3))."""
+    found: dict[int, bytes] = {}
+    at = 0
+    while len(data) - at >= NLATTR.size:
+        length, kind = NLATTR.unpack_from(data, at)
+        if not NLATTR.size <= length <= len(data) - at:
+            break
+        found[kind & 0x3FFF] = data[at + NLATTR.size : at + length]
+        at += align(length)
+    return found
+
+
+def message(kind: int, flags: int, sequence: int, port: int, body: bytes) -> bytes:
+    """One message, padded."""
+    length = NLMSGHDR.size + len(body)
+    return NLMSGHDR.pack(length, kind, flags, sequence, port) + body + bytes(-length % 4)
+
+
+def converse(data: bytes, port: int, cap_ack: bool, handler: Handler) -> list[bytes]:
+    """The datagrams that answer the requests in `data`, which came from `port`.
+
+    Args:
+        cap_ack: errors repeat the request's header alone (NETLINK_CAP_ACK).
+    """
+    answers: list[bytes] = []
+    at = 0
+    while len(data) - at >= NLMSGHDR.size:
+        length, kind, flags, sequence, _ = NLMSGHDR.unpack_from(data, at)
+        if not NLMSGHDR.size <= length <= len(data) - at:
+            break
+        error = 0
+        dumping = False
+        if flags & NLM_F_REQUEST and kind >= NLMSG_MIN_TYPE:
+            dumping = flags & NLM_F_DUMP == NLM_F_DUMP and kind & 3 == 2
+            try:
+                found = handler(kind, flags, data[at + NLMSGHDR.size : at + length])
+                answers += _dump(found, sequence, port) if dumping else _plain(found, sequence, port)
+            except Errno as failure:
+                error = failure.code
+                dumping = False
+        if error or (flags & NLM_F_ACK and not dumping):
+            repeated = data[at : at + NLMSGHDR.size] if not error or cap_ack else data[at : at + length]
+            told = NLM_F_CAPPED if not error or cap_ack else 0
+            body = (-error).to_bytes(4, "little", signed=True) + repeated
+            answers.append(message(NLMSG_ERROR, told, sequence, port, body))
+        at += align(length)
+    return answers
+
+
+def _plain(found: list[tuple[int, bytes]], sequence: int, port: int) -> list[bytes]:
+    return [message(kind, 0, sequence, port, body) for kind, body in found]
+
+
+def _dump(found: list[tuple[int, bytes]], sequence: int, port: int) -> list[bytes]:
+    """The messages in as few datagrams as Linux uses, and the one that says that it was all."""
+    datagrams: list[bytes] = []
+    pending = b""
+    for kind, body in found:
+        packed = message(kind, NLM_F_MULTI, sequence, port, body)
+        if pending and len(pending) + len(packed) > _DATAGRAM:
+            datagrams.append(pending)
+            pending = b""
+        pending += packed
+    if pending:
+        datagrams.append(pending)
+    return [*datagrams, message(NLMSG_DONE, NLM_F_MULTI, sequence, port, bytes(4))]
+
+
+def unsupported(kind: int, flags: int, body: bytes) -> list[tuple[int, bytes]]:
+    """A handler that knows no request."""
+    raise Errno(EOPNOTSUPP)
