@@ -153,6 +153,7 @@ class MountBase:
     mounts: Any  # DentryBase -> MountBase: what is mounted on dentries of this mount
     id: int  # as in mountinfo
     flags: int  # MS_*
+    expiring: bool  # marked by MNT_EXPIRE; each walk that ends in it clears it
     @property
     def readonly(self) -> bool:
         """MS_RDONLY is set."""

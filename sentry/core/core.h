@@ -74,6 +74,7 @@ typedef struct {
 	PyObject *fs, *root, *parent, *point, *mounts;
 	unsigned int flags;
 	int id;
+	char expiring; /* MNT_EXPIRE marked it, and no walk has ended in it since */
 } Mount;
 
 typedef struct {

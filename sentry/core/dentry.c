@@ -137,7 +137,7 @@ static PyMemberDef dentry_members[] = {
 static PyMemberDef mount_members[] = {
 	FIELD(Mount, fs, T_OBJECT_EX), FIELD(Mount, root, T_OBJECT_EX),	  FIELD(Mount, parent, T_OBJECT),
 	FIELD(Mount, point, T_OBJECT), FIELD(Mount, mounts, T_OBJECT_EX), FIELD(Mount, flags, T_UINT),
-	FIELD(Mount, id, T_INT),       {0},
+	FIELD(Mount, id, T_INT),       FIELD(Mount, expiring, T_BOOL),	  {0},
 };
 static PyMemberDef path_members[] = {
 	{"mount", T_OBJECT_EX, offsetof(Path, mount), READONLY, NULL},

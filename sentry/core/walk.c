@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #define TEXT_MAX 8192	/* a name together with the links' targets in it */
+#define MS_NOSYMFOLLOW 256 /* mount(2); not in every <sys/mount.h> */
 #define SYMLINKS_MAX 40 /* followed in one walk before ELOOP */
 
 static Dentry *as_dentry(PyObject *object)
@@ -163,6 +164,8 @@ static int64_t one_step(Task *task, struct walk *walk, const char *end, bool fol
 	if (!(inode = dentry_inode(next.dentry)))
 		return HOT_MISS;
 	if (S_ISLNK(inode->mode) && (follow || *end)) {
+		if (at->mount->flags & MS_NOSYMFOLLOW)
+			return HOT_MISS;
 		bool known = inode->target && PyBytes_Check(inode->target);
 		return known && follow_link(walk, inode->target, end) ? 0 : HOT_MISS;
 	}
@@ -205,6 +208,8 @@ static int64_t walk_path(Task *task, int dirfd, const char *name, bool follow, s
 	walk.links = 0;
 	int64_t failed = go(task, &walk, follow);
 	*at = walk.at;
+	if (!failed)
+		at->mount->expiring = 0;
 	return failed;
 }
 

@@ -13,6 +13,7 @@ from sentry.tty.pty import Pty
 from sentry.tty.pty_files import MasterFile, open_slave
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem
+from sentry.vfs.mount_tree import top
 from sentry.vfs.path import Path
 
 TYPE_CHECKING = False
@@ -147,7 +148,7 @@ def find_devpts(task: Task, path: Path) -> DevPts | None:
     directory = path.dentry.parent
     pts = directory.children.get(b"pts") if directory is not None and directory.children else None
     if pts is not None:
-        fs = task.ns.mnt.top(Path(path.mount, pts)).mount.fs
+        fs = top(Path(path.mount, pts)).mount.fs
         if isinstance(fs, DevPts):
             return fs
     for mount in task.ns.mnt.mounts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from errno import ENOENT
 
+from sentry.abi.mount import MS_NODEV, MS_NOEXEC
 from sentry.abi.stat import DT_DIR, S_IFDIR, S_IFLNK
 from sentry.errors import Errno
 from sentry.fs.proc_access import check_alive, owner
@@ -36,6 +37,7 @@ class ProcFs(FileSystem):
     """One mount of proc."""
 
     volatile = True
+    imposed = MS_NOEXEC | MS_NODEV
 
     def __init__(self, kernel: Kernel) -> None:
         super().__init__(b"proc", PROC_SUPER_MAGIC)

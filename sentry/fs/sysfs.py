@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry.abi.mount import MS_NODEV, MS_NOEXEC
 from sentry.fs.host_facts import HostFacts, host_facts
 from sentry.fs.pseudo import DirectoryInode
 from sentry.kernel import cpus
@@ -18,6 +19,8 @@ SYSFS_MAGIC = 0x62656572
 
 class SysFs(FileSystem):
     """One mount of sysfs; its names don't change."""
+
+    imposed = MS_NOEXEC | MS_NODEV
 
     def __init__(self, mask: int) -> None:
         """`mask`: the CPUs of the sandbox."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sentry.vfs.mount import FileSystem
 
 PAGE = 4096
+RAMFS_MAGIC = 0x858458F6
 
 
 class Tmpfs(MemoryFileSystem):
@@ -64,6 +65,14 @@ def mount(kernel: Kernel, options: list[str]) -> FileSystem:
         -(-size // PAGE) if size else None,  # 0: no limit
         values["nr_inodes"] or None,
     )
+
+
+def mount_ramfs(kernel: Kernel, options: list[str]) -> FileSystem:
+    """A ramfs: as tmpfs, and takes no size; here it is bounded all the same.  Its only option is mode."""
+    modes = [_number(option[5:], 8) for option in options if option.startswith("mode=")]
+    fs = Tmpfs(modes[-1] & 0o7777 if modes else 0o755)
+    fs.name, fs.magic = b"ramfs", RAMFS_MAGIC
+    return fs
 
 
 def _number(text: str, base: int = 10) -> int:

@@ -11,6 +11,7 @@ import os
 
 from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.mount import MS_NOSUID
 from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
 from sentry.abi.stat import S_ISGID, S_ISUID, S_IXGRP
@@ -26,7 +27,6 @@ from sentry.mm import loader
 from sentry.vfs import namei
 from sentry.vfs.host_stdio import open_stdio
 from sentry.vfs.locks import close_file
-from sentry.vfs.mount import MS_NOSUID
 from sentry.vfs.path import Path
 
 TYPE_CHECKING = False

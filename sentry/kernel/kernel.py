@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.strace import Strace
     from sentry.syscalls.args import Call
-    from sentry.vfs.mount import MountNamespace
+    from sentry.vfs.mount_namespace import MountNamespace
 
 GARBAGE = 30_000  # new objects, less those freed, after which cycles are looked for
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sentry.kernel.pid_namespace import PidNamespace
     from sentry.kernel.user_namespace import UserNamespace
-    from sentry.vfs.mount import MountNamespace
+    from sentry.vfs.mount_namespace import MountNamespace
 
 # The inode numbers of Linux's initial namespaces in nsfs.
 INITIAL_INUMS = {

@@ -34,6 +34,7 @@ from sentry.abi.mman import (
     PROT_READ,
     PROT_WRITE,
 )
+from sentry.abi.mount import MS_NOEXEC
 from sentry.abi.resource import RLIMIT_AS, RLIMIT_STACK
 from sentry.abi.stat import ACCESS_EXEC, S_IFMT, S_IFREG
 from sentry.errors import Errno
@@ -52,7 +53,6 @@ from sentry.mm.vma import (
 )
 from sentry.vfs import namei, notify
 from sentry.vfs.file import File
-from sentry.vfs.mount import MS_NOEXEC
 from sentry.vfs.permissions import check
 
 TYPE_CHECKING = False

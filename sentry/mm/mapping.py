@@ -39,6 +39,7 @@ from sentry.abi.mman import (
     PROT_WRITE,
     TASK_SIZE,
 )
+from sentry.abi.mount import MS_NOEXEC
 from sentry.abi.resource import RLIMIT_MEMLOCK
 from sentry.errors import Errno
 from sentry.mm.layout import GUEST_END, GUEST_START, MAX_MAP_COUNT
@@ -54,7 +55,6 @@ from sentry.mm.vma import (
     Vma,
     map_kind,
 )
-from sentry.vfs.mount import MS_NOEXEC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from sentry.abi.fcntl import (
     AT_STATX_SYNC_TYPE,
     AT_SYMLINK_NOFOLLOW,
 )
+from sentry.abi.mount import MS_NOEXEC
 from sentry.abi.stat import (
     ACCESS_EXEC,
     ACCESS_WRITE,
@@ -29,7 +30,6 @@ from sentry.abi.stat import (
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Path, Ptr, UInt
-from sentry.vfs.mount import MS_NOEXEC
 from sentry.vfs.namei import walk, walk_at
 from sentry.vfs.path import Path as Place
 from sentry.vfs.permissions import check

@@ -3,24 +3,38 @@
 from errno import EBADF, EINVAL, ESPIPE
 
 from sentry.abi.fcntl import AT_FDCWD, O_PATH
+from sentry.abi.mount import (
+    MS_MANDLOCK,
+    MS_NOATIME,
+    MS_NODEV,
+    MS_NODIRATIME,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_NOSYMFOLLOW,
+    MS_RDONLY,
+    MS_RELATIME,
+    MS_SYNCHRONOUS,
+)
 from sentry.abi.stat import (
     S_IFIFO,
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
+    ST_MANDLOCK,
     ST_NOATIME,
     ST_NODEV,
     ST_NODIRATIME,
     ST_NOEXEC,
     ST_NOSUID,
+    ST_NOSYMFOLLOW,
     ST_RDONLY,
     ST_RELATIME,
+    ST_SYNCHRONOUS,
     ST_VALID,
     STATFS,
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import File, Int, Long, Path, Ptr, Size, UInt
-from sentry.vfs.mount import MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME
 from sentry.vfs.namei import walk
 
 TYPE_CHECKING = False
@@ -36,6 +50,9 @@ _FLAGS = (
     (MS_NOATIME, ST_NOATIME),
     (MS_NODIRATIME, ST_NODIRATIME),
     (MS_RELATIME, ST_RELATIME),
+    (MS_NOSYMFOLLOW, ST_NOSYMFOLLOW),
+    (MS_SYNCHRONOUS, ST_SYNCHRONOUS),
+    (MS_MANDLOCK, ST_MANDLOCK),
 )
 _ADVICE_MAX = 5  # POSIX_FADV_NOREUSE
 
@@ -44,8 +61,9 @@ def _answer(task: "Task", path: "Place", buf: int) -> int:
     fs = path.mount.fs
     found = fs.statfs()
     flags = ST_VALID
+    held = path.mount.attributes | fs.flags
     for mount_flag, flag in _FLAGS:
-        if path.mount.flags & mount_flag:
+        if held & mount_flag:
             flags |= flag
     task.copy_out(
         buf,

@@ -218,7 +218,7 @@ _part(151, "mlockall", "memory.mlockall", "pages are brought in, not pinned in t
 _full(152, "munlockall", "memory.munlockall")
 _full(153, "vhangup", "ioctl.vhangup")
 _miss(154, "modify_ldt")
-_miss(155, "pivot_root", "the mounts are the bundle's", _errno.EPERM)
+_full(155, "pivot_root", "mount.pivot_root")
 _miss(156, "_sysctl")
 _part(157, "prctl", "prctl.prctl", "no speculation control, memory maps, anonymous names")
 _part(
@@ -230,13 +230,8 @@ _full(161, "chroot", "cwd.chroot")
 _full(162, "sync", "statfs.sync")
 _miss(163, "acct")
 _part(164, "settimeofday", "time.settimeofday", "always EPERM")
-_part(
-    165,
-    "mount",
-    "mount.mount",
-    "tmpfs, proc, sysfs, devtmpfs, devpts, bind and remount; no moving, no propagation",
-)
-_part(166, "umount2", "mount.umount2", "MNT_EXPIRE is treated as a plain unmount")
+_full(165, "mount", "mount.mount")
+_full(166, "umount2", "mount.umount2")
 _miss(167, "swapon", "no swap", _errno.EPERM)
 _miss(168, "swapoff", "no swap", _errno.EPERM)
 _miss(169, "reboot")

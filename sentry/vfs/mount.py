@@ -1,33 +1,39 @@
-"""File systems and where they are mounted."""
+"""File systems, and mounts of them: a file system's tree seen somewhere.
+
+The trees that mounts form are in vfs.mount_tree, what they tell each other in vfs.propagation, who sees them
+in vfs.mount_namespace.
+"""
 
 from __future__ import annotations
 
-from errno import EBUSY, EINVAL
+from _weakref import ref
 
 from sentry import _core
+from sentry.abi.mount import (
+    MS_DIRSYNC,
+    MS_LAZYTIME,
+    MS_MANDLOCK,
+    MS_NOATIME,
+    MS_NODEV,
+    MS_NODIRATIME,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_NOSYMFOLLOW,
+    MS_RDONLY,
+    MS_RELATIME,
+    MS_SYNCHRONOUS,
+)
 from sentry.abi.stat import makedev
-from sentry.errors import Errno
-from sentry.kernel import user_namespace
-from sentry.kernel.namespaces import Namespace
-from sentry.vfs import notify
-from sentry.vfs.path import Dentry, Path
+from sentry.vfs.path import Dentry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.inode import Inode
+    from sentry.vfs.mount_namespace import MountNamespace
+    from sentry.vfs.propagation import PeerGroup
 
-MS_RDONLY = 1
-MS_NOSUID = 2
-MS_NODEV = 4
-MS_NOEXEC = 8
-MS_NOATIME = 0x400
-MS_NODIRATIME = 0x800
-MS_REMOUNT = 0x20
-MS_BIND = 0x1000
-MS_MOVE = 0x2000
-MS_PROPAGATION = 0x1E0000  # UNBINDABLE, PRIVATE, SLAVE, SHARED
-MS_RELATIME = 0x200000
-MS_KEPT = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME  # what a mount remembers
+MNT_UNIQUE_ID_OFFSET = 1 << 31  # ids of statmount(2) start here, so that they aren't taken for the older ones
 
 _OPTIONS = (
     (MS_NOSUID, b"nosuid"),
@@ -36,9 +42,17 @@ _OPTIONS = (
     (MS_NOATIME, b"noatime"),
     (MS_NODIRATIME, b"nodiratime"),
     (MS_RELATIME, b"relatime"),
+    (MS_NOSYMFOLLOW, b"nosymfollow"),
+)
+_FS_OPTIONS = (
+    (MS_SYNCHRONOUS, b"sync"),
+    (MS_DIRSYNC, b"dirsync"),
+    (MS_MANDLOCK, b"mand"),
+    (MS_LAZYTIME, b"lazytime"),
 )
 
 _last_dev = 0x1F
+_last_id = 20
 
 
 def new_dev() -> int:
@@ -77,6 +91,10 @@ class FileSystem:
 
     volatile = False
     anonymous = False
+    imposed = 0  # MS_NOEXEC and the like, that hold on all mounts of it without being shown
+    owner: UserNamespace | None = None  # whose file system it is; None: the initial user namespace's
+    shows: object = None  # what it shows, see vfs.file_systems; None: itself
+    revealing = False  # it shows more than files
     root: Dentry
 
     def __init__(self, name: bytes, magic: int) -> None:
@@ -84,9 +102,11 @@ class FileSystem:
         self.name = name
         self.magic = magic
         self.dev = new_dev()
+        self.flags = 0  # MS_OF_FILE_SYSTEM
         self.dentries = 1  # at most so many are cached: some may be gone since the last prune
         self.dentries_limit = self.DENTRIES_MAX
         self._last_ino = 0
+        self._mounts: set[ref[Mount]] = set()
 
     def set_root(self, inode: Inode) -> None:
         self.root = Dentry(b"", None, inode)
@@ -102,91 +122,98 @@ class FileSystem:
         """What /proc/mounts says after the generic options, comma first where there is something."""
         return b""
 
+    def generic_options(self) -> bytes:
+        """The generic ones of the file system itself: ro or rw, sync, ..."""
+        words = [b"ro" if self.flags & MS_RDONLY else b"rw"]
+        words += [word for flag, word in _FS_OPTIONS if self.flags & flag]
+        return b",".join(words)
+
+    def set_flags(self, flags: int) -> None:
+        """Change MS_OF_FILE_SYSTEM (a remount)."""
+        self.flags = flags
+        for mount in self.mounts():
+            mount.set_attributes(mount.attributes)
+
+    def reconfigure(self, options: list[str]) -> None:
+        """Take the file system's own options of a remount; EINVAL."""
+
+    def mounts(self) -> list[Mount]:
+        """Every mount of it, attached or not, in any namespace."""
+        return [mount for mount in [known() for known in self._mounts] if mount is not None]
+
+    def add_mount(self, mount: Mount) -> None:
+        self._mounts.add(ref(mount, self._mounts.discard))
+
 
 class Mount(_core.MountBase):
-    """A file system's tree (or a part of it, `root`) seen at `point` of the mount `parent`."""
+    """A file system's tree (or a part of it, `root`) seen at `point` of the mount `parent`.
 
-    __slots__ = ("source",)
+    `attributes` are the MS_OF_MOUNT flags that it was given, `flags` those that hold: the file system's too.
+    """
+
+    __slots__ = (
+        "__weakref__", "_namespace", "attributes", "group", "locked", "locked_flags", "master", "source",
+        "unbindable",
+    )  # fmt: skip
 
     fs: FileSystem
     root: Dentry
     parent: Mount | None
     point: Dentry | None
     mounts: dict[Dentry, Mount]
+    expiring: bool  # marked by MNT_EXPIRE, and not walked to since
 
-    def __init__(
-        self, number: int, fs: FileSystem, root: Dentry, parent: Mount | None, point: Dentry | None,
-        flags: int, source: bytes,
-    ) -> None:  # fmt: skip
+    def __init__(self, fs: FileSystem, root: Dentry, attributes: int, source: bytes) -> None:
+        """A mount that is nowhere yet (mount_tree.connect)."""
+        global _last_id
         super().__init__()
-        self.id = number
+        _last_id += 1
+        self.id = _last_id
         self.fs = fs
         self.root = root
-        self.parent = parent
-        self.point = point
-        self.flags = flags
+        self.parent = None
+        self.point = None
         self.source = source
         self.mounts = {}  # what is mounted on dentries of this mount
+        self.group: PeerGroup | None = None  # it is shared with these
+        self.master: PeerGroup | None = None  # it is a slave of these
+        self.unbindable = False
+        self.locked = False  # it can't be parted from its parent by whoever got it with a new namespace
+        self.locked_flags = 0  # MS_* that may not be taken away; MS_ATIME: which may not change
+        self._namespace: ref[MountNamespace] | None = None
+        fs.add_mount(self)
+        self.set_attributes(attributes)
+
+    @property
+    def namespace(self) -> MountNamespace | None:
+        """Where it is attached; None for one that was unmounted and is still in use."""
+        return self._namespace() if self._namespace is not None else None
+
+    @namespace.setter
+    def namespace(self, namespace: MountNamespace | None) -> None:
+        self._namespace = ref(namespace) if namespace is not None else None
+
+    @property
+    def unique_id(self) -> int:
+        """The id of statmount(2); never used again."""
+        return self.id + MNT_UNIQUE_ID_OFFSET
+
+    def set_attributes(self, attributes: int) -> None:
+        self.attributes = attributes
+        self.flags = attributes | self.fs.flags & MS_RDONLY | self.fs.imposed
 
     def options(self) -> bytes:
         """The per-mount options of /proc/self/mountinfo."""
-        words = [b"ro" if self.readonly else b"rw"]
-        words += [word for flag, word in _OPTIONS if self.flags & flag]
+        words = [b"ro" if self.attributes & MS_RDONLY else b"rw"]
+        words += [word for flag, word in _OPTIONS if self.attributes & flag]
         return b",".join(words)
+
+    def __del__(self) -> None:
+        if self.point is not None:  # it was unmounted together with its parent, and nobody uses them any more
+            self.point.mounted -= 1
 
 
 def anonymous_mount(fs: FileSystem) -> Mount:
     """A mount that is in no tree, for files of an `anonymous` file system; fs.root may be unset."""
     root = getattr(fs, "root", None) or Dentry(b"/", None, None)
-    return Mount(0, fs, root, None, None, 0, fs.name)
-
-
-class MountNamespace(Namespace):
-    """The mounts that a sandbox sees, oldest first."""
-
-    def __init__(self, fs: FileSystem, flags: int = 0, source: bytes = b"none") -> None:
-        super().__init__(b"mnt", user_namespace.INITIAL, initial=True)
-        self._last_id = 20
-        self.root = Mount(self._last_id, fs, fs.root, None, None, flags, source)
-        self.mounts = [self.root]
-
-    def top(self, path: Path) -> Path:
-        """The place that a walk reaches at `path`: the root of the topmost mount on it, or `path`."""
-        mount, dentry = path.mount, path.dentry
-        while dentry.mounted:
-            upper = mount.mounts.get(dentry)
-            if upper is None:
-                break
-            mount, dentry = upper, upper.root
-        return path if mount is path.mount else Path(mount, dentry)
-
-    def mount(
-        self, fs: FileSystem, path: Path, flags: int = 0, source: bytes = b"none", root: Dentry | None = None
-    ) -> Mount:
-        """Mount `fs` (or its part below `root`) on `path`, which is an existing file of the same kind."""
-        path = self.top(path)
-        self._last_id += 1
-        mount = Mount(self._last_id, fs, root or fs.root, path.mount, path.dentry, flags, source)
-        path.mount.mounts[path.dentry] = mount
-        path.dentry.mounted += 1
-        self.mounts.append(mount)
-        return mount
-
-    def unmount(self, path: Path, detach: bool = False) -> None:
-        """Take away the mount whose root `path` is; EINVAL, EBUSY (mounts below it, unless `detach`)."""
-        mount = path.mount
-        if path.dentry is not mount.root or mount.parent is None or mount.point is None:
-            raise Errno(EINVAL)
-        if mount not in self.mounts:  # detached already, and held by someone's working directory or root
-            raise Errno(EINVAL)
-        if mount.mounts:
-            if not detach:
-                raise Errno(EBUSY)
-            for inner in list(mount.mounts.values()):
-                self.unmount(Path(inner, inner.root), detach)
-        if mount.parent.mounts.get(mount.point) is mount:
-            del mount.parent.mounts[mount.point]
-            mount.point.mounted -= 1
-        self.mounts.remove(mount)
-        if all(other.fs is not mount.fs for other in self.mounts):
-            notify.unmounted(mount.fs)
+    return Mount(fs, root, 0, fs.name)

@@ -24,6 +24,7 @@ from sentry.abi.fcntl import (
     RESOLVE_NO_XDEV,
     SYMLINKS_MAX,
 )
+from sentry.abi.mount import MS_NODEV, MS_NOSYMFOLLOW
 from sentry.abi.stat import (
     ACCESS_EXEC,
     ACCESS_READ,
@@ -38,7 +39,7 @@ from sentry.abi.stat import (
 from sentry.errors import Errno
 from sentry.vfs import notify
 from sentry.vfs.file import File, PathFile
-from sentry.vfs.mount import MS_NODEV
+from sentry.vfs.mount_tree import top
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check, check_owner, permitted
 from sentry.vfs.regular import drop_privileges
@@ -80,7 +81,16 @@ def walk(task: Task, dirfd: int, name: bytes, follow: bool = True, resolve: int 
         if not name:
             raise Errno(ENOENT)
     mount, dentry = step(task, at, name, follow, False, resolve)
+    if mount.expiring:
+        mount.expiring = False
     return Path(mount, dentry)
+
+
+def arrive(task: Task, name: bytes, follow: bool) -> Path:
+    """As `walk`, without being a use of the mount (umount2(2), MNT_EXPIRE)."""
+    if not name:
+        raise Errno(ENOENT)
+    return Path(*step(task, task.fs.root if name[:1] == b"/" else task.fs.cwd, name, follow, False, 0))
 
 
 def walk_parent(task: Task, dirfd: int, name: bytes) -> tuple[Path, bytes]:
@@ -126,11 +136,11 @@ def step(
     dentry then has no inode.  The other arguments are those of `walk`.
     """
     mount, dentry = at.mount, at.dentry
-    top = task.fs.root if not resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) else at
+    highest = task.fs.root if not resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) else at
     if name[:1] == b"/":
         if resolve & RESOLVE_BENEATH:
             raise Errno(EXDEV)
-        mount, dentry = top.mount, top.dentry
+        mount, dentry = highest.mount, highest.dentry
     links = 0
     if use_cache and not resolve:
         known = walk_ahead(task, mount, dentry, name, follow)
@@ -154,12 +164,12 @@ def step(
         if part == b".":
             continue
         if part == b"..":
-            if dentry is top.dentry and mount is top.mount:
+            if dentry is highest.dentry and mount is highest.mount:
                 if resolve & RESOLVE_BENEATH:
                     raise Errno(EXDEV)
                 continue
             above = Path(mount, dentry).parent()
-            above = task.ns.mnt.top(above)
+            above = top(above)
             if resolve & RESOLVE_NO_XDEV and above.mount is not mount:
                 raise Errno(EXDEV)
             mount, dentry = above.mount, above.dentry
@@ -174,7 +184,7 @@ def step(
             raise Errno(ENOENT)
         if inode.mode & S_IFMT == S_IFLNK and (follow or index < count):
             links += 1
-            if links > SYMLINKS_MAX or resolve & RESOLVE_NO_SYMLINKS:
+            if links > SYMLINKS_MAX or resolve & RESOLVE_NO_SYMLINKS or mount.flags & MS_NOSYMFOLLOW:
                 raise Errno(ELOOP)
             target = inode.follow(task)
             if isinstance(target, Path):
@@ -189,9 +199,9 @@ def step(
             if not target:
                 raise Errno(ENOENT)
             if target[:1] == b"/":
-                if resolve & RESOLVE_BENEATH or (resolve & RESOLVE_NO_XDEV and top.mount is not mount):
+                if resolve & RESOLVE_BENEATH or (resolve & RESOLVE_NO_XDEV and highest.mount is not mount):
                     raise Errno(EXDEV)
-                mount, dentry = top.mount, top.dentry
+                mount, dentry = highest.mount, highest.dentry
             parts = target.split(b"/") + parts[index:]
             index, count = 0, len(parts)
             continue

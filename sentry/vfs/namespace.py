@@ -39,6 +39,7 @@ from sentry.abi.stat import (
 )
 from sentry.errors import Errno
 from sentry.vfs import notify, posix_acl
+from sentry.vfs.mount_namespace import abandon
 from sentry.vfs.namei import child_of
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check, check_create, check_delete, permitted
@@ -154,6 +155,12 @@ def _victim(task: Task, parent: Path, name: bytes) -> tuple[Dentry, Inode]:
     return dentry, inode
 
 
+def _check_not_mounted(task: Task, dentry: Dentry) -> None:
+    """EBUSY if something is mounted on it where the task can see it; elsewhere it comes off (rename(2))."""
+    if dentry.mounted and any(mount.point is dentry for mount in task.ns.mnt.mounts):
+        raise Errno(EBUSY)
+
+
 def unlink(task: Task, parent: Path, name: bytes, slash: bool = False) -> None:
     """unlink(2); `slash`: the name ended in one, so it must not be a directory's, nor can it be another's."""
     if name in _DOTS:
@@ -164,12 +171,13 @@ def unlink(task: Task, parent: Path, name: bytes, slash: bool = False) -> None:
     dentry, inode = _victim(task, parent, name)
     if inode.is_dir():
         raise Errno(EISDIR)
-    if dentry.mounted:
-        raise Errno(EBUSY)
+    _check_not_mounted(task, dentry)
     parent.inode.unlink(name)
     _gone(inode)
     notify.tell_inode(inode, IN_ATTRIB)
     dentry.detach()
+    if dentry.mounted:
+        abandon(dentry)
     del dentry  # if nobody has it open, its end is told before
     notify.deleted(parent.inode, name, inode)
 
@@ -181,12 +189,13 @@ def rmdir(task: Task, parent: Path, name: bytes) -> None:
     dentry, inode = _victim(task, parent, name)
     if not inode.is_dir():
         raise Errno(ENOTDIR)
-    if dentry.mounted:
-        raise Errno(EBUSY)
+    _check_not_mounted(task, dentry)
     parent.inode.rmdir(name)
     _gone(inode)
     dentry.detach()
     dentry.bury()
+    if dentry.mounted:
+        abandon(dentry)
     del dentry
     notify.deleted(parent.inode, name, inode)
 
@@ -233,14 +242,16 @@ def rename(
     if moved is replaced:
         return  # two names of one file: nothing happens
     _check_rename(task, olddir.inode, moved, newdir, replaced, exchange)
-    if source.mounted or target.mounted:
-        raise Errno(EBUSY)
+    _check_not_mounted(task, source)
+    _check_not_mounted(task, target)
     if flags & RENAME_WHITEOUT and not task.creds.has_cap(CAP_MKNOD):
         raise Errno(EPERM)
     olddir.inode.rename(old, newdir.inode, new, flags & ~RENAME_NOREPLACE)
     if replaced is not None and not exchange:
         _gone(replaced)
     _move(source, target, olddir.dentry, newdir.dentry, exchange)
+    if target.mounted and not exchange:
+        abandon(target)
     notify.moved(olddir.inode, old, newdir.inode, new, moved, None if exchange else replaced)
     if exchange:
         assert replaced is not None

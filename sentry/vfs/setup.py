@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES, EISDIR, ENODEV, ENOENT, ENOTDIR, EPERM, EROFS
+from errno import EACCES, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS
 from resource import RLIMIT_NOFILE, getrlimit
 
 from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.mount import (
+    MS_NOATIME,
+    MS_NODEV,
+    MS_NODIRATIME,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_NOSYMFOLLOW,
+    MS_PRIVATE,
+    MS_RDONLY,
+    MS_RELATIME,
+    MS_SHARED,
+    MS_SLAVE,
+    MS_UNBINDABLE,
+)
 from sentry.abi.stat import S_IFDIR, S_IFMT
 from sentry.errors import Errno, StartError
-from sentry.fs import dev, devpts, proc, sysfs, tmpfs
 from sentry.fs.host_facts import host_facts
 from sentry.fs.hostfs import HostFs
 from sentry.fs.overlay import OverlayFs
@@ -20,19 +33,12 @@ from sentry.kernel.fs_context import FsContext
 from sentry.kernel.namespaces import Namespaces
 from sentry.vfs import fifo as _fifo  # noqa: F401  # for vfs.special, which can't import it itself
 from sentry.vfs import special as _special  # noqa: F401  # for vfs.inode, likewise
+from sentry.vfs.file_systems import find_type, split_options
 from sentry.vfs.host_call import host
-from sentry.vfs.mount import (
-    MS_NOATIME,
-    MS_NODEV,
-    MS_NODIRATIME,
-    MS_NOEXEC,
-    MS_NOSUID,
-    MS_RDONLY,
-    MS_RELATIME,
-    MountNamespace,
-)
+from sentry.vfs.mount_namespace import build
 from sentry.vfs.namei import child_of, walk
 from sentry.vfs.path import Path
+from sentry.vfs.propagation import change
 from sentry.vfs.regular import descriptors
 
 TYPE_CHECKING = False
@@ -42,23 +48,36 @@ if TYPE_CHECKING:
     from sentry.config import Config, Mount
     from sentry.kernel.kernel import Kernel
     from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mount_namespace import MountNamespace
 
-_FLAGS = {
-    "ro": MS_RDONLY,
-    "nosuid": MS_NOSUID,
-    "nodev": MS_NODEV,
-    "noexec": MS_NOEXEC,
-    "noatime": MS_NOATIME,
-    "nodiratime": MS_NODIRATIME,
-    "relatime": MS_RELATIME,
+# Options of a bundle's mounts that say something about the mount (mount(8)): (flags set, flags cleared).
+_ATTRIBUTES = {
+    "ro": (MS_RDONLY, 0),
+    "rw": (0, MS_RDONLY),
+    "nosuid": (MS_NOSUID, 0),
+    "suid": (0, MS_NOSUID),
+    "nodev": (MS_NODEV, 0),
+    "dev": (0, MS_NODEV),
+    "noexec": (MS_NOEXEC, 0),
+    "exec": (0, MS_NOEXEC),
+    "nosymfollow": (MS_NOSYMFOLLOW, 0),
+    "symfollow": (0, MS_NOSYMFOLLOW),
+    "noatime": (MS_NOATIME, MS_RELATIME),
+    "atime": (0, MS_NOATIME),
+    "relatime": (MS_RELATIME, MS_NOATIME),
+    "norelatime": (0, MS_RELATIME),
+    "strictatime": (0, MS_RELATIME | MS_NOATIME),
+    "nostrictatime": (MS_RELATIME, 0),
+    "nodiratime": (MS_NODIRATIME, 0),
+    "diratime": (0, MS_NODIRATIME),
 }
-_makers = {
-    "tmpfs": tmpfs.mount,
-    "proc": proc.mount,
-    "sysfs": sysfs.mount,
-    "devtmpfs": dev.mount,
-    "devpts": devpts.mount,
+_PROPAGATION = {
+    "shared": MS_SHARED,
+    "slave": MS_SLAVE,
+    "private": MS_PRIVATE,
+    "unbindable": MS_UNBINDABLE,
 }
+_PASSED_OVER = ("bind", "rbind", "defaults", "silent", "loud")
 _UNSERVED = ("mqueue", "cgroup", "cgroup2")  # bundles ask for them by default; their directories stay empty
 
 
@@ -86,7 +105,7 @@ def build_root(kernel: Kernel, config: Config) -> MountNamespace:
             root = HostFs(config.root_fd, config.root_readonly)
     except Errno as error:
         raise StartError(f"root file system: {os.strerror(error.code)}") from None
-    namespace = MountNamespace(root, (MS_RDONLY if config.root_readonly else 0) | MS_RELATIME, b"none")
+    namespace = build(root, (MS_RDONLY if config.root_readonly else 0) | MS_RELATIME, b"none")
     walker = _Walker(namespace)
     for mount in config.mounts:
         if mount.type in _UNSERVED:
@@ -106,11 +125,16 @@ def build_root(kernel: Kernel, config: Config) -> MountNamespace:
 
 
 def _mount(kernel: Kernel, namespace: MountNamespace, walker: Any, mount: Mount) -> None:
-    flags = MS_RDONLY if mount.readonly else 0
+    flags = MS_RELATIME | (MS_RDONLY if mount.readonly else 0)
+    options, propagation = [], []
     for option in mount.options:
-        flags |= _FLAGS.get(option, 0)
-    if not flags & MS_NOATIME:
-        flags |= MS_RELATIME
+        if option in _ATTRIBUTES:
+            on, off = _ATTRIBUTES[option]
+            flags = flags & ~off | on
+        elif option.removeprefix("r") in _PROPAGATION:
+            propagation.append(_PROPAGATION[option.removeprefix("r")])
+        elif option not in _PASSED_OVER:
+            options.append(option)
     fs: FileSystem
     if mount.type == "bind":
         fs = HostFs(_reopened(mount.source_fd, bool(flags & MS_RDONLY)), bool(flags & MS_RDONLY))
@@ -118,19 +142,15 @@ def _mount(kernel: Kernel, namespace: MountNamespace, walker: Any, mount: Mount)
     else:
         # What programs expect in /dev are our devices, whatever file system the bundle wants to hold them.
         kind = "devtmpfs" if mount.dest.rstrip(b"/") == b"/dev" and mount.type == "tmpfs" else mount.type
-        made = make_file_system(kernel, kind, mount.options)
-        if made is None:
-            raise Errno(ENODEV)
-        fs = made
+        own, on, off = split_options(options)
+        fs = find_type(kind.encode()).instance(kernel, own, None)
+        fs.set_flags(on & ~off)
         source = mount.type.encode()
     assert fs.root.inode is not None
-    namespace.mount(fs, _mount_point(walker, mount.dest, fs.root.inode.is_dir()), flags, source)
-
-
-def make_file_system(kernel: Kernel, kind: str, options: list[str]) -> FileSystem | None:
-    """A new file system by its name in /proc/filesystems; None when there is no such."""
-    make = _makers.get(kind)
-    return make(kernel, options) if make is not None else None
+    place = _mount_point(walker, mount.dest, fs.root.inode.is_dir())
+    made = namespace.mount(fs, place, flags, source)
+    for change_to in propagation:
+        change(made, change_to)
 
 
 def _mount_point(walker: Any, dest: bytes, directory: bool) -> Path:

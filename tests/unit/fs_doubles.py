@@ -11,7 +11,7 @@ from sentry.fs.tmpfs import Tmpfs
 from sentry.kernel.fs_context import FsContext
 from sentry.kernel.task import Task
 from sentry.vfs.file import File
-from sentry.vfs.mount import MountNamespace
+from sentry.vfs.mount_namespace import build
 from sentry.vfs.namei import walk
 from sentry.vfs.open import open_at
 from sentry.vfs.path import Path
@@ -22,7 +22,7 @@ class FsWorld(World):
     """A world whose tasks have a root directory and descriptors."""
 
     def __init__(self) -> None:
-        self.namespace = self.mounts = MountNamespace(Tmpfs(0o755))
+        self.namespace = self.mounts = build(Tmpfs(0o755))
         super().__init__()
         machine: Any = self.machine
         machine.hot_calls = machine.cold_calls = 0

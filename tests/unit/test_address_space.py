@@ -27,6 +27,7 @@ from sentry.abi.mman import (
     PROT_NONE,
     PROT_READ,
 )
+from sentry.abi.mount import MS_NOEXEC
 from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from sentry.errors import Errno
 from sentry.mm import advise, layout, mapping
@@ -34,7 +35,6 @@ from sentry.mm.brk import brk
 from sentry.mm.layout import GUARD_GAP
 from sentry.mm.remap import mremap
 from sentry.mm.vma import VM_GROWSDOWN, VM_MAYALL, Vma
-from sentry.vfs.mount import MS_NOEXEC
 from tests.unit.mm_doubles import (
     ANON,
     BASE,

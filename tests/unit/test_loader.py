@@ -22,6 +22,7 @@ from sentry.abi.elf import (
     PT_GNU_STACK,
 )
 from sentry.abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
+from sentry.abi.mount import MS_NOEXEC
 from sentry.abi.resource import RLIMIT_STACK
 from sentry.config import Config
 from sentry.errors import Errno
@@ -30,7 +31,6 @@ from sentry.mm.layout import GUEST_END, PIE_BASE, Layout
 from sentry.mm.maps import maps_text
 from sentry.vfs import namei
 from sentry.vfs.file import File
-from sentry.vfs.mount import MS_NOEXEC
 from tests.unit.elf_images import TEXT, Load, image
 from tests.unit.mm_doubles import FakeFile, FakeInode, FakePath, FakeTask, errno_of
 

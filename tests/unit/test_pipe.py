@@ -17,7 +17,7 @@ from sentry.kernel.wait import WOULD_BLOCK
 from sentry.syscalls.pipe import pipe2
 from sentry.vfs import pipe as pipes
 from sentry.vfs.fifo import open_fifo
-from sentry.vfs.mount import MountNamespace
+from sentry.vfs.mount_namespace import build
 from sentry.vfs.path import Path
 from sentry.vfs.pipe import PipeEnd, get_size, make_pipe, set_size
 from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
@@ -139,7 +139,7 @@ def fifo_path() -> Path:
     root = filesystem.root
     assert root.inode is not None
     inode = root.inode.mknod(b"fifo", S_IFIFO | 0o600, 0, Creds())
-    return Path(MountNamespace(filesystem).root, root.attach(b"fifo", inode))
+    return Path(build(filesystem).root, root.attach(b"fifo", inode))
 
 
 def test_a_pipe_opened_again_waits_for_nobody(world: World) -> None:

@@ -566,10 +566,10 @@ def test_pathname_sockets(world: World, monkeypatch: pytest.MonkeyPatch) -> None
     from sentry.fs.tmpfs import Tmpfs
     from sentry.kernel.fs_context import FsContext
     from sentry.kernel.namespaces import Namespaces
-    from sentry.vfs.mount import MountNamespace
+    from sentry.vfs.mount_namespace import build
 
     task, other = world.task(), world.task(uid=1000)
-    namespace = MountNamespace(Tmpfs())
+    namespace = build(Tmpfs())
     root = Path(namespace.root, namespace.root.root)
     for each in (task, other):
         each.fs = FsContext(root, root)

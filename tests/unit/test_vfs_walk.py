@@ -13,8 +13,8 @@ from sentry.abi.fcntl import (
     RESOLVE_NO_SYMLINKS,
     RESOLVE_NO_XDEV,
 )
+from sentry.abi.mount import MS_NODEV, MS_RDONLY
 from sentry.fs.tmpfs import Tmpfs
-from sentry.vfs.mount import MS_NODEV, MS_RDONLY
 from sentry.vfs.path import Path, prune
 from tests.unit.vfs_doubles import Guest, fails
 

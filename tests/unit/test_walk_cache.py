@@ -16,7 +16,7 @@ from sentry.kernel.creds import Creds
 from sentry.kernel.fs_context import FsContext
 from sentry.kernel.namespaces import Namespaces
 from sentry.vfs import namei
-from sentry.vfs.mount import MountNamespace
+from sentry.vfs.mount_namespace import build
 from sentry.vfs.path import Path
 
 PARTS = (b"a", b"b", b"f", b"link", b"up", b"loop", b"long", b"none", b"shut", b".", b"..", b"", b"n" * 256)
@@ -25,7 +25,7 @@ PARTS = (b"a", b"b", b"f", b"link", b"up", b"loop", b"long", b"none", b"shut", b
 class Walker(_core.TaskBase):
     def __init__(self) -> None:
         super().__init__()
-        self.namespace = MountNamespace(Tmpfs())
+        self.namespace = build(Tmpfs())
         root = Path(self.namespace.root, self.namespace.root.root)
         self.fs = FsContext(root, root)
         self.creds = Creds(1000, 1000)

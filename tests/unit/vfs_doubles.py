@@ -18,7 +18,8 @@ from sentry.kernel.namespaces import Namespaces
 from sentry.vfs import namespace
 from sentry.vfs.file import File
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem, MountNamespace
+from sentry.vfs.mount import FileSystem
+from sentry.vfs.mount_namespace import build
 from sentry.vfs.namei import walk, walk_parent
 from sentry.vfs.open import open_at
 from sentry.vfs.path import Path
@@ -37,7 +38,7 @@ class Guest:
     """A task whose root is `fs`."""
 
     def __init__(self, fs: FileSystem, uid: int = 0, gid: int = 0, flags: int = 0) -> None:
-        namespace_ = MountNamespace(fs, flags)
+        namespace_ = build(fs, flags)
         root = Path(namespace_.root, fs.root)
         self.fs = FsContext(root, root, 0o022)
         self.creds = Creds(uid, gid)
