@@ -34,14 +34,25 @@ OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX = -1000, 1000
 class Entry:
     """One name; `number` is its place in the task's inode numbers."""
 
-    __slots__ = ("dtype", "follow", "inspect", "mode", "name", "names", "number", "show", "store", "watched")
+    __slots__ = (
+        "dtype",
+        "follow",
+        "inspect",
+        "mode",
+        "name",
+        "names",
+        "number",
+        "opened_as",
+        "show",
+        "store",
+    )
 
     _last = 0
 
     def __init__(
         self, name: bytes, mode: int, show: Show | None = None, store: Store | None = None,
         inspect: bool = False, follow: Callable[[Task, Task], Path | bytes] | None = None,
-        names: list[Entry] | None = None, watched: type[proc_mounts.MountsFile] | None = None,
+        names: list[Entry] | None = None, opened_as: type[proc_mounts.MountsFile] | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.mode = mode & 0o7777
@@ -51,7 +62,7 @@ class Entry:
         self.inspect = inspect
         self.follow = follow
         self.names = names
-        self.watched = watched  # the kind of open file that tells by poll(2) that the text has changed
+        self.opened_as = opened_as  # the kind of open file that tells by poll(2) that the text has changed
         Entry._last += 1
         self.number = Entry._last
 
@@ -59,7 +70,7 @@ class Entry:
 class TaskText(TextInode):
     """A generated text about a task."""
 
-    __slots__ = ("inspect", "task", "watched")
+    __slots__ = ("inspect", "opened_as", "task")
 
     def __init__(self, fs: FileSystem, task: Task, entry: Entry, ino: int) -> None:
         show, store = entry.show, entry.store
@@ -78,14 +89,14 @@ class TaskText(TextInode):
         super().__init__(fs, read, write if store is not None else None, entry.mode, ino, uid, gid)
         self.task = task
         self.inspect = entry.inspect
-        self.watched = entry.watched
+        self.opened_as = entry.opened_as
 
     def open(self, task: Task, path: Path, flags: int) -> File:
         check_alive(self.task)
         if self.inspect:
             check_inspect(task, self.task)
-        if self.watched is not None:
-            return self.watched(flags, path, self, self.task)
+        if self.opened_as is not None:
+            return self.opened_as(flags, path, self, self.task)
         return super().open(task, path, flags)
 
 
@@ -234,8 +245,8 @@ _COMMON = [
     Entry(b"cwd", S_IFLNK, follow=_cwd),
     Entry(b"root", S_IFLNK, follow=_root),
     Entry(b"exe", S_IFLNK, follow=_exe),
-    Entry(b"mounts", 0o444, proc_mounts.mounts, watched=proc_mounts.MountsFile),
-    Entry(b"mountinfo", 0o444, proc_mounts.mountinfo, watched=proc_mounts.MountsFile),
+    Entry(b"mounts", 0o444, proc_mounts.mounts, opened_as=proc_mounts.MountsFile),
+    Entry(b"mountinfo", 0o444, proc_mounts.mountinfo, opened_as=proc_mounts.MountsFile),
     Entry(b"clear_refs", 0o200, _no_memory_file, _ignore_clear),
     Entry(b"wchan", 0o444, proc_task.wchan),
     Entry(b"stack", 0o400, proc_task.stack, inspect=True),

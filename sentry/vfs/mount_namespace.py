@@ -198,10 +198,10 @@ def unmount(mounts: list[Mount], connected: bool = False) -> None:
     for mount in others:
         upper = mount.mounts.get(mount.root)
         if upper is not None and upper not in going:
-            lower, point = mount.parent, mount.point
-            while lower is not None and lower in going:
-                lower, point = lower.parent, lower.point
-            uncovered.append((upper, lower, point))
+            below = mount
+            while below.parent is not None and below.parent in going:
+                below = below.parent
+            uncovered.append((upper, below.parent, below.point))
     parted = [mount for mount in going if mount.parent not in going or not (connected or mount.locked)]
     touched = {mount.namespace: None for mount in going}
     for mount in going:
