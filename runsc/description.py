@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Names of file systems in config.json (and in mount(8)) and what serves them here.
 FILE_SYSTEMS = {
     "proc": "proc", "sysfs": "sysfs", "tmpfs": "tmpfs", "devtmpfs": "devtmpfs", "devpts": "devpts",
-    "mqueue": "mqueue", "cgroup": "cgroup", "cgroup2": "cgroup",
+    "mqueue": "mqueue", "cgroup": "cgroup2", "cgroup2": "cgroup2",
 }  # fmt: skip
 
 

@@ -42,6 +42,7 @@ def run(context: Context, options: Options, arguments: list[str]) -> int:
     description = Description(config, "/")
     description.mount("/proc", "proc")
     description.mount("/sys", "sysfs", "ro")
+    description.mount("/sys/fs/cgroup", "cgroup2")
     description.mount("/dev", "devtmpfs")
     description.mount("/dev/pts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
     description.mount("/dev/shm", "tmpfs", "mode=1777")

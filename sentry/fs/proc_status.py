@@ -26,6 +26,8 @@ def state_letter(task: Task) -> str:
     """R running, S waiting, D waiting for what no signal interrupts, T stopped, Z dead and not waited for."""
     if task.state == "waiting":
         return "S" if task.interruptible else "D"
+    if task.state == "stopped" and not task.group.stopping:
+        return "S"  # held by its control group
     return {"stopped": "T", "dead": "Z"}.get(task.state, "R")
 
 

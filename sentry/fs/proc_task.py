@@ -10,6 +10,7 @@ from errno import EINVAL
 from sentry import _core
 from sentry.abi.resource import RLIM_INFINITY
 from sentry.errors import Errno
+from sentry.kernel.cgroup import namespace_root, relative
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def stack(target: Task, reader: Task) -> bytes:
 
 
 def cgroup(target: Task, reader: Task) -> bytes:
-    return b"0::/\n"
+    """The group as a path from the reader's root of the hierarchy (cgroups(7))."""
+    group = target.group.cgroup
+    return b"0::" + relative(namespace_root(reader), group) + b" (deleted)" * group.removed + b"\n"
 
 
 def cpuset(target: Task, reader: Task) -> bytes:

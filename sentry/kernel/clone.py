@@ -32,7 +32,8 @@ from sentry.abi.resource import RLIMIT_NPROC
 from sentry.abi.restart import ERESTARTNOINTR
 from sentry.errors import Errno
 from sentry.ipc import shm
-from sentry.kernel import altstack, pidfd, seccomp, sessions
+from sentry.kernel import altstack, freezer, pidfd, seccomp, sessions
+from sentry.kernel.cgroup import charge_fork
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.wait import INTERRUPTED, suspend
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from sentry._core import Context
+    from sentry.kernel.cgroup import Cgroup
 
 _MASK64 = 2**64 - 1
 
@@ -50,7 +52,17 @@ _MASK64 = 2**64 - 1
 class CloneArgs:
     """What clone(2) or clone3(2) was asked for."""
 
-    __slots__ = ("child_tid", "exit_signal", "flags", "parent_tid", "pidfd", "set_tid", "stack", "tls")
+    __slots__ = (
+        "cgroup",
+        "child_tid",
+        "exit_signal",
+        "flags",
+        "parent_tid",
+        "pidfd",
+        "set_tid",
+        "stack",
+        "tls",
+    )
 
     def __init__(self, flags: int, exit_signal: int) -> None:
         self.flags = flags & ~CSIGNAL
@@ -60,6 +72,7 @@ class CloneArgs:
         self.parent_tid = 0
         self.child_tid = 0
         self.pidfd = 0
+        self.cgroup: Cgroup | None = None  # that the child is put into (CLONE_INTO_CGROUP)
         self.set_tid = 0  # the id the child must get, 0: any
 
     def check(self, task: Task) -> None:
@@ -90,6 +103,7 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     kernel = task.kernel
     args.check(task)
     _check_limit(task)
+    charge_fork(args.cgroup or task.group.cgroup)
     if task.signal_pending():
         raise Errno(ERESTARTNOINTR)  # so that the signal reaches parent and child alike, or one of them
     if task.sched.deadline is not None and not task.sched.reset_on_fork:
@@ -115,6 +129,8 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
         context.fs_base = args.tls
     group.tasks.append(child)
     kernel.tasks[tid] = child
+    if group.held:
+        freezer.hold(child)
     kernel.machine.attach(child)
     _write_ids(task, child, args)
     if flags & CLONE_VFORK:
@@ -202,6 +218,9 @@ def _found_family(task: Task, child: Task, args: CloneArgs) -> None:
         group.sighand = old.sighand.copy()
         if args.flags & CLONE_CLEAR_SIGHAND:
             group.sighand.reset_handlers()
+    group.cgroup = args.cgroup or old.cgroup
+    if args.cgroup is not None and args.cgroup.is_frozen():
+        freezer.set_hold(group, freezer.FROZEN, True)
     group.dumpable = old.dumpable
     group.thp_disabled = old.thp_disabled
     group.oom_score_adj = old.oom_score_adj

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from errno import EINVAL
+
+from sentry.errors import Errno
+
+_CPUS_MAX = 8192
+
 
 def numbers(mask: int) -> list[int]:
     """The CPUs of a set, in rising order."""
@@ -13,6 +19,20 @@ def mask_text(mask: int, every: int) -> bytes:
     digits = f"{mask:0{(every.bit_length() + 3) // 4}x}"
     groups = [digits[max(end - 8, 0) : end] for end in range(len(digits), 0, -8)]
     return ",".join(reversed(groups)).encode()
+
+
+def parse_list(text: bytes) -> int:
+    """The set that a list of ranges is; EINVAL."""
+    mask = 0
+    for part in text.split(b",") if text else ():
+        first, dash, last = part.partition(b"-")
+        if not first.isdigit() or (dash and not last.isdigit()) or len(part) > 16:
+            raise Errno(EINVAL)
+        low, high = int(first), int(last or first)
+        if not low <= high < _CPUS_MAX:
+            raise Errno(EINVAL)
+        mask |= (1 << high + 1) - (1 << low)
+    return mask
 
 
 def list_text(mask: int) -> bytes:

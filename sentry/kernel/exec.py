@@ -19,6 +19,7 @@ from sentry.errors import Errno, StartError
 from sentry.kernel import control, rlimits, sessions, thread_group
 from sentry.kernel import creds as credentials
 from sentry.kernel import exit as exits
+from sentry.kernel.cgroup import CgroupNamespace
 from sentry.kernel.fs_context import FsContext
 from sentry.kernel.namespaces import Namespaces
 from sentry.kernel.task import Task
@@ -195,6 +196,7 @@ def start_init(kernel: Kernel, config: Config) -> Task:
     task.fs = FsContext(root, root, config.umask)
     task.creds = credentials.from_config(config)
     task.ns = Namespaces(task.creds.user_ns, group.pid_ns, kernel.mounts)
+    task.ns.cgroup = CgroupNamespace(kernel.cgroups.root, task.creds.user_ns, initial=True)
     task.ns.uts.hostname, task.ns.uts.domainname = config.hostname, config.domainname
     task.files = _core.FdTable()
     rlimits.apply(group, RLIMIT_NOFILE)

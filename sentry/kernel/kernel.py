@@ -15,6 +15,7 @@ from _collections import deque
 from sentry import _core
 from sentry.errors import Errno
 from sentry.kernel import guard, run
+from sentry.kernel.cgroup import Cgroups
 from sentry.kernel.clock import Clock
 from sentry.kernel.futex import Futexes
 from sentry.kernel.pids import Pids
@@ -58,6 +59,7 @@ class Kernel:
         self.groups: dict[int, ThreadGroup] = {}  # every thread group not yet reaped, by tgid
         self.process_groups: dict[int, ProcessGroup] = {}  # by pgid; a group without members is gone
         self.pids = Pids(self)
+        self.cgroups = Cgroups(self)
         self.futexes = Futexes(machine)
         self.clock = Clock()
         self.cpus = sum(1 << cpu for cpu in os.sched_getaffinity(0))  # that the sandbox may use: a mask

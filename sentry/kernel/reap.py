@@ -20,7 +20,7 @@ from sentry.abi.wait import (
     stopped,
 )
 from sentry.errors import Errno
-from sentry.kernel import job_control, sessions
+from sentry.kernel import cgroup, job_control, sessions
 from sentry.kernel.usage import Usage
 from sentry.kernel.wait import WOULD_BLOCK, block
 
@@ -47,6 +47,7 @@ def release(group: ThreadGroup) -> None:
     """Forget a dead group: its ids are free again."""
     kernel = group.kernel
     sessions.leave(kernel, group)
+    cgroup.leave(group)
     kernel.groups.pop(group.tgid, None)
     if kernel.tasks.get(group.tgid) is group.leader:
         del kernel.tasks[group.tgid]

@@ -24,7 +24,7 @@ from sentry.abi.signal import (
     UNBLOCKABLE,
 )
 from sentry.errors import Errno
-from sentry.kernel import exit, job_control, sigframe, signals
+from sentry.kernel import exit, freezer, job_control, sigframe, signals
 from sentry.kernel.siginfo import SigInfo, fault
 
 TYPE_CHECKING = False
@@ -55,6 +55,8 @@ def on_return(task: Task, result: object) -> bool:
     while True:
         if task.dying:
             exit.exit_task(task)
+            return False
+        if task.group.held and freezer.park(task):
             return False
         if task.work & _core.WORK_STOP:
             task.work &= ~_core.WORK_STOP

@@ -113,6 +113,7 @@ class Task(_core.TaskBase):
         """Whether an unblocked signal is pending, or the task must stop or die."""
         return (
             self.dying
+            or bool(self.group.held)
             or bool(self.work & _core.WORK_STOP)
             or bool((self.pending | self.group.pending) & ~self.sigmask)
         )

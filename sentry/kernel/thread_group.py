@@ -71,6 +71,9 @@ class ThreadGroup(_core.GroupBase):
         self.cpu_limit = CpuLimit(self)
         self.posix_timers: dict[int, PosixTimer] = {}
         self.next_timer_id = 0
+        self.cgroup = kernel.cgroups.root
+        self.cgroup_base = 0  # CPU time in ns that it used elsewhere
+        self.held = 0  # why its threads must not run (kernel.freezer)
         self.dumpable = 1
         self.thp_disabled = False
         self.oom_score_adj = 0

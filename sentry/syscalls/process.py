@@ -25,6 +25,7 @@ from sentry.abi.futex import ROBUST_LIST_HEAD_SIZE
 from sentry.abi.mman import TASK_SIZE
 from sentry.abi.signal import NSIG, SIGCHLD
 from sentry.errors import Errno
+from sentry.fs.cgroup import cgroup_of
 from sentry.ipc import sem_undo
 from sentry.kernel import exit as exits
 from sentry.kernel.clone import CloneArgs
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     Answer = int | Coroutine[None, None, int]
 
 _PAGE_SIZE = 4096
+_INT_MAX = 2**31 - 1
 
 
 def clone(task: "Task", flags: Size, stack: Ptr, parent_tid: Ptr, child_tid: Ptr, tls: Ptr) -> "Answer":
@@ -64,9 +66,19 @@ def clone3(task: "Task", address: Ptr, size: Size) -> "Answer":
     if any(data[CLONE_ARGS.size :]):
         raise Errno(errno.E2BIG)
     fields = CLONE_ARGS.unpack(data[: CLONE_ARGS.size].ljust(CLONE_ARGS.size, b"\0"))
-    flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, _ = (
-        fields
-    )
+    (
+        flags,
+        pidfd,
+        child_tid,
+        parent_tid,
+        exit_signal,
+        stack,
+        stack_size,
+        tls,
+        set_tid,
+        set_tid_size,
+        cgroup_fd,
+    ) = fields
     if (
         flags & ~CLONE3_FLAGS
         or exit_signal > NSIG
@@ -78,9 +90,11 @@ def clone3(task: "Task", address: Ptr, size: Size) -> "Answer":
         raise Errno(errno.EINVAL)
     if (stack == 0) != (stack_size == 0) or stack + stack_size >= TASK_SIZE:
         raise Errno(errno.EINVAL)
-    if flags & CLONE_INTO_CGROUP:
-        raise Errno(errno.EOPNOTSUPP)
+    if flags & CLONE_INTO_CGROUP and (cgroup_fd > _INT_MAX or size < CLONE_ARGS.size):
+        raise Errno(errno.EINVAL)
     args = CloneArgs(flags, exit_signal)
+    if flags & CLONE_INTO_CGROUP:
+        args.cgroup = cgroup_of(task, cgroup_fd)
     args.stack = stack + stack_size
     args.pidfd = pidfd
     args.child_tid = child_tid

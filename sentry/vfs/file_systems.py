@@ -15,7 +15,7 @@ from sentry.abi.mount import (
     MS_SYNCHRONOUS,
 )
 from sentry.errors import Errno
-from sentry.fs import dev, devpts, proc, sysfs, tmpfs
+from sentry.fs import cgroup, dev, devpts, proc, sysfs, tmpfs
 from sentry.kernel.namespaces import INITIAL_INUMS
 
 TYPE_CHECKING = False
@@ -51,19 +51,22 @@ class FileSystemType:
         user: CAP_SYS_ADMIN in a user namespace of one's own is enough to mount it.
         shows: the namespace that an instance shows (None for the initial one, too); all mounts for the same
             are of one instance.  Absent: each mount makes an instance.
+        view: makes an instance for a namespace that is not the initial one, where that differs.
         revealing: one who is less privileged may mount it only where it can be seen in full already.
     """
 
-    __slots__ = ("_instances", "make", "name", "revealing", "shows", "user")
+    __slots__ = ("_instances", "make", "name", "revealing", "shows", "user", "view")
 
     def __init__(
         self, name: str, make: Make, user: bool = False,
         shows: Callable[[Task | None], Namespace | None] | None = None, revealing: bool = False,
+        view: Callable[[Namespace], FileSystem] | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.make = make
         self.user = user
         self.shows = shows
+        self.view = view
         self.revealing = revealing
         self._instances: set[ref[FileSystem]] = set()
 
@@ -78,7 +81,10 @@ class FileSystemType:
                 old = known()
                 if old is not None and old.shows == (kernel, shown):
                     return old
-            fs = self.make(kernel, options)
+            if shown is not None and self.view is not None:
+                fs = self.view(shown)
+            else:
+                fs = self.make(kernel, options)
             fs.shows = (kernel, shown)
             self._instances.add(ref(fs, self._instances.discard))
             owner = shown.owner if shown is not None else None
@@ -91,6 +97,10 @@ class FileSystemType:
 
 def _net(task: Task | None) -> Namespace | None:
     return task.ns.net if task is not None and task.ns.net.inum not in INITIAL_INUMS.values() else None
+
+
+def _cgroup(task: Task | None) -> Namespace | None:
+    return task.ns.cgroup if task is not None and task.ns.cgroup.inum not in INITIAL_INUMS.values() else None
 
 
 def _sandbox(task: Task | None) -> None:
@@ -106,6 +116,7 @@ TYPES = {
         FileSystemType("devtmpfs", dev.mount, shows=_sandbox),
         FileSystemType("ramfs", tmpfs.mount_ramfs, user=True),
         FileSystemType("devpts", devpts.mount, user=True),
+        FileSystemType("cgroup2", cgroup.mount, user=True, shows=_cgroup, view=cgroup.view, revealing=True),
     )
 }
 

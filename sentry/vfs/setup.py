@@ -78,7 +78,7 @@ _PROPAGATION = {
     "unbindable": MS_UNBINDABLE,
 }
 _PASSED_OVER = ("bind", "rbind", "defaults", "silent", "loud")
-_UNSERVED = ("mqueue", "cgroup", "cgroup2")  # bundles ask for them by default; their directories stay empty
+_UNSERVED = ("mqueue",)  # bundles ask for it by default; its directory stays empty
 
 
 class _Walker:

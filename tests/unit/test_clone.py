@@ -111,7 +111,7 @@ def clone3_error(task: FakeTask, data: bytes, size: int) -> int:
         ((0, 0, 0, 0, 0, 0, 4096), errno.EINVAL),  # and a size without a stack
         ((0, 0, 0, 0, 0, 0, 0, 0, 0, 1), errno.EINVAL),  # set_tid_size without set_tid
         ((0, 0, 0, 0, 0, 0, 0, 0, 1 << 50, 1), errno.EFAULT),
-        ((0x200000000,), errno.EOPNOTSUPP),  # CLONE_INTO_CGROUP
+        ((0x200000000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 << 31), errno.EINVAL),  # CLONE_INTO_CGROUP
     ],
 )
 def test_clone3_arguments(task: FakeTask, fields: tuple[int, ...], code: int) -> None:

@@ -1,0 +1,176 @@
+"""cgroup2: the control groups as a file system (cgroups(7), "Cgroups version 2").
+
+A directory is a group; which files it has follows from what its parent has enabled (fs.cgroup_files).
+"""
+
+from __future__ import annotations
+
+from errno import EACCES, EBADF, EINVAL, ENODEV, ENOENT, EPERM
+
+from sentry.abi.stat import ACCESS_WRITE, DT_DIR, DT_REG, S_IFDIR
+from sentry.errors import Errno
+from sentry.fs import cgroup_files
+from sentry.fs.pseudo import PseudoInode, TextInode
+from sentry.kernel.cgroup import Cgroup, CgroupNamespace, check_entry
+from sentry.vfs.inode import Inode
+from sentry.vfs.mount import FileSystem
+from sentry.vfs.permissions import check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.fs.cgroup_files import ControlFile
+    from sentry.kernel.creds import Creds
+    from sentry.kernel.kernel import Kernel
+    from sentry.kernel.namespaces import Namespace
+    from sentry.kernel.task import Task
+
+CGROUP2_SUPER_MAGIC = 0x63677270
+_INO_SHIFT = 8  # inode numbers: of the group, then of the file in it
+
+
+class CgroupFs(FileSystem):
+    """The hierarchy, from one group downwards."""
+
+    volatile = True
+
+    def __init__(self, top: Cgroup) -> None:
+        super().__init__(b"cgroup2", CGROUP2_SUPER_MAGIC)
+        self.set_root(CgroupDirectory(self, top))
+
+    def options(self) -> bytes:
+        return b",nsdelegate"
+
+
+class CgroupDirectory(PseudoInode):
+    """One group."""
+
+    __slots__ = ("_files", "_groups", "cgroup")
+
+    def __init__(self, fs: FileSystem, cgroup: Cgroup) -> None:
+        super().__init__(fs, S_IFDIR | cgroup.mode, cgroup.uid, cgroup.gid, cgroup.number << _INO_SHIFT)
+        self.cgroup = cgroup
+        self.volatile = True
+        self._files: dict[bytes, Inode] = {}
+        self._groups: dict[bytes, CgroupDirectory] = {}
+        self.getattr()
+
+    def getattr(self) -> None:
+        self.nlink = 0 if self.cgroup.removed else 2 + len(self.cgroup.children)
+
+    def setattr(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        atime: int | None = None,
+        mtime: int | None = None,
+    ) -> None:
+        self.set_fields(mode, uid, gid, atime, mtime)
+        group = self.cgroup
+        group.mode, group.uid, group.gid = self.mode & 0o7777, self.uid, self.gid
+
+    def lookup(self, name: bytes) -> Inode:
+        if self.cgroup.removed:
+            raise Errno(ENOENT)
+        child = self.cgroup.children.get(name)
+        if child is not None:
+            known = self._groups.get(name)
+            if known is None or known.cgroup is not child:
+                known = self._groups[name] = CgroupDirectory(self.fs, child)
+            return known
+        file = cgroup_files.present(self.cgroup).get(name)
+        if file is None:
+            raise Errno(ENOENT)
+        inode = self._files.get(name)
+        if inode is None:
+            inode = self._files[name] = _ControlInode(self.fs, self.cgroup, file)
+        return inode
+
+    def entries(self) -> list[tuple[bytes, int, int]]:
+        group = self.cgroup
+        if group.removed:
+            return []
+        own = group.number << _INO_SHIFT
+        files = [(name, own | file.number, DT_REG) for name, file in cgroup_files.present(group).items()]
+        return files + [(c.name, c.number << _INO_SHIFT, DT_DIR) for c in group.children.values()]
+
+    def mkdir(self, name: bytes, mode: int, creds: Creds) -> Inode:
+        if b"\n" in name:
+            raise Errno(EINVAL)
+        child = self.cgroup.make(name)
+        child.mode, child.uid, child.gid = mode & 0o7777, creds.fsuid, creds.fsgid
+        return self.lookup(name)
+
+    def rmdir(self, name: bytes) -> None:
+        self.cgroup.remove(name)
+        self._groups.pop(name, None)
+
+    # Only groups can be made; Linux has no name for what else was tried.
+
+    def create(self, name: bytes, mode: int, creds: Creds) -> Inode:
+        raise Errno(EACCES)
+
+    def mknod(self, name: bytes, mode: int, rdev: int, creds: Creds) -> Inode:
+        raise Errno(EPERM)
+
+    def symlink(self, name: bytes, target: bytes, creds: Creds) -> Inode:
+        raise Errno(EPERM)
+
+    def unlink(self, name: bytes) -> None:
+        raise Errno(EPERM)
+
+
+class _ControlInode(TextInode):
+    """A file of a group; owner and mode can be changed: that is how a group is delegated."""
+
+    __slots__ = ()
+
+    def __init__(self, fs: FileSystem, group: Cgroup, file: ControlFile) -> None:
+        show = file.show
+        super().__init__(
+            fs,
+            cgroup_files.refuse_read if show is None else lambda task: show(group, task),
+            lambda task, data: cgroup_files.write(group, file, task, data),
+            file.mode,
+            group.number << _INO_SHIFT | file.number,
+            group.uid,
+            group.gid,
+        )
+
+    def setattr(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        atime: int | None = None,
+        mtime: int | None = None,
+    ) -> None:
+        self.set_fields(mode, uid, gid, atime, mtime)
+
+
+def mount(kernel: Kernel, options: list[str]) -> FileSystem:
+    """The hierarchy; its options are passed over."""
+    return CgroupFs(kernel.cgroups.root)
+
+
+def view(namespace: Namespace) -> FileSystem:
+    """The part of the hierarchy that a cgroup namespace shows."""
+    assert isinstance(namespace, CgroupNamespace)
+    return CgroupFs(namespace.root)
+
+
+def cgroup_of(task: Task, fd: int) -> Cgroup:
+    """The group whose directory a descriptor is of (CLONE_INTO_CGROUP): EBADF, EACCES, EBUSY, ENODEV."""
+    inode = task.files.get(fd).inode
+    if not isinstance(inode, CgroupDirectory):
+        raise Errno(EBADF)
+    group = inode.cgroup
+    if group.removed:
+        raise Errno(ENODEV)
+    check(task.creds, inode.lookup(b"cgroup.procs"), ACCESS_WRITE)
+    check_entry(group)
+    return group

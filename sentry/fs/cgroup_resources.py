@@ -1,0 +1,230 @@
+"""The resource files of a control group: cpu, cpuset, io, memory and pids (Linux, admin-guide/cgroup-v2).
+
+What a file was written is kept in Cgroup.values by the file's name.
+"""
+
+from __future__ import annotations
+
+from errno import EINVAL, ERANGE
+
+from sentry.errors import Errno
+from sentry.kernel import cpu_quota, cpus
+from sentry.kernel.cgroup import MAX
+from sentry.kernel.cpu_quota import CpuQuota
+from sentry.kernel.pids import PID_MAX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentry.kernel.cgroup import Cgroup
+    from sentry.kernel.task import Task
+
+    Show = Callable[[Cgroup, Task], bytes]
+    Store = Callable[[Cgroup, Task, bytes], None]
+
+_PAGE = 4096
+_USEC = 1000
+_UNITS = {b"k": 10, b"m": 20, b"g": 30, b"t": 40}
+# The weights of nice levels -20 to 19, of which 0 is 1024 (sched(7)).
+_NICE_WEIGHTS = (
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121,
+    2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29,
+    23, 18, 15,
+)  # fmt: skip
+
+
+def _integer(data: bytes) -> int:
+    word = data.strip()
+    if not word.removeprefix(b"-").isdigit() or len(word) > 20:
+        raise Errno(EINVAL)
+    return int(word)
+
+
+def _between(name: bytes, default: int, low: int, high: int) -> tuple[Show, Store]:
+    """A number within bounds: ERANGE."""
+
+    def show(group: Cgroup, task: Task) -> bytes:
+        return b"%d\n" % group.values.get(name, default)
+
+    def store(group: Cgroup, task: Task, data: bytes) -> None:
+        value = _integer(data)
+        if not low <= value <= high:
+            raise Errno(ERANGE)
+        group.values[name] = value
+
+    return show, store
+
+
+# cpu
+
+
+def cpu_stat(group: Cgroup, task: Task) -> bytes:
+    """How much CPU time was used; with the controller also how often cpu.max has held the group."""
+    used = group.cpu() // _USEC
+    text = b"usage_usec %d\nuser_usec %d\nsystem_usec 0\nnice_usec 0\ncore_sched.force_idle_usec 0\n"
+    text %= used, used
+    if b"cpu" in group.available():
+        periods, stops, stopped = group.throttle
+        text += b"nr_periods %d\nnr_throttled %d\nthrottled_usec %d\nnr_bursts 0\nburst_usec 0\n" % (
+            periods,
+            stops,
+            stopped // _USEC,
+        )
+    return text
+
+
+def _cpu_max(group: Cgroup, task: Task) -> bytes:
+    quota = group.quota
+    if quota is None:
+        return b"max %d\n" % group.values.get(b"cpu.max.period", cpu_quota.PERIOD)
+    return b"%d %d\n" % (quota.quota, quota.period)
+
+
+def _set_cpu_max(group: Cgroup, task: Task, data: bytes) -> None:
+    words = data.split()
+    if not 1 <= len(words) <= 2:
+        raise Errno(EINVAL)
+    quota = MAX if words[0] == b"max" else _integer(words[0])
+    old = group.quota
+    period = old.period if old is not None else group.values.get(b"cpu.max.period", cpu_quota.PERIOD)
+    if len(words) == 2:
+        period = _integer(words[1])
+    if quota < cpu_quota.QUOTA_MIN or not cpu_quota.PERIOD_MIN <= period <= cpu_quota.PERIOD_MAX:
+        raise Errno(EINVAL)
+    set_cpu_max(group, quota, period)
+
+
+def set_cpu_max(group: Cgroup, quota: int, period: int) -> None:
+    """Limit a group's CPU time to `quota` (MAX: no limit) of each `period`, in us."""
+    if group.quota is not None:
+        group.quota.cancel()
+    group.values[b"cpu.max.period"] = period
+    group.quota = CpuQuota(group, quota, period) if quota < MAX else None
+
+
+def _weight(group: Cgroup, task: Task) -> bytes:
+    return b"%d\n" % group.values.get(b"cpu.weight", 100)
+
+
+def _weight_nice(group: Cgroup, task: Task) -> bytes:
+    weight = group.values.get(b"cpu.weight", 100) * 1024 // 100
+    nearest = min(range(40), key=lambda index: abs(_NICE_WEIGHTS[index] - weight))
+    return b"%d\n" % (nearest - 20)
+
+
+def _set_weight_nice(group: Cgroup, task: Task, data: bytes) -> None:
+    nice = _integer(data)
+    if not -20 <= nice <= 19:
+        raise Errno(ERANGE)
+    group.values[b"cpu.weight"] = max(1, min(10000, (_NICE_WEIGHTS[nice + 20] * 100 + 512) // 1024))
+
+
+# cpuset
+
+
+def _cpuset(group: Cgroup, task: Task) -> bytes:
+    return cpus.list_text(group.values.get(b"cpuset.cpus", 0)) + b"\n"
+
+
+def effective_cpus(group: Cgroup) -> int:
+    """The CPUs that the group's tasks may use, as a mask."""
+    mask = group.kernel.cpus
+    for each in reversed(group.lineage()):
+        mask = mask & each.values.get(b"cpuset.cpus", mask) or mask
+    return mask
+
+
+def _set_cpuset(group: Cgroup, task: Task, data: bytes) -> None:
+    mask = cpus.parse_list(data.strip())
+    if mask & ~task.kernel.cpus:
+        raise Errno(EINVAL)
+    if mask:
+        group.values[b"cpuset.cpus"] = mask
+    else:
+        group.values.pop(b"cpuset.cpus", None)
+
+
+def _set_mems(group: Cgroup, task: Task, data: bytes) -> None:
+    if cpus.parse_list(data.strip()) & ~1:
+        raise Errno(EINVAL)
+    group.values[b"cpuset.mems"] = cpus.parse_list(data.strip())
+
+
+# pids
+
+
+def _limit(name: bytes) -> Show:
+    def show(group: Cgroup, task: Task) -> bytes:
+        value = group.values.get(name, MAX)
+        return b"max\n" if value == MAX else b"%d\n" % value
+
+    return show
+
+
+def _set_pids_max(group: Cgroup, task: Task, data: bytes) -> None:
+    if data.strip() == b"max":
+        group.values.pop(b"pids.max", None)
+        return
+    value = _integer(data)
+    if not 0 <= value <= 1 << 22:
+        raise Errno(EINVAL)
+    group.values[b"pids.max"] = value
+
+
+def _pids_current(group: Cgroup, task: Task) -> bytes:
+    return b"%d\n" % group.tasks()
+
+
+def _pids_peak(group: Cgroup, task: Task) -> bytes:
+    return b"%d\n" % _peak(group, b"pids", min(group.tasks(), PID_MAX))
+
+
+def _peak(group: Cgroup, name: bytes, now: int) -> int:
+    peak = group.peaks[name] = max(group.peaks.get(name, 0), now)
+    return peak
+
+
+def _counts(*names: bytes) -> Show:
+    """Events by name; the count of `x` in file `memory.events` is Cgroup.counts[b"memory.x"]."""
+
+    def show(group: Cgroup, task: Task) -> bytes:
+        return b"".join([b"%b %d\n" % (name.split(b".")[1], group.counts.get(name, 0)) for name in names])
+
+    return show
+
+
+# io: the disks are the host's, and nothing is counted
+
+
+def _nothing(group: Cgroup, task: Task) -> bytes:
+    return b""
+
+
+def _io_weight(group: Cgroup, task: Task) -> bytes:
+    return b"default %d\n" % group.values.get(b"io.weight", 100)
+
+
+def _set_io_weight(group: Cgroup, task: Task, data: bytes) -> None:
+    weight = _integer(data.strip().removeprefix(b"default "))
+    if not 1 <= weight <= 10000:
+        raise Errno(ERANGE)
+    group.values[b"io.weight"] = weight
+
+
+FILES: dict[bytes, tuple[Show, Store | None]] = {
+    b"cpu.idle": _between(b"cpu.idle", 0, 0, 1),
+    b"cpu.max": (_cpu_max, _set_cpu_max),
+    b"cpu.weight": _between(b"cpu.weight", 100, 1, 10000),
+    b"cpu.weight.nice": (_weight_nice, _set_weight_nice),
+    b"cpuset.cpus": (_cpuset, _set_cpuset),
+    b"cpuset.cpus.effective": (lambda group, task: cpus.list_text(effective_cpus(group)) + b"\n", None),
+    b"cpuset.mems": (lambda g, task: cpus.list_text(g.values.get(b"cpuset.mems", 0)) + b"\n", _set_mems),
+    b"cpuset.mems.effective": (lambda group, task: b"0\n", None),
+    b"io.stat": (_nothing, None),
+    b"io.weight": (_io_weight, _set_io_weight),
+    b"pids.current": (_pids_current, None),
+    b"pids.events": (_counts(b"pids.max"), None),
+    b"pids.max": (_limit(b"pids.max"), _set_pids_max),
+    b"pids.peak": (_pids_peak, None),
+}

@@ -1,0 +1,64 @@
+"""What control groups limit, which the host's own hierarchy can't show here: pids.max and cpu.max."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.isolation.support import logged_run
+from tests.sandbox import need_runsc
+
+pytestmark = pytest.mark.usefixtures("mode")
+
+
+def guest(script: str, tmp_path: Path) -> str:
+    need_runsc()
+    done = logged_run(tmp_path, ["/bin/sh", "-c", f"cd /sys/fs/cgroup; {script}"])
+    assert done.bugs == []
+    return done.stdout
+
+
+def test_pids_max_ends_a_fork_bomb(tmp_path: Path) -> None:
+    out = guest(
+        "echo +pids > cgroup.subtree_control; mkdir g; echo 20 > g/pids.max;"
+        "(echo 0 > g/cgroup.procs; bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 0.3);"
+        "cat g/pids.max; test $(cat g/pids.peak) -le 20 && grep -v 'max 0' g/pids.events | cut -d' ' -f1;"
+        "echo 1 > g/cgroup.kill; while ! rmdir g 2>/dev/null; do sleep 0.02; done; echo gone",
+        tmp_path,
+    )
+    assert out == "20\nmax\ngone\n"
+
+
+def test_cpu_max_holds_a_busy_process(tmp_path: Path) -> None:
+    out = guest(
+        "echo +cpu > cgroup.subtree_control; mkdir g; echo '20000 50000' > g/cpu.max; cat g/cpu.max;"
+        "(echo 0 > g/cgroup.procs; while :; do :; done) & sleep 1; kill $!; wait;"
+        "grep -e usage_usec -e nr_throttled g/cpu.stat",
+        tmp_path,
+    )
+    lines = out.splitlines()
+    used, throttled = int(lines[1].split()[1]), int(lines[2].split()[1])
+    assert lines[0] == "20000 50000"
+    assert throttled > 2
+    assert 100_000 < used < 700_000  # 400,000 are allowed; a busy machine gives less
+
+
+def test_the_roots_limits_are_the_sandboxs(tmp_path: Path) -> None:
+    script = "cat pids.max memory.max cpu.max; echo 5 2>/dev/null > pids.max || echo refused; cat pids.max"
+    assert guest(script, tmp_path).splitlines()[-2:] == ["refused", "max"]
+
+
+def test_controllers_are_enabled_from_the_top(tmp_path: Path) -> None:
+    out = guest(
+        "mkdir g; cat g/cgroup.controllers; ls g | grep -c pids; echo +pids > cgroup.subtree_control;"
+        "cat g/cgroup.controllers cgroup.subtree_control; ls g | grep -c pids; mkdir g/h;"
+        "echo +cpu 2>/dev/null > g/cgroup.subtree_control || echo absent;"
+        "echo +pids > g/cgroup.subtree_control; echo -pids 2>/dev/null > cgroup.subtree_control || echo busy;"
+        "echo 0 2>/dev/null > g/cgroup.procs || echo inner; echo 0 > g/h/cgroup.procs;"
+        "cat /proc/self/cgroup; sh -c 'cat /proc/$$/cgroup'",
+        tmp_path,
+    )
+    assert out.splitlines() == [
+        "0", "pids", "pids", "4", "absent", "busy", "inner", "0::/g/h", "0::/g/h",
+    ]  # fmt: skip
