@@ -76,6 +76,7 @@ def test_stat_tells_groups_priority_and_threads(task: FakeTask, world: FsWorld) 
 )
 def test_states(task: FakeTask, world: FsWorld, state: str, letter: bytes, words: bytes) -> None:
     task.state = state
+    task.group.stopping = 19 if state == "stopped" else 0
     told = status(world.init, b"%d" % task.tid)
     assert told[b"State"] == letter + b" (" + words + b")"
 
