@@ -32,16 +32,16 @@ def test_pids_max_ends_a_fork_bomb(tmp_path: Path) -> None:
 
 def test_cpu_max_holds_a_busy_process(tmp_path: Path) -> None:
     out = guest(
-        "echo +cpu > cgroup.subtree_control; mkdir g; echo '20000 50000' > g/cpu.max; cat g/cpu.max;"
-        "(echo 0 > g/cgroup.procs; while :; do :; done) & sleep 1; kill $!; wait;"
-        "grep -e usage_usec -e nr_throttled g/cpu.stat",
+        "echo +cpu > cgroup.subtree_control; mkdir g; echo '2000 50000' > g/cpu.max; cat g/cpu.max;"
+        "(echo 0 > g/cgroup.procs; while :; do :; done) & date +%s%N;"
+        "until grep -q 'nr_throttled [3-9]' g/cpu.stat; do sleep 0.1; done; kill $!; wait; date +%s%N;"
+        "grep usage_usec g/cpu.stat",
         tmp_path,
     )
-    lines = out.splitlines()
-    used, throttled = int(lines[1].split()[1]), int(lines[2].split()[1])
-    assert lines[0] == "20000 50000"
-    assert throttled > 2
-    assert 100_000 < used < 700_000  # 400,000 are allowed; a busy machine gives less
+    limit, start, end, used = out.splitlines()
+    assert limit == "2000 50000"
+    # 4 % are allowed; the rest is room for the time that a hold takes on a busy machine.
+    assert int(used.split()[1]) * 1000 < (int(end) - int(start)) // 2
 
 
 def test_the_roots_limits_are_the_sandboxs(tmp_path: Path) -> None:
