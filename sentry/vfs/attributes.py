@@ -80,7 +80,8 @@ def set_times(task: Task, path: Path, times: tuple[tuple[int, int], tuple[int, i
             raise Errno(EACCES)
     else:
         check_owner(task.creds, inode)
-    moment = now()
+    # A host's file may have been given a finer time than our clock's tick: time must not go back.
+    moment = max(now(), inode.ctime)
     if times is None:
         inode.setattr(atime=moment, mtime=moment)
     else:
