@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import fcntl
 import os
+import resource
 import sys
 import termios
 import unittest
@@ -110,6 +111,7 @@ def main(module: str, path: str) -> None:
     from test import support
 
     take_terminal()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))  # some tests open as many as there can be
     support.use_resources = RESOURCES
     support.record_original_stdout(sys.stdout)
     faulthandler.enable()
