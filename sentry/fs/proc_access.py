@@ -9,19 +9,28 @@ from sentry.errors import Errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
 
 
 def may_inspect(reader: Task, target: Task) -> bool:
     """Whether `reader` may read the private parts of `target`: its memory map, environment, descriptors..."""
-    if reader.group is target.group:
-        return True
-    mine, theirs = reader.creds, target.creds
+    return reader.group is target.group or may_inspect_as(reader.creds, target)
+
+
+def may_inspect_as(mine: Creds, target: Task) -> bool:
+    """The same for whoever has these credentials and is of another process."""
+    theirs = target.creds
     if mine.has_cap(CAP_SYS_PTRACE):
         return True
     same_user = mine.fsuid == theirs.uid == theirs.euid == theirs.suid
     same_group = mine.fsgid == theirs.gid == theirs.egid == theirs.sgid
     return same_user and same_group and target.group.dumpable == 1 and not theirs.permitted & ~mine.effective
+
+
+def are_of_process(creds: Creds, target: Task) -> bool:
+    """Whether these are the very credentials of one of the process's threads."""
+    return any(task.creds is creds for task in target.group.tasks)
 
 
 def check_inspect(reader: Task, target: Task) -> None:

@@ -7,11 +7,12 @@ from errno import ENOENT
 from sentry.abi.fcntl import O_CLOEXEC
 from sentry.abi.stat import DT_LNK, DT_REG, S_IFDIR, S_IFLNK
 from sentry.errors import Errno
-from sentry.fs.proc_access import check_alive, check_inspect, owner
+from sentry.fs.proc_access import are_of_process, check_alive, check_inspect, may_inspect_as, owner
 from sentry.fs.pseudo import PseudoInode, TextInode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
     from sentry.vfs.inode import Inode
@@ -49,6 +50,7 @@ class _DescriptorsOf(PseudoInode):
         self.base = base | (task.tid << 42)
         self.dtype = dtype
         self.volatile = True
+        self.guarded = True  # see permission()
         self.getattr()
 
     def getattr(self) -> None:
@@ -69,6 +71,11 @@ class DescriptorDirectory(_DescriptorsOf):
 
     def __init__(self, fs: FileSystem, task: Task, ino: int) -> None:
         super().__init__(fs, task, 0o500, ino, _FD_INO, DT_LNK)
+
+    def permission(self, creds: Creds) -> bool | None:
+        """A process may use its own, whoever the owner is: it is root where the process isn't dumpable."""
+        self.getattr()
+        return True if are_of_process(creds, self.task) else None
 
     def lookup(self, name: bytes) -> Inode:
         fd = parse_fd(name)
@@ -103,6 +110,12 @@ class DescriptorInfoDirectory(_DescriptorsOf):
 
     def __init__(self, fs: FileSystem, task: Task, ino: int) -> None:
         super().__init__(fs, task, 0o555, ino, _FDINFO_INO, DT_REG)
+
+    def permission(self, creds: Creds) -> bool | None:
+        """Closed to who may not inspect the process, though its mode says otherwise."""
+        self.getattr()
+        allowed = are_of_process(creds, self.task) or may_inspect_as(creds, self.task)
+        return None if allowed else False
 
     def lookup(self, name: bytes) -> Inode:
         fd = parse_fd(name)

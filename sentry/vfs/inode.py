@@ -49,6 +49,9 @@ class Inode(_core.InodeBase):
     def getattr(self) -> None:
         """Bring the fields up to date; called before they are read when `volatile` is set."""
 
+    def permission(self, creds: Creds) -> bool | None:
+        """Asked where `guarded` is set: may they use it?  None: as its mode and access list say."""
+
     def setattr(
         self,
         *,

@@ -24,6 +24,10 @@ _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x02, 0x04, 0x08, 0x10, 0x20
 
 def permitted(creds: Creds, inode: Inode, wanted: int) -> bool:
     """Whether the ACCESS_* bits `wanted` are granted; acts for the file-system ids."""
+    if inode.guarded:
+        answer = inode.permission(creds)
+        if answer is not None:
+            return answer
     mode = inode.mode
     if creds.fsuid == inode.uid:
         granted = mode >> 6

@@ -315,3 +315,57 @@ CASE(coredump_filter_is_set_in_9_bits_and_inherited, "core(5)")
 		_exit(strcmp(text_of("/proc/self/coredump_filter"), "00000008\n") != 0);
 	CHECK_EXITS(child, 0);
 }
+
+CASE(a_process_may_use_its_own_fd_directory_even_when_that_is_roots, "proc(5)")
+{
+	char path[64], target[64];
+	struct stat found;
+	pid_t child;
+	DIR *directory;
+
+	NEEDS_ROOT();
+	child = fork_child();
+	if (child == 0) {
+		int fd = CHECK_OK(open("/", O_RDONLY | O_DIRECTORY));
+
+		CHECK_OK(setresgid(1, 1, 1));
+		CHECK_OK(setresuid(1, 1, 1)); /* from now on it isn't dumpable */
+		CHECK_OK(stat("/proc/self/fd", &found));
+		CHECK_EQ(found.st_uid, 0);
+		CHECK_EQ(found.st_mode & 0777, 0500);
+		directory = opendir("/proc/self/fd");
+		CHECK(directory != NULL);
+		CHECK(readdir(directory) != NULL);
+		closedir(directory);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		CHECK_EQ(readlink(path, target, sizeof(target)), 1);
+		CHECK_OK(stat(path, &found));
+		CHECK_OK(access("/proc/self/fd", R_OK | X_OK));
+		snprintf(path, sizeof(path), "/proc/%d/fd", getppid());
+		CHECK_ERR(open(path, O_RDONLY), EACCES);
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+}
+
+CASE(fdinfo_is_closed_to_who_may_not_inspect_the_process, "proc(5)")
+{
+	struct stat found;
+	char path[64];
+	pid_t child;
+
+	NEEDS_ROOT();
+	child = fork_child();
+	if (child == 0) {
+		CHECK_OK(setresgid(1, 1, 1));
+		CHECK_OK(setresuid(1, 1, 1));
+		CHECK_EQ(close(CHECK_OK(open("/proc/self/fdinfo", O_RDONLY))), 0);
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo", getppid());
+		CHECK_OK(stat(path, &found));
+		CHECK_EQ(found.st_mode & 0777, 0555);
+		CHECK_ERR(open(path, O_RDONLY), EACCES);
+		CHECK_ERR(access(path, X_OK), EACCES);
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+}
