@@ -64,8 +64,8 @@ class Runner(NamedTuple):
 
     def native(self, module: str) -> Record:
         path = self.results / "native" / module
-        if path.exists() and read(path).done:
-            return read(path)
+        if path.exists() and (known := read(path)).done:
+            return known
         return self.run(native, module, "native")
 
     def sandboxed(self, module: str, mode: modes.Mode) -> Record:
