@@ -9,6 +9,7 @@ from errno import EINVAL, ERANGE
 
 from sentry.abi.ipc import MNI_MAX
 from sentry.abi.mman import PAGE_SIZE
+from sentry.abi.mqueue import HARD_MSG_MAX, HARD_MSGSIZE_MAX, MIN_MSGSIZE_MAX
 from sentry.errors import Errno
 from sentry.fs.pseudo import fixed
 from sentry.ipc.shm import count_attachments
@@ -97,8 +98,9 @@ def parse_numbers(data: bytes, count: int, low: int, high: int) -> list[int]:
 
 
 def limit(
-    holder: Callable[[IpcNamespace], object], name: str, high: int, then: Callable[[Task], None] | None = None
-) -> tuple[Show, Store]:
+    holder: Callable[[IpcNamespace], object], name: str, high: int,
+    then: Callable[[Task], None] | None = None, low: int = 0,
+) -> tuple[Show, Store]:  # fmt: skip
     """A file that tells and sets one limit of the namespace: an attribute of what `holder` gives."""
 
     def show(task: Task) -> bytes:
@@ -106,7 +108,7 @@ def limit(
         return b"%d\n" % value
 
     def store(task: Task, data: bytes) -> None:
-        for number in parse_numbers(data, 1, 0, high):
+        for number in parse_numbers(data, 1, low, high):
             setattr(holder(task.ns.ipc), name, number)
             if then is not None:
                 then(task)
@@ -157,4 +159,19 @@ def ipc_controls() -> dict[bytes, Show | tuple[Show, Store]]:
         b"shmall": limit(shm, "all_limit", _ULONG_MAX),
         b"shmmax": limit(shm, "size_limit", _ULONG_MAX),
         b"shmmni": limit(shm, "limit", MNI_MAX),
+    }
+
+
+def mqueue_controls() -> Tree:
+    """The files of /proc/sys/fs/mqueue (mq_overview(7))."""
+
+    def queues(namespace: IpcNamespace) -> object:
+        return namespace.queues
+
+    return {
+        b"msg_default": limit(queues, "msg_default", HARD_MSG_MAX, low=1),
+        b"msg_max": limit(queues, "msg_max", HARD_MSG_MAX, low=1),
+        b"msgsize_default": limit(queues, "msgsize_default", HARD_MSGSIZE_MAX, low=MIN_MSGSIZE_MAX),
+        b"msgsize_max": limit(queues, "msgsize_max", HARD_MSGSIZE_MAX, low=MIN_MSGSIZE_MAX),
+        b"queues_max": limit(queues, "queues_max", _INT_MAX),
     }

@@ -12,7 +12,7 @@ from sentry.abi.capability import CAP_SYS_ADMIN, NAMES
 from sentry.errors import Errno
 from sentry.fs.dev import ENTROPY_BITS
 from sentry.fs.devpts import PTYS_MAX, DevPts
-from sentry.fs.proc_ipc import ipc_controls
+from sentry.fs.proc_ipc import ipc_controls, mqueue_controls
 from sentry.fs.pseudo import fixed
 from sentry.kernel import version
 from sentry.kernel.pids import PID_MAX, TASKS_MAX
@@ -141,9 +141,7 @@ def _fs() -> dict[bytes, Tree | Show]:
     tree[b"epoll"] = _numbers(max_user_watches=MAX_WATCHES)
     tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % (_open_files(task), FILE_MAX)
     tree[b"inotify"] = {name.encode(): _setting(inotify.limits, name) for name in inotify.limits}
-    tree[b"mqueue"] = _numbers(
-        msg_default=10, msg_max=10, msgsize_default=8192, msgsize_max=8192, queues_max=256
-    )
+    tree[b"mqueue"] = mqueue_controls()
     return tree
 
 

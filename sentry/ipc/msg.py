@@ -5,7 +5,7 @@ A message goes to the first receiver that waits for its type, or into the queue;
 
 from __future__ import annotations
 
-from errno import E2BIG, EAGAIN, EIDRM, ENOMEM, ENOMSG
+from errno import E2BIG, EAGAIN, EIDRM, ENOMSG
 
 from sentry.abi.ipc import (
     IPC_NOWAIT,
@@ -20,6 +20,7 @@ from sentry.abi.ipc import (
 from sentry.abi.restart import ERESTARTNOHAND
 from sentry.errors import Errno
 from sentry.ipc.ids import IpcIds, IpcObject, seconds
+from sentry.ipc.memory import message_memory
 from sentry.kernel.wait import INTERRUPTED, suspend
 
 TYPE_CHECKING = False
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
     Message = tuple[int, bytes]  # type, text
-
-TOTAL_MAX = 64 << 20  # bytes of all messages in a namespace: what the sentry's memory is good for
-_OVERHEAD = 128  # bytes that a message costs beside its text
 
 
 class Wanted:
@@ -131,6 +129,14 @@ class Queue(IpcObject):
             receiver.end(None, E2BIG)
         return False
 
+    def empty(self) -> None:
+        """Lose all messages."""
+        message_memory.release(self.cbytes, len(self.messages))
+        self.messages.clear()
+        self.cbytes = 0
+
+    __del__ = empty  # a namespace ends with its queues
+
     def wake_senders(self) -> None:
         """There may be room."""
         for task in self.senders:
@@ -168,7 +174,7 @@ class QueueIds(IpcIds):
         queue.wake_senders()
         self.total -= queue.cbytes
         self.count -= len(queue.messages)
-        queue.messages.clear()
+        queue.empty()
 
     # Sending
 
@@ -197,11 +203,12 @@ class QueueIds(IpcIds):
         return self._send_now(task, queue, message)
 
     def _send_now(self, task: Task, queue: Queue, message: Message) -> int:
-        if self.total + self.count * _OVERHEAD + len(message[1]) > TOTAL_MAX:
-            raise Errno(ENOMEM)
+        message_memory.charge(len(message[1]))
         queue.lspid = task.group.tgid
         queue.stime = seconds()
-        if not queue.hand_over(message):
+        if queue.hand_over(message):
+            message_memory.release(len(message[1]))
+        else:
             queue.messages.append(message)
             queue.cbytes += len(message[1])
             self.total += len(message[1])
@@ -233,6 +240,7 @@ class QueueIds(IpcIds):
             if other is message:
                 del queue.messages[index]
                 break
+        message_memory.release(len(message[1]))
         queue.cbytes -= len(message[1])
         self.total -= len(message[1])
         self.count -= 1

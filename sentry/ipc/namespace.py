@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry.ipc.mqueue_fs import MqueueFs
 from sentry.ipc.msg import QueueIds
 from sentry.ipc.sem import SemaphoreIds
 from sentry.ipc.shm import SegmentIds
@@ -21,6 +22,14 @@ class IpcNamespace(Namespace):
         self.shm = SegmentIds(self)
         self.sem = SemaphoreIds(self)
         self.msg = QueueIds(self)
+        self._queues: MqueueFs | None = None
+
+    @property
+    def queues(self) -> MqueueFs:
+        """The POSIX message queues; most namespaces never have one."""
+        if self._queues is None:
+            self._queues = MqueueFs()
+        return self._queues
 
     def capable(self, task: Task, capability: int) -> bool:
         """Whether the task has the capability over this namespace."""

@@ -183,4 +183,4 @@ def can_poll(file: File) -> bool:
     kind = inode.mode & S_IFMT
     if kind == S_IFCHR and major(inode.rdev) == _MEMORY_DEVICES:
         return minor(inode.rdev) == _RANDOM
-    return kind not in (S_IFREG, S_IFDIR)
+    return kind not in (S_IFREG, S_IFDIR) or file.has_readiness

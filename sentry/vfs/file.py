@@ -45,7 +45,8 @@ class File(_core.FileBase):
     can't do the thing.  `flags` as given to open(2); `inode` only where it isn't the path's.
 
     `whole`: a read goes on until it has all it asked for or the file ends (regular files), so that the read
-    handlers may do it in pieces.  `seekable`: `pos` is the file offset.
+    handlers may do it in pieces.  `seekable`: `pos` is the file offset.  `has_readiness`: epoll(7) may watch
+    it although it is a regular file.
     """
 
     __slots__ = ("__weakref__",)
@@ -54,6 +55,7 @@ class File(_core.FileBase):
 
     whole = False
     seekable = False
+    has_readiness = False
 
     def __init_subclass__(cls) -> None:
         # Most files have nothing to do at their end, and should cost nothing then.
@@ -123,6 +125,9 @@ class File(_core.FileBase):
         return inode
 
     # The end
+
+    def flush(self, task: Task) -> None:
+        """A descriptor of it is closed, be it the last or not; called where inode.locked is set."""
 
     def release(self) -> None:
         """Called once, when the last reference is gone."""

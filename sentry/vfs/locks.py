@@ -197,6 +197,7 @@ async def _wait_for_flock(task: Task, file: File, kind: int) -> int:
 
 def close_file(task: Task, file: File) -> None:
     """What each close of a descriptor does to its file: the process's POSIX locks on it go (fcntl(2))."""
+    file.flush(task)
     if _ranges and file.inode is not None and not file.flags & O_PATH:
         _drop(id(task.files), file.inode)
 
