@@ -30,6 +30,11 @@ GUARD_FILTER: Final = 2  # it has a filter
 GUARD_CALLS: Final = 4  # its tracer wants to see its calls
 GUARD_TRACED: Final = 8  # its code must not look patched
 
+# Context.limit_patches: enum pf_patches.
+PF_PATCH_ANY: Final = 0
+PF_PATCH_ASKING: Final = 1
+PF_PATCH_NONE: Final = 2
+
 # Vma.flags.  The low bits are the protections that mprotect(2) may give.
 VM_MAYREAD: Final = 1
 VM_MAYWRITE: Final = 2
@@ -399,6 +404,8 @@ class Context:
     def get_fpu(self) -> bytes: ...
     def set_fpu(self, state: bytes) -> None: ...
     def reset_fpu(self) -> None: ...
+    def limit_patches(self, limit: int) -> None:
+        """What the back-end may do to the code of this space: PF_PATCH_*."""
 
 class TaskBase:
     """A guest thread as the dispatcher sees it."""

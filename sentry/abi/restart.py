@@ -9,3 +9,4 @@ ERESTARTSYS = 512  # restart when the handler has SA_RESTART, or when there is n
 ERESTARTNOINTR = 513  # restart always
 ERESTARTNOHAND = 514  # restart only when no handler runs
 ERESTART_RESTARTBLOCK = 516  # as NOHAND, through restart_syscall(2), with the remaining time
+RESTARTS = frozenset((ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK))

@@ -298,6 +298,17 @@ static PyObject *reset_fpu(Context *self, PyObject *unused)
 	return pf ? none_or_errno(ops->reset_fpu(pf)) : NULL;
 }
 
+static PyObject *limit_patches(Context *self, PyObject *arg)
+{
+	int limit = (int)PyLong_AsLong(arg);
+	struct pf_context *pf = stopped(self);
+	if (!pf || (limit == -1 && PyErr_Occurred()))
+		return NULL;
+	if (ops->limit_patches)
+		ops->limit_patches(pf, limit);
+	Py_RETURN_NONE;
+}
+
 static PyObject *get_running(Context *self, void *unused)
 {
 	(void)unused;
@@ -345,6 +356,7 @@ static PyMethodDef methods[] = {
 	{"sync", (PyCFunction)sync_range, METH_VARARGS, NULL},
 	{"get_fpu", (PyCFunction)get_fpu, METH_NOARGS, NULL},
 	{"set_fpu", (PyCFunction)set_fpu, METH_O, NULL},
+	{"limit_patches", (PyCFunction)limit_patches, METH_O, NULL},
 	{"reset_fpu", (PyCFunction)reset_fpu, METH_NOARGS, NULL},
 	{0},
 };

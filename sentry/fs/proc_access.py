@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from errno import EACCES, ESRCH
 
-from sentry.abi.capability import CAP_SYS_PTRACE
 from sentry.errors import Errno
+from sentry.kernel.trace_access import may_access_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +20,7 @@ def may_inspect(reader: Task, target: Task) -> bool:
 
 def may_inspect_as(mine: Creds, target: Task) -> bool:
     """The same for whoever has these credentials and is of another process."""
-    theirs = target.creds
-    if mine.has_cap(CAP_SYS_PTRACE):
-        return True
-    same_user = mine.fsuid == theirs.uid == theirs.euid == theirs.suid
-    same_group = mine.fsgid == theirs.gid == theirs.egid == theirs.sgid
-    return same_user and same_group and target.group.dumpable == 1 and not theirs.permitted & ~mine.effective
+    return may_access_as(mine, target, real=False)
 
 
 def are_of_process(creds: Creds, target: Task) -> bool:

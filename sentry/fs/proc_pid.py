@@ -229,6 +229,7 @@ _COMMON = [
             for name in (b"current", b"prev", b"exec", b"fscreate", b"keycreate", b"sockcreate")
         ],
     ),
+    Entry(b"mem", 0o600),
     Entry(b"environ", 0o400, proc_task.environ, inspect=True),
     Entry(b"auxv", 0o400, proc_task.auxv, inspect=True),
     Entry(b"personality", 0o400, proc_task.personality, inspect=True),

@@ -19,11 +19,20 @@ if TYPE_CHECKING:
 PAGE = 4096
 _PF_FORKNOEXEC = 0x40
 _PF_RANDOMIZE = 0x400000
-_STATES = {"R": b"running", "S": b"sleeping", "D": b"disk sleep", "T": b"stopped", "Z": b"zombie"}
+_STATES = {
+    "R": b"running",
+    "S": b"sleeping",
+    "D": b"disk sleep",
+    "T": b"stopped",
+    "t": b"tracing stop",
+    "Z": b"zombie",
+}
 
 
 def state_letter(task: Task) -> str:
     """R running, S waiting, D waiting for what no signal interrupts, T stopped, Z dead and not waited for."""
+    if task.trace is not None and task.trace.stopped:
+        return "t"
     if task.state == "waiting":
         return "S" if task.interruptible else "D"
     if task.state == "stopped" and not task.group.stopping:
@@ -108,7 +117,7 @@ def status(target: Task, reader: Task) -> bytes:
         b"Ngid:\t0",
         b"Pid:\t%d" % target.tid,
         b"PPid:\t%d" % _parent_id(target),
-        b"TracerPid:\t0",
+        b"TracerPid:\t%d" % (reader.number(target.trace.tracer.tid) if target.trace is not None else 0),
         b"Uid:\t%d\t%d\t%d\t%d" % (creds.uid, creds.euid, creds.suid, creds.fsuid),
         b"Gid:\t%d\t%d\t%d\t%d" % (creds.gid, creds.egid, creds.sgid, creds.fsgid),
         b"FDSize:\t%d" % _table_size(target),

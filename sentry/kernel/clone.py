@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from sentry._core import WORK_OTHER, WORK_STOP
 from sentry.abi.capability import CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from sentry.abi.clone import (
     CLONE_CHILD_CLEARTID,
@@ -18,21 +19,30 @@ from sentry.abi.clone import (
     CLONE_PARENT,
     CLONE_PARENT_SETTID,
     CLONE_PIDFD,
+    CLONE_PTRACE,
     CLONE_SETTLS,
     CLONE_SIGHAND,
     CLONE_SYSVSEM,
     CLONE_THREAD,
+    CLONE_UNTRACED,
     CLONE_VFORK,
     CLONE_VM,
     CSIGNAL,
     NAMESPACES,
 )
 from sentry.abi.mman import TASK_SIZE
+from sentry.abi.ptrace import (
+    PTRACE_EVENT_CLONE,
+    PTRACE_EVENT_FORK,
+    PTRACE_EVENT_VFORK,
+    PTRACE_EVENT_VFORK_DONE,
+)
 from sentry.abi.resource import RLIMIT_NPROC
 from sentry.abi.restart import ERESTARTNOINTR
+from sentry.abi.signal import SIGCHLD, SIGSTOP
 from sentry.errors import Errno
 from sentry.ipc import shm
-from sentry.kernel import altstack, freezer, pidfd, seccomp, sessions
+from sentry.kernel import altstack, freezer, pidfd, seccomp, sessions, signals, trace_stops, tracing
 from sentry.kernel.cgroup import charge_fork
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
@@ -135,8 +145,46 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     _write_ids(task, child, args)
     if flags & CLONE_VFORK:
         child.vfork_parent = task
+    event = _trace_event(task, args)
+    traced = task.trace is not None and bool(event or flags & CLONE_PTRACE)
+    if traced:
+        _trace_child(task, child)
     kernel.machine.start(child)
+    if event:
+        return _tell_tracer(task, child, tid, event)
     return _wait_vfork(task, child, tid) if flags & CLONE_VFORK else tid
+
+
+def _trace_event(task: Task, args: CloneArgs) -> int:
+    """PTRACE_EVENT_* that the task's tracer is to hear of, 0: none."""
+    if task.trace is None or args.flags & CLONE_UNTRACED:
+        return 0
+    if args.flags & CLONE_VFORK:
+        event = PTRACE_EVENT_VFORK
+    else:
+        event = PTRACE_EVENT_FORK if args.exit_signal == SIGCHLD else PTRACE_EVENT_CLONE
+    return event if task.trace.options >> event & 1 else 0
+
+
+def _trace_child(task: Task, child: Task) -> None:
+    """Have the parent's tracer trace the child, which begins with a stop."""
+    old = task.trace
+    assert old is not None
+    trace = tracing.link(child, old.tracer, old.seized, old.options)
+    child.work |= WORK_OTHER
+    if old.seized:
+        trace.trap = True
+        child.work |= WORK_STOP
+    else:
+        signals.send_task(child, SIGSTOP)
+
+
+async def _tell_tracer(task: Task, child: Task, tid: int, event: int) -> int:
+    await trace_stops.event(task, event, tid)
+    if event == PTRACE_EVENT_VFORK:
+        await _wait_vfork(task, child, tid)
+        await trace_stops.event(task, PTRACE_EVENT_VFORK_DONE, tid)
+    return tid
 
 
 def _fork(task: Task, args: CloneArgs, tid: int) -> Context:

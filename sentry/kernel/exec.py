@@ -16,7 +16,7 @@ from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
 from sentry.abi.stat import S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno, StartError
-from sentry.kernel import control, rlimits, sessions, thread_group
+from sentry.kernel import control, rlimits, sessions, thread_group, trace_stops, tracing
 from sentry.kernel import creds as credentials
 from sentry.kernel import exit as exits
 from sentry.kernel.cgroup import CgroupNamespace
@@ -106,7 +106,7 @@ def execve(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes],
         group.begin_exit(SIGSEGV)  # Linux finds out too late to return; so that is what programs get
         raise
     if len(group.tasks) == 1:
-        return _replace(task, program)
+        return _replace(task, program, task.tid)
     return _replace_threads(task, program)
 
 
@@ -126,15 +126,19 @@ async def _replace_threads(task: Task, program: NewProgram) -> object:
                 raise Errno(errno.EINTR)
     finally:
         group.execing = None
+    old_tid = task.tid
     if task is not group.leader:
+        if group.leader.trace is not None:
+            tracing.unlink(group.leader)
         del task.kernel.tasks[task.tid]
         task.tid = group.tgid
         task.kernel.tasks[task.tid] = task
         group.leader = task
-    return _replace(task, program)
+    answer = _replace(task, program, old_tid)
+    return answer if answer is _core.NO_RESULT else await answer
 
 
-def _replace(task: Task, program: NewProgram) -> object:
+def _replace(task: Task, program: NewProgram, old_tid: int) -> Any:
     """The point of no return: leave the old program."""
     group = task.group
     old = task.ctx
@@ -155,7 +159,7 @@ def _replace(task: Task, program: NewProgram) -> object:
         task.personality &= ~_PER_CLEAR_ON_SETID
     group.has_execed = True
     _close_on_exec(task)
-    return _core.NO_RESULT
+    return _core.NO_RESULT if task.trace is None else trace_stops.executed(task, old_tid)
 
 
 def _close_on_exec(task: Task) -> None:

@@ -6,11 +6,12 @@ group's leader stays in kernel.tasks until the group is reaped (kernel.reap); ot
 
 from __future__ import annotations
 
+from sentry._core import WORK_EXIT
 from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD
 from sentry.abi.wait import exited
 from sentry.errors import Errno
 from sentry.ipc import sem_undo, shm
-from sentry.kernel import job_control, reap, robust, seccomp, signals
+from sentry.kernel import job_control, reap, robust, seccomp, signals, trace_stops, tracing
 from sentry.vfs import locks
 
 TYPE_CHECKING = False
@@ -23,33 +24,48 @@ if TYPE_CHECKING:
 _POLLIN = 1
 
 
-def exit_thread(task: Task, code: int) -> None:
-    """_exit(2) of one thread; the last one's code is the process's."""
-    group = task.group
-    if not group.exiting and len(group.tasks) == 1:
-        group.exiting = True
-        group.exit_code = exited(code)
-    exit_task(task)
+def exit_thread(task: Task, code: int) -> int | None:
+    """_exit(2) of one thread; the last one's code is the process's.  None, or 0: it dies on the way back."""
+    return _end_thread(task, exited(code))
 
 
-def exit_group(task: Task, code: int) -> None:
-    """exit_group(2)."""
+def exit_group(task: Task, code: int) -> int | None:
+    """exit_group(2); returns as exit_thread does."""
     task.group.begin_exit(exited(code))
+    if trace_stops.wants_exit(task):
+        return 0
     exit_task(task)
+    return None
 
 
-def kill_thread(task: Task, signo: int) -> None:
-    """End one thread as if by a signal (seccomp(2)); the last one's is what has killed the process."""
-    group = task.group
-    if not group.exiting and len(group.tasks) == 1:
-        group.exiting = True
-        group.exit_code = signo
+def kill_thread(task: Task, signo: int) -> int | None:
+    """End one thread as if by a signal (seccomp(2)); the last one's is what has killed the process.  Returns
+    as exit_thread does.
+    """
+    return _end_thread(task, signo)
+
+
+def _end_thread(task: Task, status: int) -> int | None:
+    task.exit_code = status
+    if trace_stops.wants_exit(task):
+        task.dying = True
+        task.work |= WORK_EXIT
+        return 0
     exit_task(task)
+    return None
+
+
+def status_of(task: Task) -> int:
+    """The wait status that a task is about to end with."""
+    return task.group.exit_code if task.group.exiting or task.exit_code is None else task.exit_code
 
 
 def exit_task(task: Task) -> None:
     """End a task: release what it holds, and the process with the last one."""
     group, kernel = task.group, task.kernel
+    if len(group.tasks) == 1 and not group.exiting:
+        group.exiting = True
+        group.exit_code = task.exit_code or 0
     if kernel.strace is not None:
         kernel.strace.exited(task, group.exit_code)
     task.dying = True
@@ -77,8 +93,9 @@ def exit_task(task: Task) -> None:
     if not last:
         signals.retarget(group, ~task.sigmask)
     _reparent_children(task)
-    if task is not group.leader:
+    if task is not group.leader and task.trace is None:
         del kernel.tasks[task.tid]
+    tracing.leave(task)
     if group.execing is not None:
         group.execing.wake()
     if group.stopping and group.tasks:
@@ -173,6 +190,14 @@ def _end_group(kernel: Kernel, group: ThreadGroup) -> None:
         kernel.exit_status = group.exit_code
         kernel.machine.stop = True
         return
+    if tracing.hides(group.leader):
+        tracing.notify_death(group.leader)
+    else:
+        tell_family(group)
+
+
+def tell_family(group: ThreadGroup) -> None:
+    """A process is dead for all to see: tell its parent, or forget it."""
     parent = group.parent
     if parent is not None:
         if parent.process_group is not group.process_group and parent.session is group.session:

@@ -1,7 +1,7 @@
-"""Calls of a task that somebody must see first: its filters (kernel.seccomp).
+"""Calls of a task that somebody must see first: its tracer (kernel.trace_stops), filters (kernel.seccomp).
 
 `Kernel.on_guarded` comes here in place of `on_syscall`.  In the order of Linux's syscall_trace_enter(): the
-filters, the call itself.
+tracer, the filters, the call itself, the tracer again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 from sentry import _core
 from sentry._core import GUARD_FILTER, GUARD_STRICT
 from sentry.errors import Errno
-from sentry.kernel import seccomp
+from sentry.kernel import seccomp, trace_stops
 from sentry.kernel.wait import WOULD_BLOCK
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
 _INT32 = 1 << 32
+_MASK64 = 2**64 - 1
 
 
 def number(task: Task) -> int:
@@ -31,17 +32,39 @@ def number(task: Task) -> int:
 
 async def call(task: Task) -> Any:
     """The call that the task's registers describe: its answer, as `Kernel.on_syscall` gives it."""
+    if task.trace is None:
+        return await _filtered(task)
+    made = await trace_stops.enter_call(task)
+    task.syscall_nr = number(task)
+    if task.dying or not made:
+        return result_of(task)
+    result = await _filtered(task) if task.syscall_nr >= 0 else result_of(task)
+    if task.trace is None or result is None:
+        return result
+    if result is not _core.NO_RESULT:
+        task.ctx.rax = result & _MASK64
+    await trace_stops.leave_call(task)
+    return result if result is _core.NO_RESULT else result_of(task)
+
+
+def result_of(task: Task) -> int:
+    """What the registers say that the call has given."""
+    result = task.ctx.rax
+    return result - (1 << 64) if result >> 63 else result
+
+
+async def _filtered(task: Task) -> Any:
     try:
         if task.guard & (GUARD_STRICT | GUARD_FILTER):
             answer = await seccomp.check(task)
             if answer is not seccomp.PASS:
                 return answer
-        return await make(task)
+        return await _make(task)
     except Errno as error:
         return -error.code
 
 
-async def make(task: Task) -> Any:
+async def _make(task: Task) -> Any:
     """Make the call that the registers describe."""
     ctx = task.ctx
     result = task.kernel.handler(task, task.syscall_nr)(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sentry import _core
 from sentry.abi.signal import CLD_CONTINUED, CLD_STOPPED, SA_NOCLDSTOP, SIGCHLD, SIGCONT, SIGHUP
-from sentry.kernel import signals
+from sentry.kernel import signals, tracing
 from sentry.kernel.siginfo import SigInfo
 
 TYPE_CHECKING = False
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 def stop(group: ThreadGroup, signo: int) -> None:
     """Begin to stop every thread of the group because of `signo`."""
-    if group.exiting or group.stopping:
+    if group.exiting:
+        return
+    if group.stopping:
+        for task in group.tasks:  # whom tracers have let go on meanwhile
+            if task.trace is not None and not task.trace.stopped:
+                task.work |= _core.WORK_STOP
+                task.interrupt()
         return
     group.stopping = signo
     group.continue_report = False
@@ -42,10 +48,14 @@ def park(task: Task) -> bool:
 
 def settle(group: ThreadGroup) -> None:
     """Tell the parent once every thread is parked."""
-    if all(other.state == "stopped" for other in group.tasks) and not group.stopped:
+    if not group.stopped and all(_is_stopped(task) for task in group.tasks):
         group.stopped = True
         group.stop_report = group.stopping
         notify_parent(group, CLD_STOPPED, group.stopping)
+
+
+def _is_stopped(task: Task) -> bool:
+    return task.state == "stopped" or (task.trace is not None and task.trace.in_group_stop)
 
 
 def resume(group: ThreadGroup) -> None:
@@ -68,6 +78,8 @@ def release(group: ThreadGroup) -> None:
         task.work &= ~_core.WORK_STOP
         if task.state == "stopped":
             task.unpark()
+        elif task.trace is not None and task.trace.seized:
+            tracing.trap(task)
 
 
 def notify_parent(group: ThreadGroup, code: int, status: int) -> None:

@@ -20,7 +20,7 @@ from sentry.abi.wait import (
     stopped,
 )
 from sentry.errors import Errno
-from sentry.kernel import cgroup, job_control, sessions
+from sentry.kernel import cgroup, job_control, sessions, tracing
 from sentry.kernel.usage import Usage
 from sentry.kernel.wait import WOULD_BLOCK, block
 
@@ -46,6 +46,8 @@ class Reaped:
 def release(group: ThreadGroup) -> None:
     """Forget a dead group: its ids are free again."""
     kernel = group.kernel
+    if group.leader.trace is not None:
+        tracing.unlink(group.leader)
     sessions.leave(kernel, group)
     cgroup.leave(group)
     kernel.groups.pop(group.tgid, None)
@@ -80,6 +82,14 @@ def look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Mar
         found = _take(child, options)
         if found is not None:
             return found
+    for thread in (task,) if options & WNOTHREAD else task.group.tasks:
+        for tracee in thread.tracees:
+            if not tracing.matches(tracee, id_type, identity):
+                continue
+            eligible = True
+            told = tracing.take(task, tracee, options)
+            if told is not None:
+                return Reaped(*told, rusage(tracee.group.usage))
     if not eligible:
         raise Errno(errno.ECHILD)
     return WOULD_BLOCK
@@ -98,8 +108,9 @@ def _matches(task: Task, child: ThreadGroup, id_type: int, identity: int, option
 def _take(child: ThreadGroup, options: int) -> Reaped | None:
     """The child's unreported change of state that `options` ask for; reported now, unless WNOWAIT."""
     keep = options & WNOWAIT
+    leader = child.leader
     if child.dead:
-        if not options & WEXITED:
+        if not options & WEXITED or tracing.hides(leader):
             return None
         code = child.exit_code
         if code & 0x7F:
@@ -112,7 +123,8 @@ def _take(child: ThreadGroup, options: int) -> Reaped | None:
             child.parent.usage.add_child(child.usage)
             release(child)
         return found
-    if options & WSTOPPED and child.stopped and child.stop_report:
+    shown = leader.trace is None or tracing.hides(leader)  # else its tracer's stops are what we wait for
+    if options & WSTOPPED and child.stopped and child.stop_report and shown:
         signo = child.stop_report
         if not keep:
             child.stop_report = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 
 from sentry import _core
-from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS
+from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOINTR, ERESTARTSYS, RESTARTS
 from sentry.abi.signal import (
     DEFAULT_IGNORED,
     SA_NODEFER,
@@ -24,16 +24,17 @@ from sentry.abi.signal import (
     UNBLOCKABLE,
 )
 from sentry.errors import Errno
-from sentry.kernel import exit, freezer, job_control, sigframe, signals
+from sentry.kernel import exit, freezer, job_control, sigframe, signals, trace_stops
 from sentry.kernel.siginfo import SigInfo, fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sentry._core import Action
     from sentry.kernel.task import Task
 
 _MASK64 = 2**64 - 1
-_RESTARTS = frozenset((ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK))
 _SYSCALL_LENGTH = 2  # bytes of the syscall instruction
 _NR_RESTART_SYSCALL = 219
 _PAGE_FAULT = 14
@@ -51,48 +52,69 @@ def on_return(task: Task, result: object) -> bool:
     """
     if type(result) is int:
         task.ctx.rax = result & _MASK64
-        task.signal.restart = -result if -result in _RESTARTS else 0
+        task.signal.restart = -result if -result in RESTARTS else 0
     while True:
         if task.dying:
-            exit.exit_task(task)
-            return False
+            if not trace_stops.wants_exit(task):
+                exit.exit_task(task)
+                return False
+            if not _over(task, trace_stops.before_exit(task, exit.status_of(task))):
+                return False
+            continue
         if task.group.held and freezer.park(task):
             return False
         if task.work & _core.WORK_STOP:
             task.work &= ~_core.WORK_STOP
-            if job_control.park(task):
-                return False
+            trace = task.trace
+            if trace is None:
+                if job_control.park(task):
+                    return False
+            elif task.group.stopping or trace.trap:
+                if not _over(task, trace_stops.group_stop(task)):
+                    return False
+                continue
         task.work = 0
         info = signals.dequeue(task, ~task.sigmask)
         if info is None:
             break
-        _act(task, info)
+        if task.trace is None or info.signo == SIGKILL:
+            act(task, info)
+        elif not _over(task, trace_stops.deliver(task, info)):
+            return False
     _settle_without_handler(task)
     group = task.group
     if group.pending & task.sigmask and len(group.tasks) > 1:
         signals.retarget(group, group.pending & task.sigmask)
+    if trace_stops.is_stepping(task):
+        trace_stops.set_step(task)
     return True
 
 
-def _act(task: Task, info: SigInfo) -> None:
-    """Do what the taken signal's action says."""
+def _over(task: Task, stop: Coroutine[None, None, object]) -> bool:
+    """Begin a stop for the task's tracer.  False: once it is over, the way back begins anew."""
+    return task.kernel.drive(task, stop) is not None
+
+
+def act(task: Task, info: SigInfo) -> bool:
+    """Do what the taken signal's action says; True when a handler has been entered."""
     group, signo = task.group, info.signo
     action = group.sighand[signo]
     if action.handler == SIG_IGN:
-        return
+        return False
     if task.kernel.strace is not None:
         task.kernel.strace.signal(task, info)
     if action.handler != SIG_DFL:
         _deliver(task, info, action)
-        return
+        return True
     bit = 1 << signo - 1
     if bit & DEFAULT_IGNORED or (group.unkillable and not bit & UNBLOCKABLE):
-        return
+        return False
     if bit & STOP_SIGNALS:
         if signo == SIGSTOP or not group.process_group.is_orphaned():
             job_control.stop(group, signo)
-        return
+        return False
     group.begin_exit(signo)
+    return False
 
 
 def _deliver(task: Task, info: SigInfo, action: Action) -> None:
@@ -153,6 +175,7 @@ def on_fault(task: Task, signo: int, code: int, addr: int, trapno: int) -> bool:
     work.
     """
     task.syscall_nr = -1
+    trace_stops.clear_step(task)
     if signo == SIGSEGV and task.mm.fault_in(task, addr, False):
         return True
     error = _PF_USER | (_PF_PRESENT if code == 2 else 0) if trapno == _PAGE_FAULT else 0

@@ -13,6 +13,7 @@ from sentry import _core
 from sentry._core import GUARD_FILTER, GUARD_STRICT
 from sentry.abi.capability import CAP_SYS_ADMIN
 from sentry.abi.poll import POLLHUP
+from sentry.abi.ptrace import PTRACE_O_SUSPEND_SECCOMP
 from sentry.abi.seccomp import (
     BPF_MAXINSNS,
     MAX_INSNS_PER_PATH,
@@ -36,7 +37,7 @@ from sentry.abi.seccomp import (
 from sentry.abi.signal import SIGKILL, SIGSYS
 from sentry.errors import Errno
 from sentry.kernel import exit as exits
-from sentry.kernel import seccomp_notify, signals
+from sentry.kernel import guard, seccomp_notify, signals, trace_stops
 from sentry.kernel.siginfo import SigInfo
 
 TYPE_CHECKING = False
@@ -63,6 +64,7 @@ class Filter(_core.SeccompFilter):
         self.users = 0
         self.notifier: Notifier | None = None  # who answers SECCOMP_RET_USER_NOTIF
         self.wait_killable = False
+        self.logs = False  # SECCOMP_FILTER_FLAG_LOG
 
 
 def mode(task: Task) -> int:
@@ -196,8 +198,9 @@ async def check(task: Task, recheck: bool = False) -> Any:
     if task.guard & GUARD_STRICT:
         if task.syscall_nr in _STRICT_CALLS and not task.ctx.compat:
             return PASS
-        exits.kill_thread(task, SIGKILL)
-        return None
+        return exits.kill_thread(task, SIGKILL)
+    if task.trace is not None and task.trace.options & PTRACE_O_SUSPEND_SECCOMP:
+        return PASS
     verdict, which, data = task.filter_verdict()
     action, value = verdict & SECCOMP_RET_ACTION_FULL, verdict & SECCOMP_RET_DATA
     if action == SECCOMP_RET_ALLOW:
@@ -210,15 +213,22 @@ async def check(task: Task, recheck: bool = False) -> Any:
     if action == SECCOMP_RET_TRAP:
         return _trap(task, value, data)
     if action == SECCOMP_RET_TRACE:
-        return PASS if recheck else -errno.ENOSYS
+        return PASS if recheck else await _ask_tracer(task, value)
     if action == SECCOMP_RET_USER_NOTIF:
         return await seccomp_notify.ask(task, which, data, PASS)
     if action == SECCOMP_RET_KILL_THREAD and len(task.group.tasks) > 1:
-        exits.kill_thread(task, SIGSYS)
-    else:
-        task.group.begin_exit(SIGSYS)
-        exits.exit_task(task)
-    return None
+        return exits.kill_thread(task, SIGSYS)
+    task.group.begin_exit(SIGSYS)
+    return 0  # it dies on the way back
+
+
+async def _ask_tracer(task: Task, value: int) -> Any:
+    if not await trace_stops.seccomp_event(task, value):
+        return -errno.ENOSYS
+    task.syscall_nr = guard.number(task)
+    if task.dying or task.syscall_nr < 0:
+        return guard.result_of(task)  # the tracer has had the call left out
+    return await check(task, recheck=True)
 
 
 def _trap(task: Task, value: int, data: bytes) -> object:

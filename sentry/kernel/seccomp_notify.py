@@ -143,8 +143,8 @@ class Listener(AnonymousFile):
         found = await block(task, self._first_new, self.queue, POLLIN | POLLHUP)
         if not isinstance(found, Notification):
             raise Errno(errno.ENOENT)  # nobody is left who could ask
-        pid = found.task.tid
-        task.copy_out(address, SECCOMP_NOTIF.pack(found.id, pid, 0, found.data))
+        fields = (found.id, task.number(found.task.tid), 0, found.data)
+        task.copy_out(address, SECCOMP_NOTIF.pack(*fields))
         found.state = _SENT
         found.task.wake()  # it may have to wait otherwise from now on
         self.queue.wake(POLLOUT)

@@ -169,6 +169,8 @@ def _is_ignored(task: Task, signo: int, force: bool) -> bool:
     bit = 1 << signo - 1
     if (task.sigmask | task.signal.wanted) & bit:
         return False  # it may be handled when it is unblocked
+    if task.trace is not None:
+        return False  # its tracer is shown every signal
     handler = task.group.sighand[signo].handler
     if handler == SIG_IGN:
         return True
@@ -202,7 +204,7 @@ def _is_fatal(task: Task, signo: int, force: bool) -> bool:
     bit = 1 << signo - 1
     if signo == SIGKILL:
         return True
-    return (
+    return task.trace is None and (
         task.group.sighand[signo].handler == SIG_DFL
         and not bit & (DEFAULT_IGNORED | STOP_SIGNALS)
         and (force or not task.group.unkillable)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sentry.kernel.namespaces import Namespaces
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.thread_group import ThreadGroup
+    from sentry.kernel.tracing import Tracee
     from sentry.mm.policy import Policy
     from sentry.mm.space import AddressSpace
 
@@ -57,6 +58,9 @@ class Task(_core.TaskBase):
         self.fs: FsContext
         self.ns: Namespaces
         self.signal = SignalState()
+        self.trace: Tracee | None = None  # how a tracer has it
+        self.tracees: list[Task] = []  # whom it traces
+        self.exit_code: int | None = None  # wait status of a thread that ended itself
         self.vfork_parent: Task | None = None  # waits until we exec or exit
         self.parent_death_signal = 0
         self.personality = 0

@@ -119,12 +119,12 @@ def vfork(task: "Task") -> "Answer":
     return make_task(task, CloneArgs(CLONE_VM | CLONE_VFORK, SIGCHLD))
 
 
-def exit(task: "Task", code: Int) -> None:
-    exits.exit_thread(task, code)
+def exit(task: "Task", code: Int) -> int | None:
+    return exits.exit_thread(task, code)
 
 
-def exit_group(task: "Task", code: Int) -> None:
-    exits.exit_group(task, code)
+def exit_group(task: "Task", code: Int) -> int | None:
+    return exits.exit_group(task, code)
 
 
 def getpid(task: "Task") -> int:

@@ -5,6 +5,7 @@ import errno
 from sentry.abi.seccomp import (
     ACTIONS,
     SECCOMP_DATA,
+    SECCOMP_FILTER_FLAG_LOG,
     SECCOMP_FILTER_FLAG_NEW_LISTENER,
     SECCOMP_FILTER_FLAG_TSYNC,
     SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
@@ -80,6 +81,7 @@ def _set_filter(task: "Task", flags: int, address: int) -> int:
             raise Errno(errno.ESRCH)
         return straggler
     new.wait_killable = bool(flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+    new.logs = bool(flags & SECCOMP_FILTER_FLAG_LOG)
     filters.install(task, new, sync)
     if not listening:
         return 0

@@ -164,7 +164,7 @@ _part(
 )
 _full(99, "sysinfo", "uname.sysinfo")
 _part(100, "times", "time.times", "all time is user time")
-_miss(101, "ptrace", "no tracing of guest tasks", _errno.EPERM)
+_part(101, "ptrace", "ptrace.ptrace", "no hardware breakpoints; int3 and single steps work")
 _full(102, "getuid", "ids.getuid")
 _miss(103, "syslog")
 _full(104, "getgid", "ids.getgid")

@@ -1,0 +1,48 @@
+"""Who may look into, or get hold of, another task (ptrace(2), "Ptrace access mode checking")."""
+
+from __future__ import annotations
+
+from errno import EPERM, ESRCH
+
+from sentry.abi.capability import CAP_SYS_PTRACE
+from sentry.errors import Errno
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
+    from sentry.kernel.task import Task
+
+
+def may_access(task: Task, target: Task, real: bool = True) -> bool:
+    """PTRACE_MODE_REALCREDS, or with `real` false PTRACE_MODE_FSCREDS; reading and attaching ask the same."""
+    return task.group is target.group or may_access_as(task.creds, target, real)
+
+
+def may_access_as(mine: Creds, target: Task, real: bool = True) -> bool:
+    """The same for whoever has these credentials and is of another process."""
+    theirs = target.creds
+    if mine.has_cap(CAP_SYS_PTRACE, theirs.user_ns):
+        return True
+    uid, gid = (mine.uid, mine.gid) if real else (mine.fsuid, mine.fsgid)
+    return (
+        uid == theirs.uid == theirs.euid == theirs.suid
+        and gid == theirs.gid == theirs.egid == theirs.sgid
+        and target.group.dumpable == 1
+        and mine.user_ns is theirs.user_ns
+        and not theirs.permitted & ~(mine.permitted if real else mine.effective)
+    )
+
+
+def check_access(task: Task, target: Task) -> None:
+    """EPERM unless `may_access`."""
+    if not may_access(task, target):
+        raise Errno(EPERM)
+
+
+def accessible(task: Task, pid: int) -> Task:
+    """The live thread that the caller calls `pid` and may access: ESRCH, EPERM."""
+    target = task.find(pid)
+    if target is None or target.state == "dead":
+        raise Errno(ESRCH)
+    check_access(task, target)
+    return target
