@@ -37,4 +37,7 @@ TIMEZONE = Struct("<ii")
 TIMEX = Struct("<I4x4qi4x3q2q3qi4x5qi44x")
 TIME_ERROR = 5  # the clock is not synchronised
 STA_UNSYNC = 0x40
+ADJ_OFFSET_SINGLESHOT = 0x0001
+ADJ_OFFSET_READONLY = 0x2000
+ADJ_ADJTIME = 0x8000
 TMS = Struct("<qqqq")  # utime, stime, cutime, cstime in ticks

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
 _LOAD_PERIODS = (60, 300, 900)  # seconds
 _NODEV = (
-    b"sysfs", b"tmpfs", b"proc", b"devtmpfs", b"sockfs", b"pipefs", b"devpts", b"overlay", b"anon_inodefs",
+    b"sysfs", b"tmpfs", b"proc", b"cgroup2", b"devtmpfs", b"sockfs", b"pipefs", b"ramfs", b"devpts",
+    b"overlay", b"anon_inodefs",
 )  # fmt: skip
 _CHARACTER_DEVICES = ((1, b"mem"), (4, b"/dev/vc/0"), (5, b"/dev/tty"), (5, b"/dev/console"), (5,
 b"/dev/ptmx"),
                       (10, b"misc"), (128, b"ptm"), (136, b"pts"))  # fmt: skip
+
+
+def file_system_names() -> list[bytes]:
+    """What /proc/filesystems lists, in its order."""
+    return list(_NODEV)
 
 
 class SystemView:

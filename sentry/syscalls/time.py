@@ -14,9 +14,12 @@ from sentry.abi.signal import (
     SIGEVENT_SIZE,
 )
 from sentry.abi.time import (
-    CLOCK_BOOTTIME,
+    ADJ_ADJTIME,
+    ADJ_OFFSET_READONLY,
+    ADJ_OFFSET_SINGLESHOT,
     CLOCK_MONOTONIC,
     CLOCK_REALTIME,
+    CLOCK_TAI,
     CLOCK_THREAD_CPUTIME_ID,
     ITIMER_PROF,
     ITIMER_REAL,
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 _MAX_ERROR = 16_000_000  # us: nobody disciplines this clock
 _TOLERANCE = 32_768_000  # ppm, scaled
 _TICK = 10_000  # us
+_UNADJUSTED = (*range(1, 10), CLOCK_TAI)  # clocks that exist and can't be adjusted
 TIMERS_MAX = 1024  # of one process; Linux bounds them by RLIMIT_SIGPENDING
 
 
@@ -74,9 +78,12 @@ def clock_getres(task: "Task", clock_id: Int, address: Ptr) -> int:
 
 
 def clock_settime(task: "Task", clock_id: Int, address: Ptr) -> int:
-    if clock_id != CLOCK_REALTIME:
+    if clock_id != CLOCK_REALTIME and clock_id >= 0:
         raise Errno(errno.EINVAL)
     seconds, nanoseconds = TIMESPEC.unpack(task.copy_in(address, TIMESPEC.size))
+    if clock_id < 0:
+        clock.cpu_clock_group(task, clock_id)  # EINVAL, else EPERM: nobody sets those
+        raise Errno(errno.EPERM)
     checked_timespec(seconds, nanoseconds)
     raise Errno(errno.EPERM)  # the host's clock isn't ours
 
@@ -94,14 +101,17 @@ def adjtimex(task: "Task", address: Ptr) -> int:
 
 
 def clock_adjtime(task: "Task", clock_id: Int, address: Ptr) -> int:
-    if clock_id != CLOCK_REALTIME:
-        raise Errno(errno.EOPNOTSUPP if clock_id in (CLOCK_MONOTONIC, CLOCK_BOOTTIME) else errno.EINVAL)
     (modes, *_) = TIMEX.unpack(task.copy_in(address, TIMEX.size))
-    if modes:
-        raise Errno(errno.EPERM)
+    if clock_id != CLOCK_REALTIME:
+        raise Errno(errno.EOPNOTSUPP if clock_id in _UNADJUSTED or clock_id < 0 else errno.EINVAL)
+    if modes & ADJ_ADJTIME and not modes & ADJ_OFFSET_SINGLESHOT:
+        raise Errno(errno.EINVAL)
+    if modes and modes & (ADJ_ADJTIME | ADJ_OFFSET_READONLY) != ADJ_ADJTIME | ADJ_OFFSET_READONLY:
+        raise Errno(errno.EPERM)  # it is the host's clock
     seconds, rest = divmod(task.kernel.clock.realtime(), NSEC)
     state = TIMEX.pack(
-        0, 0, 0, _MAX_ERROR, _MAX_ERROR, STA_UNSYNC, 0, 1, _TOLERANCE, seconds, rest // 1000, _TICK, *(0,) * 9
+        modes, 0, 0, _MAX_ERROR, _MAX_ERROR, STA_UNSYNC, 2, 1, _TOLERANCE, seconds, rest // 1000, _TICK,
+        *(0,) * 9,
     )  # fmt: skip
     task.copy_out(address, state)
     return TIME_ERROR

@@ -10,6 +10,8 @@ from sentry.errors import Errno
 from sentry.kernel import clock, version
 from sentry.syscalls.args import Int, Ptr
 
+UNAME26 = 0x20000  # personality(2): programs that can't read version numbers of today
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
@@ -25,7 +27,7 @@ def uname(task: "Task", address: Ptr) -> int:
     names = (
         version.SYSNAME,
         uts.hostname,
-        version.RELEASE,
+        version.RELEASE if not task.personality & UNAME26 else version.RELEASE_26,
         version.VERSION,
         version.MACHINE,
         uts.domainname,
