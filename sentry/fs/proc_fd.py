@@ -124,13 +124,13 @@ class DescriptorInfoDirectory(_DescriptorsOf):
 
         def show(reader: Task) -> bytes:
             check_inspect(reader, target)
-            return info(target, fd)
+            return info(reader, target, fd)
 
         uid, gid = owner(target)
         return TextInode(self.fs, show, None, 0o444, self.base + fd, uid, gid)
 
 
-def info(target: Task, fd: int) -> bytes:
+def info(reader: Task, target: Task, fd: int) -> bytes:
     """The text of fdinfo/N: what all files have, then what the kind of file adds (its `fdinfo`, if any)."""
     file = file_of(target, fd)
     flags = file.flags | (O_CLOEXEC if target.files.cloexec(fd) else 0)
@@ -143,4 +143,4 @@ def info(target: Task, fd: int) -> bytes:
         inode.ino if inode is not None else 0,
     )
     more = getattr(file, "fdinfo", None)
-    return text + more() if more is not None else text
+    return text + more(reader) if more is not None else text

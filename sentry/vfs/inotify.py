@@ -191,7 +191,7 @@ class InotifyFile(AnonymousFile):
             return 0
         return super().ioctl(task, request, arg)  # type: ignore[return-value]  # always raises
 
-    def fdinfo(self) -> bytes:
+    def fdinfo(self, reader: Task) -> bytes:
         return b"".join(
             b"inotify wd:%x ino:%x sdev:%x mask:%x ignored_mask:0 "
             b"fhandle-bytes:8 fhandle-type:1 f_handle:%s\n"

@@ -188,7 +188,7 @@ class RegularFile(File):
         if mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE):
             raise Errno(EOPNOTSUPP)
         if mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE):
-            self._punch(inode, offset, min(end, inode.size))
+            self._punch(inode, offset, end)  # beyond the end too: the last page may go with its rest
         if not mode & FALLOC_FL_KEEP_SIZE and end > inode.size:
             inode.setattr(size=end)
         if not mode & FALLOC_FL_PUNCH_HOLE:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+_MULTIPROCESSING = """
+    TestCloseFds.* TestTimeouts.* TestWait.test_wait_socket* WithManagerTestRemoteManager.*
+    WithProcessesTestListener.test_multiple_bind WithProcessesTestListenerClient.test_issue16955
+    WithProcessesTestListenerClient.test_listener_client WithProcessesTestPicklingConnections.test_pickling
+    *TestManagerRestart.*
+"""
+
 _NAMES = {
     "test_asyncio": """
         test_base_events.BaseEventLoopWithSelectorTests.test_create_connection_ipv6_scope
@@ -72,6 +79,9 @@ _NAMES = {
         HTTPHandlerTest.* IPv6SysLogHandlerTest.* SMTPHandlerTest.* SocketHandlerTest.*
         SysLogHandlerTest.*
     """,
+    "test_multiprocessing_fork": _MULTIPROCESSING,
+    "test_multiprocessing_forkserver": _MULTIPROCESSING,
+    "test_multiprocessing_spawn": _MULTIPROCESSING,
     "test_os": """
         TestSendfile.*
     """,

@@ -194,6 +194,20 @@ CASE(fallocate_extends_and_punches, "fallocate(2)")
 	CHECK_ERR(fallocate(999, 0, 0, 1), EBADF);
 }
 
+CASE(a_hole_beyond_the_end_takes_the_last_page, "fallocate(2)")
+{
+	struct stat status;
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+
+	CHECK_EQ(write(fd, "hello", 5), 5);
+	CHECK_OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1 << 20));
+	CHECK_OK(fstat(fd, &status));
+	CHECK_EQ(status.st_blocks, 0);
+	CHECK_EQ(status.st_size, 5);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 5);
+	CHECK_OK(close(fd));
+}
+
 CASE(a_punched_file_holds_no_blocks, "fallocate(2)")
 {
 	struct stat status;

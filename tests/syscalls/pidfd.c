@@ -133,3 +133,23 @@ CASE(pidfd_send_signal_to_a_dead_process_is_ESRCH_by_its_directory_too, "pidfd_s
 	CHECK_KILLED(child, SIGKILL);
 	CHECK_ERR(pidfd_send_signal(directory, 0, NULL, 0), ESRCH);
 }
+
+CASE(fdinfo_of_a_pidfd_tells_the_process_until_it_is_reaped, "proc(5)")
+{
+	char path[64], expected[64];
+	pid_t child = fork_child();
+	int fd;
+
+	if (child == 0)
+		pause();
+	fd = CHECK_OK(pidfd_open(child, 0));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	snprintf(expected, sizeof(expected), "\nPid:\t%d\nNSpid:\t%d\n", child, child);
+	CHECK(strstr(text_of(path), expected) != NULL);
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_EQ(waitid(P_PIDFD, fd, NULL, WEXITED | WNOWAIT), 0);
+	CHECK(strstr(text_of(path), expected) != NULL);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	CHECK(strstr(text_of(path), "\nPid:\t-1\nNSpid:\t-1\n") != NULL);
+	CHECK_OK(close(fd));
+}
