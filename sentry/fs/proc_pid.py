@@ -5,19 +5,21 @@ A line says name, mode, how the text is made, and whether the reader must pass t
 
 from __future__ import annotations
 
-from errno import EACCES, EINVAL, EIO, EPERM, ESRCH
+from errno import EACCES, EINVAL, EIO, ENOENT, EPERM, ESRCH
 
 from sentry.abi.capability import CAP_SYS_RESOURCE
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
-from sentry.fs import proc_maps, proc_mounts, proc_net, proc_status, proc_task
+from sentry.fs import nsfs, proc_maps, proc_mounts, proc_net, proc_status, proc_task
 from sentry.fs.proc_access import check_alive, check_inspect, owner
 from sentry.fs.pseudo import PseudoInode, TextInode, parse_int
+from sentry.kernel.pid_namespace import PidNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sentry.kernel.namespaces import Namespace
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
     from sentry.vfs.mount import FileSystem
@@ -140,10 +142,25 @@ def _root(target: Task, reader: Task) -> Path:
     return target.fs.root
 
 
-def _namespace(kind: bytes, number: int) -> Entry:
-    # There is one of each in a sandbox; the numbers are those of Linux's initial namespaces.
-    text = b"%s:[%d]" % (kind.removesuffix(b"_for_children"), number)
-    return Entry(kind, S_IFLNK | 0o777, follow=lambda target, reader: text)
+def _namespace(name: bytes) -> Entry:
+    def follow(target: Task, reader: Task) -> Path:
+        return nsfs.place(_namespace_of(target, name))
+
+    return Entry(name, S_IFLNK | 0o777, follow=follow)
+
+
+def _namespace_of(target: Task, name: bytes) -> Namespace:
+    """What the link `name` in /proc/PID/ns leads to; ENOENT when there is none (any more)."""
+    if name == b"user":
+        return target.creds.user_ns
+    if name == b"pid":
+        return target.group.pid_ns
+    if target.ns is None:
+        raise Errno(ENOENT)
+    namespace: Namespace = getattr(target.ns, name.decode())
+    if isinstance(namespace, PidNamespace) and namespace.level and namespace.init is None:
+        raise Errno(ENOENT)  # it takes shape with its first process
+    return namespace
 
 
 # Settings
@@ -204,16 +221,16 @@ _COMMON = [
         b"ns",
         S_IFDIR | 0o511,
         names=[
-            _namespace(b"cgroup", 4026531835),
-            _namespace(b"ipc", 4026531839),
-            _namespace(b"mnt", 4026531841),
-            _namespace(b"net", 4026531840),
-            _namespace(b"pid", 4026531836),
-            _namespace(b"pid_for_children", 4026531836),
-            _namespace(b"time", 4026531834),
-            _namespace(b"time_for_children", 4026531834),
-            _namespace(b"user", 4026531837),
-            _namespace(b"uts", 4026531838),
+            _namespace(b"cgroup"),
+            _namespace(b"ipc"),
+            _namespace(b"mnt"),
+            _namespace(b"net"),
+            _namespace(b"pid"),
+            _namespace(b"pid_for_children"),
+            _namespace(b"time"),
+            _namespace(b"time_for_children"),
+            _namespace(b"user"),
+            _namespace(b"uts"),
         ],
     ),
     Entry(

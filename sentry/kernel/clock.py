@@ -89,7 +89,7 @@ def cpu_clock_group(task: Task, clock_id: int) -> ThreadGroup:
     pid = ~(clock_id >> 3)
     if not pid:
         return task.group
-    other = task.kernel.tasks.get(pid)
+    other = task.find(pid)
     if other is None or (clock_id & 4 and other.group is not task.group):
         raise Errno(errno.EINVAL)
     return other.group

@@ -13,8 +13,10 @@ from sentry.abi.clone import (
     CLONE_DETACHED,
     CLONE_FILES,
     CLONE_FS,
+    CLONE_NEWIPC,
     CLONE_NEWNS,
     CLONE_NEWPID,
+    CLONE_NEWTIME,
     CLONE_NEWUSER,
     CLONE_PARENT,
     CLONE_PARENT_SETTID,
@@ -42,8 +44,10 @@ from sentry.abi.restart import ERESTARTNOINTR
 from sentry.abi.signal import SIGCHLD, SIGSTOP
 from sentry.errors import Errno
 from sentry.ipc import shm
-from sentry.kernel import altstack, freezer, pidfd, seccomp, sessions, signals, trace_stops, tracing
+from sentry.kernel import altstack, freezer, pidfd, seccomp, sessions, signals, trace_stops, tracing, unshare
 from sentry.kernel.cgroup import charge_fork
+from sentry.kernel.namespaces import enter_time
+from sentry.kernel.pids import check_wanted
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.wait import INTERRUPTED, suspend
@@ -55,6 +59,9 @@ if TYPE_CHECKING:
 
     from sentry._core import Context
     from sentry.kernel.cgroup import Cgroup
+    from sentry.kernel.creds import Creds
+    from sentry.kernel.fs_context import FsContext
+    from sentry.kernel.namespaces import Namespaces
 
 _MASK64 = 2**64 - 1
 
@@ -83,24 +90,28 @@ class CloneArgs:
         self.child_tid = 0
         self.pidfd = 0
         self.cgroup: Cgroup | None = None  # that the child is put into (CLONE_INTO_CGROUP)
-        self.set_tid = 0  # the id the child must get, 0: any
+        self.set_tid: list[int] = []  # the ids that the child must get, its own PID namespace's first
 
     def check(self, task: Task) -> None:
-        """EINVAL for the combinations that Linux refuses, EPERM for namespaces."""
+        """EINVAL for the combinations that Linux refuses."""
         flags = self.flags
         invalid = (
             (flags & CLONE_SIGHAND and not flags & CLONE_VM)
             or (flags & CLONE_THREAD and not flags & CLONE_SIGHAND)
             or (flags & CLONE_FS and flags & (CLONE_NEWNS | CLONE_NEWUSER))
             or (flags & CLONE_THREAD and flags & (CLONE_NEWUSER | CLONE_NEWPID))
+            or (flags & CLONE_THREAD and task.ns.pid_for_children is not task.group.pid_ns)
+            or (flags & CLONE_NEWIPC and flags & CLONE_SYSVSEM)
+            or (flags & (CLONE_VM | CLONE_VFORK) == CLONE_VM and flags & CLONE_NEWTIME)
+            or (
+                flags & (CLONE_VM | CLONE_VFORK) == CLONE_VM and task.ns.time is not task.ns.time_for_children
+            )
             or (flags & CLONE_PARENT and task.group.unkillable)
             or (flags & CLONE_SIGHAND and flags & CLONE_CLEAR_SIGHAND)
             or (flags & CLONE_PIDFD and flags & (CLONE_THREAD | CLONE_DETACHED))
         )
         if invalid:
             raise Errno(errno.EINVAL)
-        if flags & NAMESPACES:
-            raise Errno(errno.EPERM)
         if flags & CLONE_SETTLS and self.tls >= TASK_SIZE:
             raise Errno(errno.EPERM)
 
@@ -108,7 +119,8 @@ class CloneArgs:
 def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     """Make a child; its tid (with CLONE_VFORK a coroutine that waits for its execve or exit).
 
-    Raises EINVAL, EPERM, EAGAIN (limits), ENOMEM, and ERESTARTNOINTR when a signal must be taken first.
+    Raises EINVAL, EPERM, EAGAIN and ENOSPC (limits), EEXIST, ENOMEM (its PID namespace is dead), and
+    ERESTARTNOINTR when a signal must be taken first.
     """
     kernel = task.kernel
     args.check(task)
@@ -118,15 +130,29 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
         raise Errno(ERESTARTNOINTR)  # so that the signal reaches parent and child alike, or one of them
     if task.sched.deadline is not None and not task.sched.reset_on_fork:
         raise Errno(errno.EAGAIN)  # a reservation is not inherited (sched(7))
-    tid = kernel.pids.claim(args.set_tid) if args.set_tid else kernel.pids.allocate()
-    context = task.ctx.thread() if args.flags & CLONE_VM else _fork(task, args, tid)
+    fs = task.fs if args.flags & CLONE_FS else task.fs.copy()
+    creds, ns = _namespaces(task, args.flags, fs)
+    pid_ns = ns.pid_for_children
+    if args.set_tid:
+        check_wanted(creds, pid_ns, args.set_tid)
+    if pid_ns.dead:
+        raise Errno(errno.ENOMEM)
+    tid = kernel.pids.allocate(pid_ns, args.set_tid)
+    try:
+        context = task.ctx.thread() if args.flags & CLONE_VM else _fork(task, args, pid_ns.number(tid))
+    except BaseException:
+        kernel.pids.release(tid)
+        raise
     flags = args.flags
     if flags & CLONE_THREAD:
         group = task.group
     else:
         group = ThreadGroup(kernel, tid, task.group.rlimits.copy())
+        group.live_in(pid_ns)
     child = Task(kernel, tid, group)
+    child.local_tid = pid_ns.number(tid)
     child.ctx = context
+    child.creds, child.ns, child.fs = creds, ns, fs
     _copy(task, child, flags)
     if not flags & CLONE_THREAD:
         _found_family(task, child, args)
@@ -150,9 +176,22 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     if traced:
         _trace_child(task, child)
     kernel.machine.start(child)
+    number = task.number(tid)
     if event:
-        return _tell_tracer(task, child, tid, event)
-    return _wait_vfork(task, child, tid) if flags & CLONE_VFORK else tid
+        return _tell_tracer(task, child, number, event)
+    return _wait_vfork(task, child, number) if flags & CLONE_VFORK else number
+
+
+def _namespaces(task: Task, flags: int, fs: FsContext) -> tuple[Creds, Namespaces]:
+    """What the child is in."""
+    creds, ns = task.creds, task.ns
+    if flags & CLONE_NEWUSER:
+        creds = unshare.new_user_namespace(task)
+    if flags & NAMESPACES & ~CLONE_NEWUSER:
+        ns = unshare.new_namespaces(task, flags, creds.user_ns, fs)
+    if ns.time is not ns.time_for_children and not flags & CLONE_VM:
+        ns = enter_time(ns)
+    return creds, ns
 
 
 def _trace_event(task: Task, args: CloneArgs) -> int:
@@ -179,12 +218,15 @@ def _trace_child(task: Task, child: Task) -> None:
         signals.send_task(child, SIGSTOP)
 
 
-async def _tell_tracer(task: Task, child: Task, tid: int, event: int) -> int:
+async def _tell_tracer(task: Task, child: Task, number: int, event: int) -> int:
+    tid = child.tid
+    if task.trace is not None:
+        tid = task.trace.tracer.number(tid)
     await trace_stops.event(task, event, tid)
     if event == PTRACE_EVENT_VFORK:
-        await _wait_vfork(task, child, tid)
+        await _wait_vfork(task, child, number)
         await trace_stops.event(task, PTRACE_EVENT_VFORK_DONE, tid)
-    return tid
+    return number
 
 
 def _fork(task: Task, args: CloneArgs, tid: int) -> Context:
@@ -224,7 +266,6 @@ def _check_limit(task: Task) -> None:
 def _copy(task: Task, child: Task, flags: int) -> None:
     """What a child has of its parent, shared or copied as `flags` say."""
     child.comm = task.comm
-    child.creds = task.creds
     seccomp.inherit(task, child)
     child.sigmask = task.sigmask
     child.personality = task.personality
@@ -246,8 +287,6 @@ def _copy(task: Task, child: Task, flags: int) -> None:
         child.files.users += 1
     else:
         child.files = task.files.copy()
-    child.ns = task.ns
-    child.fs = task.fs if flags & CLONE_FS else task.fs.copy()
     if not flags & CLONE_VM or flags & CLONE_VFORK:
         child.altstack_sp = task.altstack_sp
         child.altstack_size = task.altstack_size
@@ -290,9 +329,9 @@ def _write_ids(task: Task, child: Task, args: CloneArgs) -> None:
     if flags & CLONE_PIDFD:
         _write(task, args.pidfd, task.files.install(pidfd.PidFile(child.group), cloexec=True))
     if flags & CLONE_PARENT_SETTID:
-        _write(task, args.parent_tid, child.tid)
+        _write(task, args.parent_tid, task.number(child.tid))
     if flags & CLONE_CHILD_SETTID:
-        _write(child, args.child_tid, child.tid)
+        _write(child, args.child_tid, child.local_tid)
     if flags & CLONE_CHILD_CLEARTID:
         child.clear_child_tid = args.child_tid
 
@@ -304,8 +343,8 @@ def _write(task: Task, address: int, value: int) -> None:
         pass  # as Linux: the child exists by then, and stays
 
 
-async def _wait_vfork(task: Task, child: Task, tid: int) -> int:
+async def _wait_vfork(task: Task, child: Task, number: int) -> int:
     while child.vfork_parent is task:
         if await suspend(task, interruptible=False) == INTERRUPTED:
             break
-    return tid
+    return number

@@ -63,6 +63,15 @@ class Creds(_core.CredsBase):
         """Whether gid is the file-system group or a supplementary one (path_resolution(7))."""
         return gid == self.fsgid or gid in self.groups
 
+    def in_user_namespace(self, ns: UserNamespace) -> Creds:
+        """The same ids in another user namespace: with every capability there (user_namespaces(7))."""
+        new = self.copy()
+        new.user_ns = ns
+        new.securebits = 0
+        new.inheritable = new.ambient = 0
+        new.permitted = new.effective = new.bounding = ALL_CAPS
+        return new
+
     def uids_changed(self, old: Creds) -> None:
         """Adjust the capabilities for a change of user ids since `old` (capabilities(7), "Effect of user ID
         changes").

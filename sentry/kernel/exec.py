@@ -130,9 +130,10 @@ async def _replace_threads(task: Task, program: NewProgram) -> object:
     if task is not group.leader:
         if group.leader.trace is not None:
             tracing.unlink(group.leader)
-        del task.kernel.tasks[task.tid]
-        task.tid = group.tgid
+        del task.kernel.tasks[old_tid]
+        task.tid, task.local_tid = group.tgid, group.local_tgid
         task.kernel.tasks[task.tid] = task
+        task.kernel.pids.release(old_tid)
         group.leader = task
     answer = _replace(task, program, old_tid)
     return answer if answer is _core.NO_RESULT else await answer

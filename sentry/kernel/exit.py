@@ -6,8 +6,8 @@ group's leader stays in kernel.tasks until the group is reaped (kernel.reap); ot
 
 from __future__ import annotations
 
-from sentry._core import WORK_EXIT
-from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD
+from sentry._core import WORK_EXIT, Action
+from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD, SIGKILL
 from sentry.abi.wait import exited
 from sentry.errors import Errno
 from sentry.ipc import sem_undo, shm
@@ -88,6 +88,8 @@ def exit_task(task: Task) -> None:
             timer.cancel()
         group.posix_timers.clear()
     group.tasks.remove(task)
+    if last and group.nested and group.pid_ns.init is group:
+        _end_namespace(group)
     task.ctx.end()
     task.ctx = None  # type: ignore[assignment]  # dead
     if not last:
@@ -95,6 +97,7 @@ def exit_task(task: Task) -> None:
     _reparent_children(task)
     if task is not group.leader and task.trace is None:
         del kernel.tasks[task.tid]
+        kernel.pids.release(task.tid)
     tracing.leave(task)
     if group.execing is not None:
         group.execing.wake()
@@ -151,7 +154,7 @@ def _reparent_children(task: Task) -> None:
                 signals.send_task(thread, thread.parent_death_signal)
         if heir is not None:
             child.parent_task = heir
-        else:
+        elif not (group.nested and group.pid_ns.init is group):  # whose children stay, to be killed
             _adopt(group, child)
 
 
@@ -160,8 +163,10 @@ def _adopt(group: ThreadGroup, child: ThreadGroup) -> None:
     reaper = group.parent
     while reaper is not None and (not reaper.is_subreaper or not reaper.tasks):
         reaper = reaper.parent
+        if reaper is not None and reaper.pid_ns is not group.pid_ns:
+            reaper = None
     if reaper is None:
-        reaper = group.kernel.init
+        reaper = group.pid_ns.init if group.nested else group.kernel.init
     group.children.remove(child)
     if reaper is None or not reaper.tasks or reaper is group:
         child.parent = child.parent_task = None  # the sandbox is about to end
@@ -179,8 +184,27 @@ def _adopt(group: ThreadGroup, child: ThreadGroup) -> None:
         job_control.orphan_check(child.process_group, None)
 
 
+def _end_namespace(init: ThreadGroup) -> None:
+    """The init of a PID namespace dies: everything in it is killed, and nothing starts there any more
+    (pid_namespaces(7)).
+    """
+    ns = init.pid_ns
+    ns.dead = True
+    init.sighand = init.sighand.copy()
+    init.sighand[SIGCHLD] = Action(SIG_IGN, 0, 0, 0)  # nobody waits for its children
+    for child in init.children.copy():
+        if child.dead:
+            reap.release(child)
+    for group in init.kernel.groups.copy().values():
+        if group is not init and group.tasks and ns.number(group.tgid):
+            signals.send_group(group, SIGKILL, force=True)
+
+
 def _end_group(kernel: Kernel, group: ThreadGroup) -> None:
     """The last thread is gone: tell the parent, or end the sandbox."""
+    if group.nested and group.pid_ns.init is group and len(group.pid_ns.pids) > 1:
+        group.pid_ns.on_empty = lambda: _end_group(kernel, group)  # the parent hears of it once all are gone
+        return
     group.dead = True
     group.pending = 0
     group.queue.infos.clear()

@@ -30,14 +30,15 @@ def try_lock(task: Task, address: int, key: Key) -> bool:
     word = task.read_u32(address)
     while True:
         owner = word & FUTEX_TID_MASK
-        if owner == task.tid:
+        if owner == task.local_tid:
             raise Errno(errno.EDEADLK)
         if owner:
-            if owner not in task.kernel.tasks or task.kernel.tasks[owner].state == "dead":
+            holder = task.find(owner)
+            if holder is None or holder.state == "dead":
                 raise Errno(errno.ESRCH)
             return False
         others = any(waiter.task is not task for waiter in futexes.pi_waiters(key))
-        desired = task.tid | word & FUTEX_OWNER_DIED | (FUTEX_WAITERS if others else 0)
+        desired = task.local_tid | word & FUTEX_OWNER_DIED | (FUTEX_WAITERS if others else 0)
         seen = cmpxchg(task, address, word, desired)
         if seen == word:
             return True
@@ -86,12 +87,12 @@ def unlock(task: Task, address: int, shared: bool) -> None:
     key = futexes.key(task, address, shared)
     word = task.read_u32(address)
     while True:
-        if word & FUTEX_TID_MASK != task.tid:
+        if word & FUTEX_TID_MASK != task.local_tid:
             raise Errno(errno.EPERM)
         queue = [waiter for waiter in futexes.pi_waiters(key) if not waiter.task.dying]
         desired = 0
         if queue:
-            desired = queue[0].task.tid | (FUTEX_WAITERS if len(queue) > 1 else 0)
+            desired = queue[0].task.local_tid | (FUTEX_WAITERS if len(queue) > 1 else 0)
         seen = cmpxchg(task, address, word, desired)
         if seen == word:
             break

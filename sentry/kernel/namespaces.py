@@ -6,6 +6,16 @@ not in it but in the task's credentials, its PID namespace in its thread group.
 
 from __future__ import annotations
 
+from sentry.abi.clone import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWTIME,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+)
 from sentry.abi.netlink import IFF_UP
 from sentry.kernel.interfaces import Interface
 
@@ -13,22 +23,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sentry.kernel.namespace_limits import Charge
     from sentry.kernel.pid_namespace import PidNamespace
     from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.mount_namespace import MountNamespace
 
 # The inode numbers of Linux's initial namespaces in nsfs.
 INITIAL_INUMS = {
+    b"mnt": 0xEFFFFFF8,
+    b"net": 0xEFFFFFF9,
     b"time": 0xEFFFFFFA,
     b"cgroup": 0xEFFFFFFB,
     b"pid": 0xEFFFFFFC,
     b"user": 0xEFFFFFFD,
     b"uts": 0xEFFFFFFE,
     b"ipc": 0xEFFFFFFF,
-    b"mnt": 0xEFFFFFF8,
-    b"net": 0xEFFFFFF9,
 }
 _FIRST_INUM = 0xF0000000  # of those that are made later
+FLAGS = {
+    b"mnt": CLONE_NEWNS,
+    b"net": CLONE_NEWNET,
+    b"time": CLONE_NEWTIME,
+    b"cgroup": CLONE_NEWCGROUP,
+    b"pid": CLONE_NEWPID,
+    b"user": CLONE_NEWUSER,
+    b"uts": CLONE_NEWUTS,
+    b"ipc": CLONE_NEWIPC,
+}
 
 
 class Namespace:
@@ -40,18 +61,24 @@ class Namespace:
     def __init__(self, kind: bytes, owner: UserNamespace | None, initial: bool = False) -> None:
         self.kind = kind
         self.owner = owner
+        self.charge: Charge | None = None  # it counts for a user
         if initial:
             self.inum = INITIAL_INUMS[kind]
         else:
             Namespace.inum_last += 1
             self.inum = Namespace.inum_last
 
+    @property
+    def flag(self) -> int:
+        """The CLONE_NEW* flag of its kind."""
+        return FLAGS[self.kind]
+
 
 class UtsNamespace(Namespace):
     """Host and domain name (uts_namespaces(7))."""
 
     def __init__(
-        self, hostname: bytes, domainname: bytes, owner: UserNamespace | None, initial: bool = False
+        self, hostname: bytes, domainname: bytes, owner: UserNamespace, initial: bool = False
     ) -> None:
         super().__init__(b"uts", owner, initial)
         self.hostname = hostname
@@ -78,6 +105,30 @@ class NetNamespace(Namespace):
             self.loopback.set_flags(IFF_UP)
 
 
+class TimeNamespace(Namespace):
+    """Offsets of clocks (time_namespaces(7)), in ns; they are fixed once a task is in it."""
+
+    def __init__(self, owner: UserNamespace, initial: bool = False) -> None:
+        super().__init__(b"time", owner, initial)
+        self.monotonic = 0
+        self.boottime = 0
+        self.fixed = initial
+
+    def copy(self, owner: UserNamespace) -> TimeNamespace:
+        """What CLONE_NEWTIME gives."""
+        new = TimeNamespace(owner)
+        new.monotonic, new.boottime = self.monotonic, self.boottime
+        return new
+
+
+def enter_time(ns: Namespaces) -> Namespaces:
+    """The set of a process that starts in the time namespace for children, whose offsets that fixes."""
+    new = ns.copy()
+    new.time = new.time_for_children
+    new.time.fixed = True
+    return new
+
+
 class Namespaces:
     """The namespaces of a task (Linux's nsproxy); `*_for_children` are those that its children get."""
 
@@ -92,7 +143,7 @@ class Namespaces:
         self.mnt = mnt
         self.net = NetNamespace(owner, initial=True)
         self.cgroup = Namespace(b"cgroup", owner, initial=True)
-        self.time = self.time_for_children = Namespace(b"time", owner, initial=True)
+        self.time = self.time_for_children = TimeNamespace(owner, initial=True)
         self.pid_for_children = pid
 
     def copy(self) -> Namespaces:

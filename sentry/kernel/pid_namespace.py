@@ -12,6 +12,8 @@ from sentry.kernel.namespaces import Namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.kernel.user_namespace import UserNamespace
 
@@ -19,13 +21,17 @@ NESTING_MAX = 32
 
 
 class PidNamespace(Namespace):
-    """One PID namespace; `init` is its process 1."""
+    """One PID namespace; `init` is its process 1, None before it has one; in a `dead` one nothing starts any
+    more.
+    """
 
     def __init__(self, parent: PidNamespace | None, owner: UserNamespace) -> None:
         super().__init__(b"pid", owner, initial=parent is None)
         self.parent = parent
         self.level: int = parent.level + 1 if parent is not None else 0
         self.init: ThreadGroup | None = None
+        self.dead = False
+        self.on_empty: Callable[[], None] | None = None  # called once only init's number is left
         self.last = 0  # the number handed out last
         self.pids: dict[int, int] = {}  # pid by number here
         self.numbers: dict[int, int] = {}  # number here by pid
@@ -37,6 +43,13 @@ class PidNamespace(Namespace):
     def pid(self, number: int) -> int:
         """Who is called `number` here; -1: nobody."""
         return self.pids.get(number, -1) if self.level else number
+
+    def forget(self, pid: int) -> None:
+        """`pid` names nothing any more."""
+        del self.pids[self.numbers.pop(pid)]
+        if self.on_empty is not None and len(self.pids) == 1:
+            on_empty, self.on_empty = self.on_empty, None
+            on_empty()
 
     def is_within(self, other: PidNamespace) -> bool:
         """Whether it is `other` or one of its descendants."""

@@ -1,14 +1,19 @@
-"""Process ids of the sandbox's PID namespace (pid_namespaces(7))."""
+"""Process ids (pid_namespaces(7)): every namespace that sees a task gives it a number of its own."""
 
 from __future__ import annotations
 
 import errno
 
+from sentry.abi.capability import CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN
 from sentry.errors import Errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sentry.kernel.creds import Creds
     from sentry.kernel.kernel import Kernel
+    from sentry.kernel.pid_namespace import PidNamespace
 
 PID_MAX = 32768
 RESERVED = 300  # ids below are not reused once the counter has wrapped
@@ -16,33 +21,50 @@ TASKS_MAX = 8192  # each is a host thread; RLIMIT_NPROC bounds users below that
 
 
 class Pids:
-    """Hands out ids in rising order; one that names a task, process group or session isn't free."""
+    """Hands out ids in rising order; one that names a task, process group or session isn't free.
 
-    __slots__ = ("_kernel", "_last")
+    `last` is the number handed out last in the initial namespace (/proc/loadavg); it may be set.
+    """
+
+    __slots__ = ("_kernel", "_nested", "last")
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._last = 0
+        self.last = 0
+        self._nested: dict[int, PidNamespace] = {}  # the innermost namespace of a pid that is not the initial
 
-    def allocate(self) -> int:
-        """A free id; EAGAIN when there are too many tasks."""
+    def allocate(self, namespace: PidNamespace | None = None, wanted: Sequence[int] = ()) -> int:
+        """A free pid for a task of `namespace` (None: the initial one), with a number in each one around it.
+
+        Args:
+            wanted: the numbers to get, from the innermost namespace outwards, as far as they are asked for.
+
+        Raises EAGAIN when there are too many tasks, EEXIST and EINVAL for a number that can't be had.
+        """
         if len(self._kernel.tasks) >= TASKS_MAX:
             raise Errno(errno.EAGAIN)
-        pid = self._last
-        while True:
-            pid = pid + 1 if pid < PID_MAX - 1 else RESERVED
-            if not self.taken(pid):
-                self._last = pid
-                return pid
-
-    def claim(self, pid: int) -> int:
-        """The id that clone3(2)'s set_tid asks for: EINVAL, EEXIST."""
-        if not 0 < pid < PID_MAX:
-            raise Errno(errno.EINVAL)
-        if len(self._kernel.tasks) >= TASKS_MAX:
-            raise Errno(errno.EAGAIN)
-        if self.taken(pid):
-            raise Errno(errno.EEXIST)
+        chosen: list[tuple[PidNamespace, int]] = []
+        ns, depth = namespace, 0
+        while ns is not None and ns.level:
+            number = wanted[depth] if depth < len(wanted) else 0
+            if number:
+                _check_free(number, ns.pids.__contains__)
+            else:
+                number = _next(ns.last, ns.pids.__contains__)
+                ns.last = number
+            chosen.append((ns, number))
+            ns, depth = ns.parent, depth + 1
+        if depth < len(wanted):
+            pid = wanted[depth]
+            _check_free(pid, self.taken)
+        else:
+            pid = _next(self.last, self.taken)
+            self.last = pid
+        for ns, number in chosen:
+            ns.pids[number] = pid
+            ns.numbers[pid] = number
+        if chosen:
+            self._nested[pid] = chosen[0][0]
         return pid
 
     def taken(self, pid: int) -> bool:
@@ -51,7 +73,42 @@ class Pids:
             return True
         return any(process_group.session.sid == pid for process_group in kernel.process_groups.values())
 
-    @property
-    def last(self) -> int:
-        """The id handed out last (/proc/loadavg)."""
-        return self._last
+    def release(self, pid: int) -> None:
+        """Free the numbers of `pid` in all namespaces if nothing has it any more."""
+        ns: PidNamespace | None = self._nested.get(pid)
+        if ns is None or self.taken(pid):
+            return
+        del self._nested[pid]
+        while ns is not None and ns.level:
+            ns.forget(pid)
+            ns = ns.parent
+
+
+def check_wanted(creds: Creds, namespace: PidNamespace, wanted: Sequence[int]) -> None:
+    """EINVAL for numbers that clone3(2) can't give, EPERM without the right over a namespace."""
+    if len(wanted) > namespace.level + 1:
+        raise Errno(errno.EINVAL)
+    ns: PidNamespace | None = namespace
+    for number in wanted:
+        assert ns is not None
+        if not 0 < number < PID_MAX or (number != 1 and ns.level and ns.init is None):
+            raise Errno(errno.EINVAL)
+        if not creds.has_cap(CAP_CHECKPOINT_RESTORE, ns.owner) and not creds.has_cap(CAP_SYS_ADMIN, ns.owner):
+            raise Errno(errno.EPERM)
+        ns = ns.parent
+
+
+def _check_free(number: int, taken: Callable[[int], bool]) -> None:
+    if not 0 < number < PID_MAX:
+        raise Errno(errno.EINVAL)
+    if taken(number):
+        raise Errno(errno.EEXIST)
+
+
+def _next(last: int, taken: Callable[[int], bool]) -> int:
+    """The first free number after `last`; there is one, since tasks are fewer than numbers."""
+    number = last
+    while True:
+        number = number + 1 if number < PID_MAX - 1 else RESERVED
+        if not taken(number):
+            return number

@@ -53,6 +53,7 @@ def release(group: ThreadGroup) -> None:
     kernel.groups.pop(group.tgid, None)
     if kernel.tasks.get(group.tgid) is group.leader:
         del kernel.tasks[group.tgid]
+    kernel.pids.release(group.tgid)
     if group.parent is not None and group in group.parent.children:
         group.parent.children.remove(group)
     group.parent = group.parent_task = None
@@ -73,13 +74,13 @@ def look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Mar
     eligible = False
     children = task.group.children
     if id_type == P_PID:
-        child = task.kernel.groups.get(identity)
+        child = task.find_group(identity)
         children = [child] if child is not None and child.parent is task.group else []
     for child in children:
         if not _matches(task, child, id_type, identity, options):
             continue
         eligible = True
-        found = _take(child, options)
+        found = _take(task, child, options)
         if found is not None:
             return found
     for thread in (task,) if options & WNOTHREAD else task.group.tasks:
@@ -105,7 +106,7 @@ def _matches(task: Task, child: ThreadGroup, id_type: int, identity: int, option
     return (child.exit_signal != SIGCHLD) == bool(options & WCLONE)
 
 
-def _take(child: ThreadGroup, options: int) -> Reaped | None:
+def _take(task: Task, child: ThreadGroup, options: int) -> Reaped | None:
     """The child's unreported change of state that `options` ask for; reported now, unless WNOWAIT."""
     keep = options & WNOWAIT
     leader = child.leader
@@ -117,7 +118,7 @@ def _take(child: ThreadGroup, options: int) -> Reaped | None:
             info = job_control.child_info(child, CLD_KILLED, code & 0x7F)
         else:
             info = job_control.child_info(child, CLD_EXITED, code >> 8)
-        found = Reaped(info, code, rusage(child.usage))
+        found = Reaped(info.seen_by(task), code, rusage(child.usage))
         if not keep:
             assert child.parent is not None
             child.parent.usage.add_child(child.usage)
@@ -129,12 +130,12 @@ def _take(child: ThreadGroup, options: int) -> Reaped | None:
         if not keep:
             child.stop_report = 0
         info = job_control.child_info(child, CLD_STOPPED, signo)
-        return Reaped(info, stopped(signo), rusage(child.usage))
+        return Reaped(info.seen_by(task), stopped(signo), rusage(child.usage))
     if options & WCONTINUED and child.continue_report:
         if not keep:
             child.continue_report = False
         info = job_control.child_info(child, CLD_CONTINUED, SIGCONT)
-        return Reaped(info, CONTINUED_STATUS, rusage(child.usage))
+        return Reaped(info.seen_by(task), CONTINUED_STATUS, rusage(child.usage))
     return None
 
 

@@ -58,7 +58,7 @@ def _abandon(task: Task, address: int, pi: bool, pending: bool = False) -> None:
             # It died between unlocking and waking: wake for it.
             futexes.wake(futexes.key(task, address, True), 1)
             return
-        if word & FUTEX_TID_MASK != task.tid:
+        if word & FUTEX_TID_MASK != task.local_tid:
             return
         seen = task.ctx.cmpxchg(address, word, word & FUTEX_WAITERS | FUTEX_OWNER_DIED)
         if seen == word:

@@ -87,6 +87,8 @@ def leave(kernel: Kernel, group: ThreadGroup) -> None:
     old.members.remove(group)
     if not old.members:
         del kernel.process_groups[old.pgid]
+        kernel.pids.release(old.pgid)
+        kernel.pids.release(old.session.sid)
 
 
 def setsid(task: Task) -> int:
@@ -94,7 +96,7 @@ def setsid(task: Task) -> int:
     kernel, group = task.kernel, task.group
     if group.tgid in kernel.process_groups or group.session.leader is group:
         raise Errno(errno.EPERM)
-    return found_session(kernel, group).sid
+    return task.number(found_session(kernel, group).sid)
 
 
 def setpgid(task: Task, pid: int, pgid: int) -> int:
@@ -102,7 +104,7 @@ def setpgid(task: Task, pid: int, pgid: int) -> int:
     kernel = task.kernel
     if pgid < 0:
         raise Errno(errno.EINVAL)
-    group = kernel.groups.get(pid) if pid else task.group
+    group = task.find_group(pid) if pid else task.group
     if group is None:
         raise Errno(errno.ESRCH)
     if group is not task.group:
@@ -114,7 +116,7 @@ def setpgid(task: Task, pid: int, pgid: int) -> int:
             raise Errno(errno.EACCES)
     if group.session.leader is group:
         raise Errno(errno.EPERM)
-    pgid = pgid or group.tgid
+    pgid = task.group.pid_ns.pid(pgid) if pgid else group.tgid
     if pgid == group.pgid:
         return 0
     target = kernel.process_groups.get(pgid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from struct import Struct
 
 from sentry.abi.signal import (
+    SI_SIGIO,
     SI_TIMER,
     SI_TKILL,
     SI_USER,
@@ -61,6 +62,16 @@ class SigInfo:
         self.raw = b""  # the sender's own bytes (rt_sigqueueinfo)
         self.timer: PosixTimer | None = None  # told when the signal is taken: it computes the overrun then
 
+    def seen_by(self, task: Task) -> SigInfo:
+        """The same with the sender's ids as `task` sees them, in its namespaces."""
+        if self.raw or (not task.group.nested and not task.creds.user_ns.level):
+            return self
+        new = SigInfo.__new__(SigInfo)
+        for name in SigInfo.__slots__:
+            setattr(new, name, getattr(self, name))
+        new.pid, new.uid = task.number(self.pid), task.creds.user_ns.show_uid(self.uid)
+        return new
+
     def pack(self) -> bytes:
         """The guest's siginfo_t."""
         if self.raw:
@@ -93,6 +104,22 @@ def from_user(signo: int, data: bytes) -> SigInfo:
     info.errno = errno
     info.pid, info.uid, info.value = _RT.unpack_from(data, _HEAD.size)
     info.raw = _HEAD.pack(signo, errno, code) + data[_HEAD.size :]
+    return info
+
+
+def claimed(info: SigInfo, sender: Task, receiver: Task) -> SigInfo:
+    """What the receiver of rt_sigqueueinfo(2) is told: no pid by a sender that it can't see, and the user
+    id that the sender names as the receiver sees it.
+    """
+    mine, theirs = sender.creds.user_ns, receiver.creds.user_ns
+    seen = receiver.number(sender.group.tgid)
+    if info.code in (SI_TIMER, SI_SIGIO) or (seen and mine is theirs):
+        return info
+    if not seen:
+        info.pid = 0
+    if mine is not theirs:
+        info.uid = theirs.show_uid(mine.kuid(info.uid))
+    info.raw = info.raw[: _HEAD.size] + _KILL.pack(info.pid, info.uid) + info.raw[_HEAD.size + _KILL.size :]
     return info
 
 

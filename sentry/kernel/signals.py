@@ -145,7 +145,7 @@ def _send(task: Task, signo: int, info: SigInfo, shared: bool, force: bool) -> b
     if signo >= SIGRTMIN or not holder.pending & bit:
         unlimited = info.timer is not None or (signo < SIGRTMIN and info.code >= 0)
         if unlimited or not queue_limit_reached(task):
-            queue.infos.append(info)
+            queue.infos.append(info.seen_by(task))
         elif info.code < 0 and signo >= SIGRTMIN:
             raise Errno(errno.EAGAIN)
         holder.pending |= bit

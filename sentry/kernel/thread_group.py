@@ -80,6 +80,15 @@ class ThreadGroup(_core.GroupBase):
         self.coredump_filter = 0x33  # the kinds of mappings a core would hold (core(5)): the default
         self.start_time = _core.monotonic()
 
+    def live_in(self, namespace: PidNamespace) -> None:
+        """Have a new process live in `namespace`, where it has a number; the first one is init there."""
+        self.pid_ns = namespace
+        self.nested = namespace.level > 0
+        self.local_tgid = namespace.number(self.tgid)
+        if self.nested and namespace.init is None:
+            namespace.init = self
+            self.unkillable = True
+
     @property
     def session(self) -> Session:
         return self.process_group.session

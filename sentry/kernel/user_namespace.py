@@ -36,6 +36,9 @@ class UserNamespace(_core.UserNamespaceBase, Namespace):
         # /proc/PID/uid_map and the like: (first inside, first in the parent, how many); None: not written yet
         whole: list[Section] | None = [(0, 0, 0xFFFFFFFF)] if parent is None else None
         self.uid_map = self.gid_map = self.projid_map = whole
+        self.limits: dict[bytes, int] = {}  # /proc/sys/user/max_*_namespaces, by kind
+        self.counts: dict[tuple[int, bytes], int] = {}  # what counts, by user and kind
+        self.parent_could_setfcap = False  # its maker had CAP_SETFCAP
         self.setgroups_allowed: bool = parent.setgroups_allowed if parent is not None else True
 
     def is_within(self, other: UserNamespace) -> bool:

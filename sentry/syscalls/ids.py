@@ -234,7 +234,7 @@ def capget(task: "Task", header: Ptr, data: Ptr) -> int:
         raise Errno(errno.EINVAL)
     if not data:
         return 0
-    other = task.kernel.tasks.get(pid) if pid else task
+    other = task.find(pid) if pid else task
     if other is None:
         raise Errno(errno.ESRCH)
     creds = other.creds
@@ -248,7 +248,7 @@ def capget(task: "Task", header: Ptr, data: Ptr) -> int:
 
 def capset(task: "Task", header: Ptr, data: Ptr) -> int:
     count, pid = _read_header(task, header)
-    if pid not in (0, task.tid):
+    if pid not in (0, task.local_tid):
         raise Errno(errno.EPERM)
     raw = task.copy_in(data, DATA.size * count)
     effective = permitted = inheritable = 0

@@ -1,24 +1,20 @@
 """Making and ending tasks, and their ids."""
 
 import errno
+from struct import iter_unpack
 
 from sentry.abi.clone import (
     CLONE3_FLAGS,
     CLONE_ARGS,
     CLONE_ARGS_SIZE_VER0,
-    CLONE_FILES,
-    CLONE_FS,
     CLONE_INTO_CGROUP,
     CLONE_PARENT,
     CLONE_PARENT_SETTID,
     CLONE_PIDFD,
-    CLONE_SIGHAND,
-    CLONE_SYSVSEM,
     CLONE_THREAD,
     CLONE_VFORK,
     CLONE_VM,
     CSIGNAL,
-    NAMESPACES,
 )
 from sentry.abi.fcntl import O_NONBLOCK
 from sentry.abi.futex import ROBUST_LIST_HEAD_SIZE
@@ -28,6 +24,8 @@ from sentry.errors import Errno
 from sentry.fs.cgroup import cgroup_of
 from sentry.ipc import sem_undo
 from sentry.kernel import exit as exits
+from sentry.kernel import setns as entering
+from sentry.kernel import unshare as unsharing
 from sentry.kernel.clone import CloneArgs
 from sentry.kernel.clone import clone as make_task
 from sentry.kernel.pidfd import PidFile
@@ -101,13 +99,7 @@ def clone3(task: "Task", address: Ptr, size: Size) -> "Answer":
     args.parent_tid = parent_tid
     args.tls = tls
     if set_tid_size:
-        if set_tid_size > 1:
-            raise Errno(errno.EINVAL)  # there is one PID namespace
-        if not task.creds.is_admin():
-            raise Errno(errno.EPERM)
-        args.set_tid = task.read_u32(set_tid)
-        if args.set_tid == 0:
-            raise Errno(errno.EINVAL)
+        args.set_tid = [number for (number,) in iter_unpack("<i", task.copy_in(set_tid, 4 * set_tid_size))]
     return make_task(task, args)
 
 
@@ -128,21 +120,21 @@ def exit_group(task: "Task", code: Int) -> int | None:
 
 
 def getpid(task: "Task") -> int:
-    return task.group.tgid
+    return task.group.local_tgid
 
 
 def gettid(task: "Task") -> int:
-    return task.tid
+    return task.local_tid
 
 
 def getppid(task: "Task") -> int:
     parent = task.group.parent
-    return parent.tgid if parent is not None else 0
+    return task.number(parent.tgid) if parent is not None else 0
 
 
 def set_tid_address(task: "Task", address: Ptr) -> int:
     task.clear_child_tid = address
-    return task.tid
+    return task.local_tid
 
 
 def set_robust_list(task: "Task", head: Ptr, size: Size) -> int:
@@ -153,7 +145,7 @@ def set_robust_list(task: "Task", head: Ptr, size: Size) -> int:
 
 
 def get_robust_list(task: "Task", pid: Int, head: Ptr, size: Ptr) -> int:
-    other = task.kernel.tasks.get(pid) if pid else task
+    other = task.find(pid) if pid else task
     if other is None:
         raise Errno(errno.ESRCH)
     if other.group is not task.group and not task.creds.may_signal(other.creds):
@@ -164,34 +156,21 @@ def get_robust_list(task: "Task", pid: Int, head: Ptr, size: Ptr) -> int:
 
 
 def unshare(task: "Task", flags: Size) -> int:
-    if flags & ~(
-        NAMESPACES | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM
-    ):
-        raise Errno(errno.EINVAL)
-    if flags & NAMESPACES:
-        raise Errno(errno.EPERM)
-    if flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) and len(task.group.tasks) > 1:
-        raise Errno(errno.EINVAL)
-    if flags & CLONE_SYSVSEM:
-        sem_undo.leave(task)
-    if flags & CLONE_FS:
-        task.fs = task.fs.copy()
-    if flags & CLONE_FILES:
-        task.files = task.files.unshare()
+    unsharing.unshare(task, flags)
     return 0
 
 
 def setns(task: "Task", fd: Fd, kind: Int) -> int:
-    task.files.get(fd)
-    raise Errno(errno.EINVAL)  # no descriptor refers to a namespace
+    entering.setns(task, fd, kind)
+    return 0
 
 
 def pidfd_open(task: "Task", pid: Int, flags: UInt) -> int:
     if pid <= 0 or flags & ~O_NONBLOCK:
         raise Errno(errno.EINVAL)
-    group = task.kernel.groups.get(pid)
+    group = task.find_group(pid)
     if group is None:
-        raise Errno(errno.EINVAL if pid in task.kernel.tasks else errno.ESRCH)
+        raise Errno(errno.EINVAL if task.find(pid) is not None else errno.ESRCH)
     return task.files.install(PidFile(group, flags), cloexec=True)
 
 

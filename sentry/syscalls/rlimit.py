@@ -34,7 +34,7 @@ def setrlimit(task: "Task", resource: UInt, address: Ptr) -> int:
 def prlimit64(task: "Task", pid: Int, resource: UInt, new: Ptr, old: Ptr) -> int:
     _check(resource)
     wanted = RLIMIT.unpack(task.copy_in(new, RLIMIT.size)) if new else None
-    other = task.kernel.tasks.get(pid) if pid else task
+    other = task.find(pid) if pid else task
     if other is None or pid < 0:
         raise Errno(errno.ESRCH)
     group = other.group

@@ -59,7 +59,7 @@ def _target(task: "Task", pid: int) -> "Task":
 
 
 def _task_of(task: "Task", pid: int) -> "Task":
-    other = task.kernel.tasks.get(pid) if pid else task
+    other = task.find(pid) if pid else task
     if other is None:
         raise Errno(errno.ESRCH)
     return other
@@ -76,10 +76,10 @@ def _check_owner(task: "Task", other: "Task") -> None:
 def _by_which(task: "Task", which: int, who: int) -> list["Task"]:
     kernel = task.kernel
     if which == PRIO_PROCESS:
-        other = kernel.tasks.get(who) if who else task
+        other = task.find(who) if who else task
         found = [other] if other is not None else []
     elif which == PRIO_PGRP:
-        process_group = kernel.process_groups.get(who) if who else task.group.process_group
+        process_group = task.find_process_group(who) if who else task.group.process_group
         members = process_group.members if process_group is not None else []
         found = [thread for group in members for thread in group.tasks]
     elif which == PRIO_USER:

@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 def _group(task: "Task", pid: int) -> "ThreadGroup":
-    other = task.kernel.tasks.get(pid) if pid else task
+    other = task.find(pid) if pid else task
     if other is None:
         raise Errno(errno.ESRCH)
     return other.group
 
 
 def getpgid(task: "Task", pid: Int) -> int:
-    return _group(task, pid).pgid
+    return task.number(_group(task, pid).pgid)
 
 
 def getpgrp(task: "Task") -> int:
-    return task.group.pgid
+    return task.number(task.group.pgid)
 
 
 def getsid(task: "Task", pid: Int) -> int:
-    return _group(task, pid).sid
+    return task.number(_group(task, pid).sid)
 
 
 def setpgid(task: "Task", pid: Int, pgid: Int) -> int:

@@ -16,7 +16,9 @@ from sentry.abi.signal import (
     SIGACTION,
     SIGCONT,
     SIGINFO_SIZE,
+    SIGKILL,
     SIGSET_SIZE,
+    SIGSTOP,
     STACK_T,
     UNBLOCKABLE,
 )
@@ -139,7 +141,8 @@ def sigaltstack(task: "Task", new: Ptr, old: Ptr) -> int:
 
 
 def _may_signal(task: "Task", group: "ThreadGroup", signo: int) -> bool:
-    if task.group is group or task.creds.may_signal(group.leader.creds) or task.creds.has_cap(CAP_KILL):
+    theirs = group.leader.creds
+    if task.group is group or task.creds.may_signal(theirs) or task.creds.has_cap(CAP_KILL, theirs.user_ns):
         return True
     return signo == SIGCONT and group.session is task.group.session
 
@@ -148,12 +151,15 @@ def kill(task: "Task", pid: Int, signo: Int) -> int:
     signals.check_signal(signo)
     kernel = task.kernel
     if pid > 0:
-        other = kernel.tasks.get(pid)
+        other = task.find(pid)
         targets = [other.group] if other is not None else []
     elif pid == -1:
-        targets = [group for group in kernel.groups.values() if group not in (kernel.init, task.group)]
+        seen = task.group.pid_ns.number
+        targets = [
+            group for group in kernel.groups.values() if seen(group.tgid) > 1 and group is not task.group
+        ]
     else:
-        process_group = kernel.process_groups.get(-pid) if pid else task.group.process_group
+        process_group = task.find_process_group(-pid) if pid else task.group.process_group
         targets = process_group.members.copy() if process_group is not None else []
     if not targets:
         raise Errno(errno.ESRCH)
@@ -163,17 +169,25 @@ def kill(task: "Task", pid: Int, signo: Int) -> int:
     if signo:
         for group in allowed:
             # Linux spares init its own kill(2) too; a first program that wants to die is let go.
-            itself = pid > 0 and group is task.group
-            signals.send_group(group, signo, siginfo.from_task(signo, task), force=itself)
+            itself = pid > 0 and group is task.group and not group.nested
+            force = itself or _from_above(task, group, signo)
+            signals.send_group(group, signo, siginfo.from_task(signo, task), force)
     return 0
+
+
+def _from_above(task: "Task", group: "ThreadGroup", signo: int) -> bool:
+    """Whether not even the init of a PID namespace is spared (pid_namespaces(7)): SIGKILL and SIGSTOP from
+    outside.
+    """
+    return signo in (SIGKILL, SIGSTOP) and group.nested and not group.pid_ns.number(task.group.tgid)
 
 
 def _thread(task: "Task", tgid: int | None, tid: int, signo: int) -> "Task":
     if tid <= 0 or (tgid is not None and tgid <= 0):
         raise Errno(errno.EINVAL)
     signals.check_signal(signo)
-    target = task.kernel.tasks.get(tid)
-    if target is None or (tgid is not None and target.group.tgid != tgid):
+    target = task.find(tid)
+    if target is None or (tgid is not None and task.number(target.group.tgid) != tgid):
         raise Errno(errno.ESRCH)
     if not _may_signal(task, target.group, signo):
         raise Errno(errno.EPERM)
@@ -183,7 +197,8 @@ def _thread(task: "Task", tgid: int | None, tid: int, signo: int) -> "Task":
 def _send_thread(task: "Task", target: "Task", signo: int) -> int:
     if signo and target.state != "dead":
         info = siginfo.from_task(signo, task, SI_TKILL)
-        signals.send_task(target, signo, info, force=target.group is task.group)
+        itself = target.group is task.group and not task.group.nested
+        signals.send_task(target, signo, info, itself or _from_above(task, target.group, signo))
     return 0
 
 
@@ -199,20 +214,21 @@ def _read_info(task: "Task", pid: int, signo: int, address: int) -> siginfo.SigI
     signals.check_signal(signo)
     info = siginfo.from_user(signo, task.copy_in(address, SIGINFO_SIZE))
     # Nobody may pretend that the kernel or kill(2) sent a signal to someone else.
-    if (info.code >= 0 or info.code == SI_TKILL) and pid != task.group.tgid:
+    if (info.code >= 0 or info.code == SI_TKILL) and pid != task.group.local_tgid:
         raise Errno(errno.EPERM)
     return info
 
 
 def rt_sigqueueinfo(task: "Task", pid: Int, signo: Int, address: Ptr) -> int:
     info = _read_info(task, pid, signo, address)
-    target = task.kernel.tasks.get(pid) if pid > 0 else None
+    target = task.find(pid) if pid > 0 else None
     if target is None:
         raise Errno(errno.ESRCH)
     if not _may_signal(task, target.group, signo):
         raise Errno(errno.EPERM)
     if signo:
-        signals.send_group(target.group, signo, info)
+        info = siginfo.claimed(info, task, target)
+        signals.send_group(target.group, signo, info, _from_above(task, target.group, signo))
     return 0
 
 
@@ -220,7 +236,8 @@ def rt_tgsigqueueinfo(task: "Task", tgid: Int, tid: Int, signo: Int, address: Pt
     info = _read_info(task, tgid, signo, address)
     target = _thread(task, tgid, tid, signo)
     if signo and target.state != "dead":
-        signals.send_task(target, signo, info)
+        info = siginfo.claimed(info, task, target)
+        signals.send_task(target, signo, info, _from_above(task, target.group, signo))
     return 0
 
 
@@ -239,13 +256,14 @@ def pidfd_send_signal(task: "Task", fd: Fd, signo: Int, address: Ptr, flags: UIn
     signals.check_signal(signo)
     info = siginfo.from_task(signo, task, SI_USER)
     if address:
-        info = _read_info(task, group.tgid, signo, address)
+        info = _read_info(task, task.number(group.tgid), signo, address)
         if int.from_bytes(task.copy_in(address, 4), "little") != signo:
             raise Errno(errno.EINVAL)
+        info = siginfo.claimed(info, task, group.leader)
     if group.tgid not in task.kernel.groups or task.kernel.groups[group.tgid] is not group:
         raise Errno(errno.ESRCH)
     if not _may_signal(task, group, signo):
         raise Errno(errno.EPERM)
     if signo:
-        signals.send_group(group, signo, info)
+        signals.send_group(group, signo, info, _from_above(task, group, signo))
     return 0

@@ -245,7 +245,7 @@ def _check_event(task: "Task", timer: PosixTimer, thread: int) -> None:
     if notify != SIGEV_NONE and not 1 <= timer.signo <= NSIG:
         raise Errno(errno.EINVAL)
     if notify == SIGEV_THREAD_ID:
-        target = task.kernel.tasks.get(thread)
+        target = task.find(thread)
         if target is None or target.group is not task.group:
             raise Errno(errno.EINVAL)
         timer.target = target

@@ -47,7 +47,7 @@ def wait4(task: "Task", pid: Int, status: Ptr, options: UInt, rusage: Ptr) -> "A
     elif pid > 0:
         which = (P_PID, pid)
     else:
-        which = (P_PGID, -pid or task.group.pgid)
+        which = (P_PGID, task.group.pid_ns.pid(-pid) if pid else task.group.pgid)
     found = reap.look(task, *which, options | WEXITED)
     if isinstance(found, reap.Reaped):
         return _tell_wait4(task, found, status, rusage)
@@ -77,14 +77,14 @@ def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options: UInt,
     if id_type == P_PIDFD:
         if identity < 0:
             raise Errno(errno.EINVAL)
-        fd, id_type, identity = identity, P_PID, pidfd.group_of(task, identity).tgid
+        fd, id_type, identity = identity, P_PID, task.number(pidfd.group_of(task, identity).tgid)
         if task.files.get(fd).flags & O_NONBLOCK:
             nonblocking = not options & WNOHANG
             options |= WNOHANG
     elif id_type == P_PGID:
         if identity < 0:
             raise Errno(errno.EINVAL)
-        identity = identity or task.group.pgid
+        identity = task.group.pid_ns.pid(identity) if identity else task.group.pgid
     elif id_type == P_PID:
         if identity <= 0:
             raise Errno(errno.EINVAL)

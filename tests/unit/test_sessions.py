@@ -88,6 +88,6 @@ def test_ids_in_use_are_not_handed_out(world: World, task: FakeTask) -> None:
 
 
 def test_set_tid_claims_a_free_id(world: World, task: FakeTask) -> None:
-    assert world.kernel.pids.claim(4000) == 4000
-    assert refused(lambda: world.kernel.pids.claim(task.tid)) == errno.EEXIST
-    assert refused(lambda: world.kernel.pids.claim(PID_MAX)) == errno.EINVAL
+    assert world.kernel.pids.allocate(wanted=(4000,)) == 4000
+    assert refused(lambda: world.kernel.pids.allocate(wanted=(task.tid,))) == errno.EEXIST
+    assert refused(lambda: world.kernel.pids.allocate(wanted=(PID_MAX,))) == errno.EINVAL
