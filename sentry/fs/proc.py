@@ -19,6 +19,7 @@ from sentry.fs.proc_pid import PROCESS_FILES, THREAD_FILES, Entry, TaskLink, Tas
 from sentry.fs.proc_sys import system_controls
 from sentry.fs.proc_system import SystemView, system_files
 from sentry.fs.pseudo import DirectoryInode, LinkInode, PseudoInode
+from sentry.kernel.pid_namespace import INITIAL, PidNamespace
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem
 
@@ -26,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.fs.pseudo import Tree
     from sentry.kernel.kernel import Kernel
+    from sentry.kernel.namespaces import Namespace
     from sentry.kernel.task import Task
 
 PROC_SUPER_MAGIC = 0x9FA0
@@ -35,17 +37,22 @@ _THREAD_BIT = 1 << 19  # ... under /proc/PID/task/TID
 
 
 class ProcFs(FileSystem):
-    """One mount of proc."""
+    """One proc: the tasks of a PID namespace, by the numbers they have there."""
 
     volatile = True
     imposed = MS_NOEXEC | MS_NODEV
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, pid_ns: PidNamespace) -> None:
         super().__init__(b"proc", PROC_SUPER_MAGIC)
         self.kernel = kernel
+        self.pid_ns = pid_ns
         self._last_ino = ROOT_INO
         self._directories: dict[tuple[int, bool], TaskDirectory] = {}
         self.set_root(ProcRoot(self))
+
+    def find(self, number: int) -> Task | None:
+        """The task called `number` here."""
+        return self.kernel.tasks.get(self.pid_ns.pid(number))
 
     def task_directory(self, task: Task, thread: bool) -> TaskDirectory:
         """The directory of a task, the same object as long as it lives."""
@@ -93,8 +100,14 @@ class SelfLink(PseudoInode):
 
     def follow(self, task: Task) -> bytes:
         if self._thread:
-            return b"%d/task/%d" % (task.group.tgid, task.tid)
-        return b"%d" % task.group.tgid
+            return b"%d/task/%d" % (self._number(task.group.tgid), self._number(task.tid))
+        return b"%d" % self._number(task.group.tgid)
+
+    def _number(self, pid: int) -> int:
+        number = self.fs.pid_ns.number(pid)
+        if not number:
+            raise Errno(ENOENT)
+        return number
 
 
 class ProcRoot(DirectoryInode):
@@ -121,20 +134,25 @@ class ProcRoot(DirectoryInode):
         }
 
     def getattr(self) -> None:
-        self.nlink = 2 + len(self.fs.kernel.groups)
+        self.nlink = 2 + len(self._processes())
 
     def lookup(self, name: bytes) -> Inode:
         inode = self.names.get(name)
         if inode is not None:
             return inode
-        task = self.fs.kernel.tasks.get(parse_id(name))
+        task = self.fs.find(parse_id(name))
         if task is None:
             raise Errno(ENOENT)
         return self.fs.task_directory(task, thread=False)
 
     def entries(self) -> list[tuple[bytes, int, int]]:
-        processes = sorted(self.fs.kernel.groups)
-        return super().entries() + [(b"%d" % tgid, task_ino(tgid, False, 0), DT_DIR) for tgid in processes]
+        made = [(b"%d" % number, task_ino(tgid, False, 0), DT_DIR) for number, tgid in self._processes()]
+        return super().entries() + made
+
+    def _processes(self) -> list[tuple[int, int]]:
+        """(number in this proc's PID namespace, tgid) of those that have one."""
+        number = self.fs.pid_ns.number
+        return sorted([(number(tgid), tgid) for tgid in self.fs.kernel.groups if number(tgid)])
 
 
 class _TaskOwned(PseudoInode):
@@ -218,7 +236,7 @@ class ThreadsDirectory(_TaskOwned):
         self.nlink = 2 + len(self.task.group.tasks)
 
     def lookup(self, name: bytes) -> Inode:
-        task = self.fs.kernel.tasks.get(parse_id(name))
+        task = self.fs.find(parse_id(name))
         if task is None or task.group is not self.task.group:
             raise Errno(ENOENT)
         return self.fs.task_directory(task, thread=True)
@@ -227,9 +245,17 @@ class ThreadsDirectory(_TaskOwned):
         check_alive(self.task)
         group = self.task.group
         tids = sorted(task.tid for task in group.tasks) or [group.tgid]
-        return [(b"%d" % tid, task_ino(tid, True, 0), DT_DIR) for tid in tids]
+        number = self.fs.pid_ns.number
+        return [(b"%d" % number(tid), task_ino(tid, True, 0), DT_DIR) for tid in tids]
 
 
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:
     """A proc; its options (hidepid, ...) are passed over."""
-    return ProcFs(kernel)
+    return ProcFs(kernel, INITIAL)
+
+
+def view(namespace: Namespace) -> FileSystem:
+    """The proc of a PID namespace that has an init."""
+    assert isinstance(namespace, PidNamespace)
+    assert namespace.init is not None
+    return ProcFs(namespace.init.kernel, namespace)

@@ -23,11 +23,11 @@ from sentry.abi.clone import (
     NAMESPACES,
 )
 from sentry.errors import Errno
-from sentry.kernel import pid_namespace, user_namespace
-from sentry.kernel.namespace_limits import Charge
 from sentry.ipc import sem_undo
 from sentry.ipc.namespace import IpcNamespace
+from sentry.kernel import pid_namespace, user_namespace
 from sentry.kernel.cgroup import CgroupNamespace
+from sentry.kernel.namespace_limits import Charge
 from sentry.kernel.namespaces import NetNamespace
 from sentry.kernel.pid_namespace import PidNamespace
 from sentry.kernel.user_namespace import UserNamespace

@@ -22,7 +22,6 @@ from sentry.abi.mman import TASK_SIZE
 from sentry.abi.signal import NSIG, SIGCHLD
 from sentry.errors import Errno
 from sentry.fs.cgroup import cgroup_of
-from sentry.ipc import sem_undo
 from sentry.kernel import exit as exits
 from sentry.kernel import setns as entering
 from sentry.kernel import unshare as unsharing

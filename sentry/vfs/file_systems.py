@@ -95,6 +95,10 @@ class FileSystemType:
         return fs
 
 
+def _pid(task: Task | None) -> Namespace | None:
+    return task.group.pid_ns if task is not None and task.group.nested else None
+
+
 def _net(task: Task | None) -> Namespace | None:
     return task.ns.net if task is not None and task.ns.net.inum not in INITIAL_INUMS.values() else None
 
@@ -112,7 +116,7 @@ TYPES = {
     for kind in (
         FileSystemType("sysfs", sysfs.mount, user=True, shows=_net, revealing=True),
         FileSystemType("tmpfs", tmpfs.mount, user=True),
-        FileSystemType("proc", proc.mount, user=True, revealing=True),
+        FileSystemType("proc", proc.mount, user=True, shows=_pid, view=proc.view, revealing=True),
         FileSystemType("devtmpfs", dev.mount, shows=_sandbox),
         FileSystemType("ramfs", tmpfs.mount_ramfs, user=True),
         FileSystemType("devpts", devpts.mount, user=True),
@@ -131,7 +135,11 @@ def find_type(name: bytes) -> FileSystemType:
 
 def check_type(task: Task, kind: FileSystemType) -> None:
     """EPERM unless the task may mount file systems of this type."""
-    if not task.creds.has_cap(CAP_SYS_ADMIN, task.creds.user_ns if kind.user else None):
+    owner = task.creds.user_ns if kind.user else None
+    if kind.shows is not None:
+        shown = kind.shows(task)
+        owner = shown.owner if shown is not None and kind.user else None
+    if not task.creds.has_cap(CAP_SYS_ADMIN, owner):
         raise Errno(EPERM)
 
 

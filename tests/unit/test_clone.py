@@ -26,7 +26,7 @@ from sentry.abi.resource import RLIMIT_NPROC
 from sentry.abi.restart import ERESTARTNOINTR
 from sentry.abi.signal import SIGCHLD, SIGUSR1
 from sentry.errors import Errno
-from sentry.kernel import signals
+from sentry.kernel import signals, unshare
 from sentry.kernel.clone import CloneArgs, clone
 from sentry.kernel.creds import Creds
 from sentry.syscalls.process import clone3
@@ -64,8 +64,11 @@ def test_flags_that_contradict_each_other(task: FakeTask, flags: int) -> None:
     assert refusal(task, flags) == errno.EINVAL
 
 
-def test_new_namespaces_are_not_permitted(task: FakeTask) -> None:
-    assert refusal(task, CLONE_NEWUTS) == errno.EPERM
+def test_new_namespaces_need_a_capability(task: FakeTask) -> None:
+    task.creds = Creds(1000)
+    with pytest.raises(Errno) as error:
+        unshare.new_namespaces(task, CLONE_NEWUTS, task.creds.user_ns, task.fs)
+    assert error.value.code == errno.EPERM
 
 
 def test_a_tls_outside_memory(task: FakeTask) -> None:
