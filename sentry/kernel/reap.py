@@ -74,7 +74,7 @@ def look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Mar
     eligible = False
     children = task.group.children
     if id_type == P_PID:
-        child = task.find_group(identity)
+        child = task.kernel.groups.get(identity)
         children = [child] if child is not None and child.parent is task.group else []
     for child in children:
         if not _matches(task, child, id_type, identity, options):

@@ -190,12 +190,12 @@ async def deliver(task: Task, info: SigInfo) -> object:
         return NO_RESULT
     if signo != info.signo:
         tracer = trace.tracer
-        info = SigInfo(signo, SI_USER, task.number(tracer.group.tgid), tracer.creds.uid)
+        info = SigInfo(signo, SI_USER, tracer.group.tgid, tracer.creds.uid)
     if task.sigmask >> signo - 1 & 1:
         signals.send_task(task, signo, info)
     elif signo == SIGKILL:
         task.group.begin_exit(SIGKILL)
-    elif run.act(task, info) and is_stepping(task):
+    elif run.act(task, info.seen_by(task)) and is_stepping(task):
         await _stop(task, SIGTRAP, _told(task, SIGTRAP))  # at the handler's first instruction
     return NO_RESULT
 

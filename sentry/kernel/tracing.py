@@ -139,12 +139,12 @@ def notify(task: Task, why: int, status: int) -> None:
     action = group.sighand[SIGCHLD]
     dead = why in (CLD_EXITED, CLD_KILLED)
     if action.handler != SIG_IGN and (dead or not action.flags & SA_NOCLDSTOP):
-        signals.send_group(group, SIGCHLD, _child_info(task, why, status, trace.tracer))
+        signals.send_group(group, SIGCHLD, _child_info(task, why, status))
     group.child_queue.wake(_POLLIN)
 
 
-def _child_info(task: Task, why: int, status: int, reader: Task) -> SigInfo:
-    info = SigInfo(SIGCHLD, why, reader.number(task.tid), task.creds.uid)
+def _child_info(task: Task, why: int, status: int) -> SigInfo:
+    info = SigInfo(SIGCHLD, why, task.tid, task.creds.uid)
     info.status = status
     info.utime, info.stime = task.group.usage.ticks()
     return info
@@ -191,6 +191,7 @@ def _forget(task: Task) -> None:
     unlink(task)
     if task is not group.leader:
         del task.kernel.tasks[task.tid]
+        task.kernel.pids.release(task.tid)
     elif hidden:
         exits.tell_family(group)
 
@@ -218,7 +219,7 @@ def take(task: Task, tracee: Task, options: int) -> tuple[SigInfo, int] | None:
             return None
         code = group.exit_code if tracee is group.leader else trace.exit_code
         why = CLD_KILLED if code & 0x7F else CLD_EXITED
-        info = _child_info(tracee, why, code & 0x7F or code >> 8, task)
+        info = _child_info(tracee, why, code & 0x7F or code >> 8).seen_by(task)
         if not keep:
             _forget(tracee)
         return info, code
@@ -227,4 +228,4 @@ def take(task: Task, tracee: Task, options: int) -> tuple[SigInfo, int] | None:
     code = trace.code
     if not keep:
         trace.code = 0
-    return _child_info(tracee, CLD_TRAPPED, code, task), stopped(code)
+    return _child_info(tracee, CLD_TRAPPED, code).seen_by(task), stopped(code)

@@ -45,7 +45,7 @@ def wait4(task: "Task", pid: Int, status: Ptr, options: UInt, rusage: Ptr) -> "A
     if pid == -1:
         which = (P_ALL, 0)
     elif pid > 0:
-        which = (P_PID, pid)
+        which = (P_PID, task.group.pid_ns.pid(pid))
     else:
         which = (P_PGID, task.group.pid_ns.pid(-pid) if pid else task.group.pgid)
     found = reap.look(task, *which, options | WEXITED)
@@ -77,7 +77,7 @@ def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options: UInt,
     if id_type == P_PIDFD:
         if identity < 0:
             raise Errno(errno.EINVAL)
-        fd, id_type, identity = identity, P_PID, task.number(pidfd.group_of(task, identity).tgid)
+        fd, id_type, identity = identity, P_PID, pidfd.group_of(task, identity).tgid
         if task.files.get(fd).flags & O_NONBLOCK:
             nonblocking = not options & WNOHANG
             options |= WNOHANG
@@ -88,6 +88,7 @@ def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options: UInt,
     elif id_type == P_PID:
         if identity <= 0:
             raise Errno(errno.EINVAL)
+        identity = task.group.pid_ns.pid(identity)
     elif id_type != P_ALL:
         raise Errno(errno.EINVAL)
     found = reap.look(task, id_type, identity, options)
