@@ -98,6 +98,9 @@ class InodeBase:
     charged: int  # pages charged to it
     pinned: bool  # guests have or had it mapped: fd must stay, and pages come by other ways than writes
     locked: bool  # somebody has or awaits a POSIX or OFD lock on it (vfs.locks): closes must look
+    openers: int  # open files of it; read-only
+    writers: int  # those that may write; read-only
+    wary: int  # how many reasons there are to look closer at an open (leases, text_busy)
     guarded: bool  # more than its permission bits says who may use it (vfs.permissions.guard)
     watched: bool  # somebody wants to hear of it or of what is in it (vfs.notify): C leaves it to Python
     target: bytes | None  # of a symbolic link whose target never changes, once it is known
@@ -124,7 +127,8 @@ class FileBase:
     """An open file description."""
 
     path: Any  # PathBase or None
-    owner: int  # F_SETOWN
+    owner: Any  # who gets its signals (vfs.owner.Owner), or None
+    created: bool  # this open has made the file
     kind: int
     flags: int  # O_ACCMODE and the status flags (O_APPEND, O_NONBLOCK, ...)
     pos: int

@@ -18,6 +18,7 @@ POLLRDHUP = 0x2000
 
 READABLE = POLLIN | POLLRDNORM
 WRITABLE = POLLOUT | POLLWRNORM
+POLLMSG = 0x400
 ANY_EVENT = 0xFFFF  # wakes whoever waits, whatever for: something has come to its end
 
 # select(2)'s three sets in terms of poll events.

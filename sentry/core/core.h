@@ -39,6 +39,8 @@ typedef struct {
 	char is_volatile, writable;
 	char pinned; /* mapped by guests now or before: fd must stay, and pages come by other ways than writes */
 	char locked; /* somebody has or awaits a POSIX or OFD lock on it: each close must look */
+	int openers, writers; /* open files of it, those that may write */
+	int wary;	      /* not 0: it runs or is leased, and who opens it must take care: Python's */
 	char guarded; /* more than its permission bits says who may use it: Python decides */
 	char watched; /* somebody wants to hear of it or of what is in it (sentry.vfs.notify) */
 	PyObject *target; /* of a symbolic link whose target never changes (bytes); NULL: ask Python */
@@ -58,7 +60,9 @@ typedef struct {
 	long long pos;
 	char readable, writable;
 	PyObject *path, *inode, *state, *queue;
-	int owner;
+	PyObject *owner; /* who gets its signals (sentry.vfs.owner) */
+	char counted;	 /* the inode's counts have it: 1 as open, 2 as open for writing */
+	char created;	 /* this open has made the file */
 } File;
 
 /* One name; see sentry.vfs.path. */

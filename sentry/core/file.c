@@ -28,6 +28,17 @@ static int set_queue(File *self, PyObject *value, void *unused)
 /* What an open file description forgets: these act on the open itself, or belong to the descriptor. */
 #define FORGOTTEN (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
 
+/* Take it out of its inode's counts. */
+static void uncount(File *file)
+{
+	if (!file->counted)
+		return;
+	Inode *inode = (Inode *)file->inode;
+	inode->openers--;
+	inode->writers -= file->counted == 2;
+	file->counted = 0;
+}
+
 void file_set_up(File *file, int flags, PyObject *path, PyObject *inode)
 {
 	int access = flags & O_ACCMODE;
@@ -35,7 +46,13 @@ void file_set_up(File *file, int flags, PyObject *path, PyObject *inode)
 	file->readable = !(flags & O_PATH) && access != O_WRONLY;
 	file->writable = !(flags & O_PATH) && access != O_RDONLY;
 	Py_XSETREF(file->path, Py_XNewRef(path));
+	uncount(file);
 	Py_XSETREF(file->inode, Py_XNewRef(inode));
+	if (flags & O_PATH || !inode || !PyObject_TypeCheck(inode, &InodeType))
+		return;
+	((Inode *)inode)->openers++;
+	((Inode *)inode)->writers += file->writable;
+	file->counted = file->writable ? 2 : 1;
 }
 
 static int init(File *self, PyObject *args, PyObject *kwargs)
@@ -61,15 +78,18 @@ static int traverse(File *self, visitproc visit, void *arg)
 	Py_VISIT(self->inode);
 	Py_VISIT(self->state);
 	Py_VISIT(self->queue);
+	Py_VISIT(self->owner);
 	return 0;
 }
 
 static int clear(File *self)
 {
 	Py_CLEAR(self->path);
+	uncount(self);
 	Py_CLEAR(self->inode);
 	Py_CLEAR(self->state);
 	Py_CLEAR(self->queue);
+	Py_CLEAR(self->owner);
 	return 0;
 }
 
@@ -85,8 +105,8 @@ static void dealloc(File *self)
 #define FIELD(name, type) {#name, type, offsetof(File, name), 0, NULL}
 static PyMemberDef members[] = {
 	FIELD(kind, T_INT),	 FIELD(flags, T_INT),	 FIELD(pos, T_LONGLONG), FIELD(readable, T_BOOL),
-	FIELD(writable, T_BOOL), FIELD(inode, T_OBJECT), FIELD(state, T_OBJECT),
-	FIELD(path, T_OBJECT),	 FIELD(owner, T_INT),	 {0},
+	FIELD(writable, T_BOOL), {"inode", T_OBJECT, offsetof(File, inode), READONLY, NULL}, FIELD(state, T_OBJECT),
+	FIELD(path, T_OBJECT),	 FIELD(owner, T_OBJECT),	 FIELD(created, T_BOOL),	 {0},
 };
 
 static PyGetSetDef getset[] = {

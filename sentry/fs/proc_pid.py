@@ -127,7 +127,7 @@ def _exe(target: Task, reader: Task) -> Path:
     exe = mm.exe if mm is not None else None
     if exe is None:
         raise Errno(ESRCH)
-    return exe
+    return exe.place()
 
 
 def _cwd(target: Task, reader: Task) -> Path:

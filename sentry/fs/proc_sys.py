@@ -17,7 +17,7 @@ from sentry.fs.pseudo import fixed
 from sentry.kernel import version
 from sentry.kernel.pids import PID_MAX, TASKS_MAX
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
-from sentry.vfs import inotify
+from sentry.vfs import inotify, leases
 from sentry.vfs.epoll import MAX_WATCHES
 from sentry.vfs.pipe import PIPE_MAX_SIZE, USER_PAGES_SOFT
 
@@ -128,18 +128,19 @@ def system_controls(kernel: Kernel) -> Tree:
     }  # fmt: skip
 
 
-def _fs() -> dict[bytes, Tree | Show]:
+def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     numbers: dict[str, int | str | bytes] = {
         "aio-max-nr": 65536, "aio-nr": 0, "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": FILE_MAX,
-        "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0", "lease-break-time": 45, "leases-enable": 0,
+        "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0",
         "nr_open": NR_OPEN, "overflowgid": OVERFLOW_ID, "overflowuid": OVERFLOW_ID,
         "pipe-max-size": PIPE_MAX_SIZE, "pipe-user-pages-hard": 0, "pipe-user-pages-soft": USER_PAGES_SOFT,
         "protected_fifos": 0, "protected_hardlinks": 1, "protected_regular": 0, "protected_symlinks": 0,
         "suid_dumpable": 0,
     }  # fmt: skip
-    tree: dict[bytes, Tree | Show] = dict(_numbers(**numbers))
+    tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(_numbers(**numbers))
     tree[b"epoll"] = _numbers(max_user_watches=MAX_WATCHES)
     tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % (_open_files(task), FILE_MAX)
+    tree |= {name.encode(): _setting(leases.limits, name) for name in leases.limits}
     tree[b"inotify"] = {name.encode(): _setting(inotify.limits, name) for name in inotify.limits}
     tree[b"mqueue"] = mqueue_controls()
     return tree

@@ -34,14 +34,15 @@ _FAULT = Struct("<Q")
 _POLL = Struct("<qi")
 _SYS = Struct("<QiI")
 _FAULTS = frozenset((SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP))
+SIGNALS_WITH_CODES = _FAULTS | {SIGCHLD, SIGSYS}  # whose positive codes mean something of their own
 
 
 class SigInfo:
     """One signal to deliver; which fields count follows from `signo` and `code`, as in siginfo_t's union."""
 
     __slots__ = (
-        "addr", "band", "code", "errno", "fd", "overrun", "pid", "raw", "signo", "status", "stime", "timer",
-        "timer_id", "uid", "utime", "value",
+        "addr", "band", "code", "errno", "fd", "overrun", "pid", "polled", "raw", "signo", "status", "stime",
+        "timer", "timer_id", "uid", "utime", "value",
     )  # fmt: skip
 
     def __init__(self, signo: int, code: int = SI_USER, pid: int = 0, uid: int = 0, value: int = 0) -> None:
@@ -57,6 +58,7 @@ class SigInfo:
         self.stime = 0
         self.timer_id = 0
         self.overrun = 0
+        self.polled = False  # F_SETSIG has chosen the signal: it has band and fd whatever it is
         self.band = 0
         self.fd = -1
         self.raw = b""  # the sender's own bytes (rt_sigqueueinfo)
@@ -80,6 +82,8 @@ class SigInfo:
 
     def _union(self) -> bytes:
         signo, code = self.signo, self.code
+        if self.polled:
+            return _POLL.pack(self.band, self.fd)
         if code > 0:
             if signo in _FAULTS:
                 return _FAULT.pack(self.addr)

@@ -54,6 +54,7 @@ from sentry.mm.vma import (
 from sentry.vfs import namei, notify
 from sentry.vfs.file import File
 from sentry.vfs.permissions import check
+from sentry.vfs.text_busy import ProgramPath
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Image:
         stack_limit = task.group.rlimits[RLIMIT_STACK][0]
         layout = Layout(stack_limit, vdso, randomize)
         mm = AddressSpace(layout.mmap_base, PATCH_RANGE if task.kernel.config.patch else (0, 0))
-        mm.exe = self.path
+        mm.exe = ProgramPath(self.path.mount, self.path.dentry)
         _enter_vdso(mm, vdso)
 
         program = self.program.elf

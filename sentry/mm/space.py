@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
-    from sentry.vfs.path import Path
+    from sentry.vfs.text_busy import ProgramPath
 
 _STACK_STEP = 128 * 1024  # a growing stack gets at least this much: each growth costs a fault
 
@@ -40,7 +40,7 @@ class AddressSpace(_core.SpaceBase):
 
     __slots__ = ()
 
-    exe: Path | None
+    exe: ProgramPath | None
 
     def __new__(cls, mmap_base: int, reserved: tuple[int, int] = (0, 0)) -> AddressSpace:
         self = super().__new__(cls, GUEST_START, mmap_base)

@@ -66,6 +66,8 @@ class Socket(File):
 
     __slots__ = ("options",)
 
+    can_signal = True
+
     family = 0
     protocol = 0
 

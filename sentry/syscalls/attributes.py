@@ -23,6 +23,8 @@ from sentry.vfs.regular import drop_privileges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sentry.kernel.task import Task
     from sentry.vfs.path import Path as Place
 
@@ -138,10 +140,15 @@ def _set_times(task: "Task", dirfd: int, name: bytes | None, times: "Times | Non
     return 0
 
 
-def truncate(task: "Task", name: Path, length: Long) -> int:
+def truncate(task: "Task", name: Path, length: Long) -> "int | Coroutine[None, None, int]":
     if length < 0:
         raise Errno(EINVAL)
-    attributes.truncate(task, walk(task, AT_FDCWD, name), length)
+    later = attributes.truncate(task, walk(task, AT_FDCWD, name), length)
+    return 0 if later is None else _done(later)
+
+
+async def _done(later: "Coroutine[None, None, None]") -> int:
+    await later
     return 0
 
 

@@ -7,8 +7,11 @@ from sentry.abi.fcntl import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
     F_ADD_SEALS,
+    F_CREATED_QUERY,
     F_DUPFD,
     F_DUPFD_CLOEXEC,
+    F_DUPFD_QUERY,
+    F_GET_RW_HINT,
     F_GET_SEALS,
     F_GETFD,
     F_GETFL,
@@ -16,28 +19,36 @@ from sentry.abi.fcntl import (
     F_GETLK,
     F_GETOWN,
     F_GETOWN_EX,
+    F_GETOWNER_UIDS,
     F_GETPIPE_SZ,
     F_GETSIG,
+    F_NOTIFY,
     F_OFD_GETLK,
     F_OFD_SETLK,
     F_OFD_SETLKW,
+    F_OWNER_PGRP,
+    F_OWNER_PID,
+    F_SET_RW_HINT,
     F_SETFD,
     F_SETFL,
+    F_SETLEASE,
     F_SETLK,
     F_SETLKW,
     F_SETOWN,
     F_SETOWN_EX,
     F_SETPIPE_SZ,
     F_SETSIG,
+    FASYNC,
     FD_CLOEXEC,
     O_CLOEXEC,
+    O_DIRECT,
     O_NOATIME,
     O_PATH,
     O_SETTABLE,
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Int, Size, UInt
-from sentry.vfs import locks, memfd, pipe
+from sentry.vfs import dnotify, leases, locks, memfd, owner, pipe, write_hint
 from sentry.vfs.permissions import is_owner
 
 TYPE_CHECKING = False
@@ -48,10 +59,8 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
 
-_F_UNLCK = 2
 _OWNER_EX = Struct("=ii")  # type, pid
-_F_OWNER_PID = 1
-_F_OWNER_PGRP = 2
+_UIDS = Struct("=II")
 _LOCKS = (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW)
 
 
@@ -121,7 +130,7 @@ def fcntl(task: "Task", fd: Fd, cmd: Int, arg: Size) -> "int | Coroutine[None, N
     if file.flags & O_PATH:
         raise Errno(EBADF)
     if cmd == F_SETFL:
-        return _set_flags(task, file, arg)
+        return _set_flags(task, file, fd, arg)
     if cmd in _LOCKS:
         return locks.fcntl_lock(task, file, cmd, arg)
     if cmd == F_GETPIPE_SZ:
@@ -133,36 +142,66 @@ def fcntl(task: "Task", fd: Fd, cmd: Int, arg: Size) -> "int | Coroutine[None, N
     if cmd == F_ADD_SEALS:
         memfd.add_seals(file, arg & 0xFFFFFFFF)
         return 0
+    if cmd == F_SETLEASE:
+        leases.set_lease(task, file, fd, arg & 0xFFFFFFFF)
+        return 0
+    if cmd == F_GETLEASE:
+        return leases.get_lease(file)
+    if cmd == F_NOTIFY:
+        dnotify.set_notice(task, file, fd, arg & 0xFFFFFFFF)
+        return 0
+    if cmd == F_DUPFD_QUERY:
+        return int(files.get((arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000) is file)
+    if cmd == F_CREATED_QUERY:
+        return int(file.created)
+    if cmd == F_GET_RW_HINT:
+        task.write_u64(arg, write_hint.get(file.inode))
+        return 0
+    if cmd == F_SET_RW_HINT:
+        write_hint.set(task, file.inode, task.read_u64(arg))
+        return 0
     return _owner(task, file, cmd, arg)
 
 
-def _set_flags(task: "Task", file: "File", arg: int) -> int:
+def _set_flags(task: "Task", file: "File", fd: int, arg: int) -> int:
+    """F_SETFL; EPERM (O_NOATIME on another's file), EINVAL (no O_DIRECT there)."""
     wants_noatime = arg & O_NOATIME and not file.flags & O_NOATIME
     if wants_noatime and file.inode is not None and not is_owner(task.creds, file.inode):
         raise Errno(EPERM)
-    file.flags = file.flags & ~O_SETTABLE | arg & O_SETTABLE
+    if arg & O_DIRECT and not file.can_direct:
+        raise Errno(EINVAL)
+    if (arg ^ file.flags) & FASYNC and file.can_signal:
+        owner.set_async(task, file, fd, bool(arg & FASYNC))
+    settable = O_SETTABLE & ~FASYNC
+    file.flags = file.flags & ~settable | arg & settable
     return 0
 
 
 def _owner(task: "Task", file: "File", cmd: int, arg: int) -> int:
-    """Who gets SIGIO, and leases: remembered as asked, though no file sends the signal."""
+    """Who gets the file's signals, and which."""
     if cmd == F_GETOWN:
-        return file.owner
+        kind, number = owner.get_owner(task, file)
+        return -number if kind == F_OWNER_PGRP else number
     if cmd == F_SETOWN:
-        file.owner = (arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+        number = (arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+        if number == -0x80000000:
+            raise Errno(EINVAL)
+        owner.set_owner(task, file, F_OWNER_PID if number >= 0 else F_OWNER_PGRP, abs(number))
         return 0
     if cmd == F_GETOWN_EX:
-        kind = _F_OWNER_PID if file.owner >= 0 else _F_OWNER_PGRP
-        task.copy_out(arg, _OWNER_EX.pack(kind, abs(file.owner)))
+        task.copy_out(arg, _OWNER_EX.pack(*owner.get_owner(task, file)))
         return 0
     if cmd == F_SETOWN_EX:
-        kind, pid = _OWNER_EX.unpack(task.copy_in(arg, _OWNER_EX.size))
-        if not 0 <= kind <= _F_OWNER_PGRP:
-            raise Errno(EINVAL)
-        file.owner = -pid if kind == _F_OWNER_PGRP else pid
+        owner.set_owner(task, file, *_OWNER_EX.unpack(task.copy_in(arg, _OWNER_EX.size)))
         return 0
-    if cmd in (F_GETSIG, F_SETSIG) and not arg:
+    if cmd == F_GETOWNER_UIDS:
+        ns = task.creds.user_ns
+        uids = (file.owner.uid, file.owner.euid) if file.owner is not None else (0, 0)
+        task.copy_out(arg, _UIDS.pack(*map(ns.show_uid, uids)))
         return 0
-    if cmd == F_GETLEASE:
-        return _F_UNLCK
+    if cmd == F_SETSIG:
+        owner.set_signal(task, file, (arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000)
+        return 0
+    if cmd == F_GETSIG:
+        return file.owner.signal if file.owner is not None else 0
     raise Errno(EINVAL)

@@ -15,6 +15,7 @@ from sentry.abi.ioctl import (
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Ptr, UInt
+from sentry.vfs import owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def ioctl(task: "Task", fd: Fd, request: UInt, arg: Ptr) -> "int | Coroutine[Any
     elif request == FIONBIO:
         _set_flag(file, O_NONBLOCK, task.read_u32(arg))
     elif request == FIOASYNC:
-        _set_flag(file, FASYNC, task.read_u32(arg))
+        on = bool(task.read_u32(arg))
+        if on != bool(file.flags & FASYNC):
+            if not file.can_signal:
+                raise Errno(errno.ENOTTY)
+            owner.set_async(task, file, fd, on)
     elif request == FIOQSIZE:
         task.write_u64(arg, _size_of(file))
     elif request == FIGETBSZ:

@@ -126,6 +126,8 @@ class HostTerminalFile(File):
 
     __slots__ = ("_hangups", "_timer", "_watch", "terminal")
 
+    can_signal = True
+
     def __init__(
         self, flags: int, path: Path, inode: Inode, terminal: HostTerminal, watch: HostWatch
     ) -> None:

@@ -41,6 +41,8 @@ class SlaveFile(File):
 
     __slots__ = ("_hangups", "_timer", "pty")
 
+    can_signal = True
+
     def __init__(self, flags: int, path: Path, inode: Inode, pty: Pty) -> None:
         super().__init__(flags, path, inode)
         self.pty = pty
@@ -119,6 +121,8 @@ class MasterFile(File):
     """The end of the terminal emulator."""
 
     __slots__ = ("_on_release", "_slave_path", "pty")
+
+    can_signal = True
 
     def __init__(
         self, flags: int, path: Path, inode: Inode, pty: Pty, slave_path: Callable[[Task], Path | None],

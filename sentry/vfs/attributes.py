@@ -10,12 +10,14 @@ from sentry.abi.inotify import IN_ACCESS, IN_ATTRIB, IN_MODIFY
 from sentry.abi.signal import SIGXFSZ
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
-from sentry.vfs import notify, posix_acl
+from sentry.vfs import leases, notify, posix_acl, text_busy
 from sentry.vfs.permissions import check, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sentry.kernel.task import Task
     from sentry.vfs.inode import Inode
     from sentry.vfs.path import Path
@@ -100,8 +102,8 @@ def _time(time: tuple[int, int], moment: int) -> int | None:
     return max(-(1 << 63), min(seconds * 1_000_000_000 + nanoseconds, (1 << 63) - 1))
 
 
-def truncate(task: Task, path: Path, length: int) -> None:
-    """truncate(2) by name: EINVAL, EISDIR, EACCES, EROFS, EFBIG."""
+def truncate(task: Task, path: Path, length: int) -> Coroutine[None, None, None] | None:
+    """truncate(2) by name: EINVAL, EISDIR, EACCES, EROFS, ETXTBSY, EFBIG; waits until leases are broken."""
     inode = path.inode
     if inode.is_dir():
         raise Errno(EISDIR)
@@ -110,6 +112,21 @@ def truncate(task: Task, path: Path, length: int) -> None:
     if path.mount.readonly:
         raise Errno(EROFS)
     check(task.creds, inode, ACCESS_WRITE)
+    if inode.wary:
+        text_busy.check_writable(inode)
+        if leases.conflicts(inode, True):
+            return _truncate_later(task, path, length)
+    _truncate(task, path, length)
+    return None
+
+
+async def _truncate_later(task: Task, path: Path, length: int) -> None:
+    await leases.broken(task, path.inode, True)
+    _truncate(task, path, length)
+
+
+def _truncate(task: Task, path: Path, length: int) -> None:
+    inode = path.inode
     check_size(task, length)
     drop_privileges(task, inode)
     inode.setattr(size=length)

@@ -8,6 +8,7 @@ from sentry import _core
 from sentry._core import now
 from sentry.abi.fcntl import (
     MAX_FILE_SIZE,
+    POLLHUP,
     POLLIN,
     POLLOUT,
     POLLRDNORM,
@@ -16,6 +17,7 @@ from sentry.abi.fcntl import (
     SEEK_END,
     SEEK_SET,
 )
+from sentry.abi.signal import POLL_HUP, POLL_IN, POLL_OUT
 from sentry.abi.stat import DT_DIR
 from sentry.errors import Errno
 
@@ -56,6 +58,8 @@ class File(_core.FileBase):
     whole = False
     seekable = False
     has_readiness = False
+    can_signal = False  # O_ASYNC works: `queue` is woken when the owner is to be told
+    can_direct = False  # O_DIRECT may be set
 
     def __init_subclass__(cls) -> None:
         # Most files have nothing to do at their end, and should cost nothing then.
@@ -75,6 +79,17 @@ class File(_core.FileBase):
     def poll(self) -> int:
         """The poll(2) events that hold now."""
         return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM
+
+    def signal_reason(self, events: int) -> int:
+        """What O_ASYNC tells the owner of a wake-up: a POLL_ code of sigaction(2), 0: nothing."""
+        everything = events & POLLHUP
+        if everything:
+            events = self.poll()
+            if events & POLLHUP:
+                return POLL_HUP
+        if events & POLLIN:
+            return POLL_IN
+        return POLL_OUT if events & POLLOUT and everything else 0
 
     def ioctl(self, task: Task, request: int, arg: int) -> int | Coroutine[None, None, int]:
         raise Errno(ENOTTY)

@@ -166,6 +166,8 @@ class InotifyFile(AnonymousFile):
 
     __slots__ = ()
 
+    can_signal = True
+
     state: EventQueue
 
     def __init__(self, user: int, flags: int) -> None:

@@ -37,7 +37,7 @@ from sentry.abi.stat import (
     S_IFREG,
 )
 from sentry.errors import Errno
-from sentry.vfs import notify
+from sentry.vfs import leases, notify, text_busy
 from sentry.vfs.file import File, PathFile
 from sentry.vfs.mount_tree import top
 from sentry.vfs.path import Dentry, Path
@@ -274,10 +274,25 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File
         raise Errno(EACCES)
     if flags & O_NOATIME:
         check_owner(task.creds, inode)
+    writes = bool(wanted & ACCESS_WRITE)
+    if inode.wary:
+        if writes:
+            text_busy.check_writable(inode)
+        if leases.conflicts(inode, access != O_RDONLY):
+            return _open_broken(task, path, flags, created)  # type: ignore[return-value]
     if flags & O_TRUNC and kind == S_IFREG and not created:
         drop_privileges(task, inode)
         inode.setattr(size=0)
     file = inode.open(task, path, flags)
+    if created and isinstance(file, File):
+        file.created = True
     if notify.level and isinstance(file, File):
         notify.opened(file, bool(flags & O_TRUNC) and kind == S_IFREG and not created)
     return file
+
+
+async def _open_broken(task: Task, path: Path, flags: int, created: bool) -> File:
+    """`open_path` once the leases that stand against it are broken."""
+    await leases.broken(task, path.inode, flags & O_ACCMODE != O_RDONLY, flags)
+    answer: object = open_path(task, path, flags, created)
+    return answer if isinstance(answer, File) else await answer  # type: ignore[misc]

@@ -13,8 +13,8 @@ from _collections import deque
 from sentry._core import KIND_PIPE, KIND_PYTHON, PipeBuffer, WaitQueue
 from sentry.abi.capability import CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from sentry.abi.fcntl import O_DIRECT, O_RDONLY, O_WRONLY
-from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, READABLE, WRITABLE
-from sentry.abi.signal import SIGPIPE
+from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLIN, POLLOUT, READABLE, WRITABLE
+from sentry.abi.signal import POLL_IN, POLL_OUT, SIGPIPE
 from sentry.errors import Errno
 from sentry.kernel.signals import send_task
 from sentry.kernel.wait import WOULD_BLOCK
@@ -126,6 +126,9 @@ class PipeEnd(File):
 
     __slots__ = ("pipe", "writers_seen")
 
+    can_signal = True
+    can_direct = True
+
     def __init__(self, flags: int, path: Path, pipe: Pipe) -> None:
         super().__init__(flags, path)
         buffer = pipe.buffer
@@ -185,6 +188,11 @@ class PipeEnd(File):
         if not buffer.readers:
             broken(task)
         return max(buffer.capacity - len(buffer), 0)
+
+    def signal_reason(self, events: int) -> int:
+        if self.readable and events & POLLIN:
+            return POLL_IN
+        return POLL_OUT if self.writable and events & POLLOUT else 0
 
     def poll(self) -> int:
         buffer = self.pipe.buffer

@@ -118,6 +118,7 @@ class RegularFile(File):
 
     whole = True
     seekable = True
+    can_direct = True
     inode: RegularInode
 
     def __init__(self, flags: int, path: Path | None, inode: RegularInode | None = None) -> None:
