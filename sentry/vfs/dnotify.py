@@ -16,7 +16,7 @@ from sentry.abi.inotify import (
 )
 from sentry.abi.signal import POLL_MSG
 from sentry.errors import Errno
-from sentry.vfs.notify import Event, Mark, add_mark, remove_mark
+from sentry.vfs.notify import DescriptorMark, Event, add_mark, by_descriptor, remove_mark
 from sentry.vfs.owner import claim
 
 TYPE_CHECKING = False
@@ -34,20 +34,17 @@ _EVENTS = {
     _RENAME: IN_MOVED_FROM,  # within the directory: its other half follows
     0x20: IN_ATTRIB,
 }
-_notices: dict[tuple[int, int], Notice] = {}  # by the table that made it and the file
 
 
-class Notice(Mark):
+class Notice(DescriptorMark):
     """One F_NOTIFY registration: of a file in a descriptor table, until any descriptor of it is closed."""
 
-    __slots__ = ("fd", "file", "key", "wanted")
+    __slots__ = ("file", "key")
 
     def __init__(self, file: File, fd: int, key: tuple[int, int]) -> None:
-        super().__init__(file.inode)
+        super().__init__(file.inode, fd)
         self.file = ref(file, lambda _: self.drop())
-        self.fd = fd
         self.key = key
-        self.wanted = 0
 
     def handle(self, event: Event) -> None:
         if not any(event.mask & bits for bit, bits in _EVENTS.items() if self.wanted & bit):
@@ -59,17 +56,17 @@ class Notice(Mark):
             file.owner.send(self.fd, POLL_MSG)
 
     def drop(self) -> None:
-        if _notices.pop(self.key, None) is not None:
+        if by_descriptor.pop(self.key, None) is not None:
             remove_mark(self)
 
     def ended(self) -> None:
-        _notices.pop(self.key, None)
+        by_descriptor.pop(self.key, None)
 
 
 def set_notice(task: Task, file: File, fd: int, wanted: int) -> None:
     """F_NOTIFY: `wanted` is added to what the file was to notify of before, 0 ends it; ENOTDIR."""
     key = id(task.files), id(file)
-    notice = _notices.get(key)
+    notice = by_descriptor.get(key)
     if not wanted & ~_MULTISHOT:
         if notice is not None:
             notice.drop()
@@ -77,17 +74,9 @@ def set_notice(task: Task, file: File, fd: int, wanted: int) -> None:
     if not file.inode.is_dir():
         raise Errno(ENOTDIR)
     if notice is None:
-        notice = _notices[key] = Notice(file, fd, key)
+        notice = by_descriptor[key] = Notice(file, fd, key)
         add_mark(notice)
         file.inode.locked = True  # each close must look
     notice.wanted |= wanted
     notice.fd = fd
     claim(task, file)
-
-
-def flush(task: Task, file: File) -> None:
-    """A descriptor of the file was closed."""
-    if _notices:
-        notice = _notices.get((id(task.files), id(file)))
-        if notice is not None:
-            notice.drop()

@@ -16,7 +16,7 @@ from _weakref import ref
 from sentry.abi.fcntl import F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
-from sentry.vfs import dnotify
+from sentry.vfs import notify
 from sentry.vfs.lock_state import FLOCK, TO_THE_END, FlockState, Range, RangeLocks
 
 TYPE_CHECKING = False
@@ -199,7 +199,7 @@ async def _wait_for_flock(task: Task, file: File, kind: int) -> int:
 def close_file(task: Task, file: File) -> None:
     """What each close of a descriptor does to its file: the process's POSIX locks on it go (fcntl(2))."""
     file.flush(task)
-    dnotify.flush(task, file)
+    notify.descriptor_closed(task, file)
     if _ranges and file.inode is not None and not file.flags & O_PATH:
         _drop(id(task.files), file.inode)
 

@@ -30,6 +30,7 @@ from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.task import Task
     from sentry.vfs.file import File
     from sentry.vfs.inode import Inode
     from sentry.vfs.mount import FileSystem
@@ -77,7 +78,22 @@ class Mark:
         """The inode is no more: the mark has been taken away."""
 
 
+class DescriptorMark(Mark):
+    """A mark that lasts until a descriptor of the file that made it is closed (F_NOTIFY)."""
+
+    __slots__ = ("fd", "wanted")
+
+    def __init__(self, inode: Inode, fd: int) -> None:
+        super().__init__(inode)
+        self.fd = fd
+        self.wanted = 0
+
+    def drop(self) -> None:
+        """A descriptor of its file was closed."""
+
+
 _marks: dict[Inode, list[Mark]] = {}
+by_descriptor: dict[tuple[int, int], DescriptorMark] = {}  # by the descriptor table and the open file
 _last_cookie = 0
 
 
@@ -193,6 +209,14 @@ def opened(file: File, truncated: bool = False) -> None:
         tell_file(file, IN_OPEN)
         if truncated:
             tell_file(file, IN_MODIFY)
+
+
+def descriptor_closed(task: Task, file: File) -> None:
+    """One descriptor of an open file is gone."""
+    if by_descriptor:
+        mark = by_descriptor.get((id(task.files), id(file)))
+        if mark is not None:
+            mark.drop()
 
 
 def closed(path: Path, writable: bool) -> None:
