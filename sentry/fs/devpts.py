@@ -5,7 +5,7 @@ Each mount is an instance of its own, numbered from 0.
 
 from __future__ import annotations
 
-from errno import EINVAL, ENOENT, ENOSPC, ENXIO, EPERM
+from errno import ENOENT, ENOSPC, ENXIO, EPERM
 
 from sentry.abi.stat import DT_CHR, S_IFCHR, S_IFDIR, makedev
 from sentry.errors import Errno
@@ -14,6 +14,7 @@ from sentry.tty.pty_files import MasterFile, open_slave
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem
 from sentry.vfs.mount_tree import top
+from sentry.vfs.options import flag, number, octal, parse
 from sentry.vfs.path import Path
 
 TYPE_CHECKING = False
@@ -185,16 +186,20 @@ def open_master(task: Task, inode: Inode, path: Path, flags: int) -> File:
     )
 
 
+PARAMETERS = {
+    "gid": number,
+    "max": number,
+    "mode": octal,
+    "newinstance": flag,  # each mount is one
+    "ptmxmode": octal,
+    "uid": number,
+}
+
+
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:
-    """A devpts by its mount options (mode, ptmxmode, uid, gid; others are passed over); EINVAL."""
-    values: dict[str, int | None] = {"mode": 0o600, "ptmxmode": 0, "uid": None, "gid": None}
-    for option in options:
-        name, _, text = option.partition("=")
-        if name in values:
-            try:
-                values[name] = int(text, 8 if "mode" in name else 10)
-            except ValueError:
-                raise Errno(EINVAL) from None
-    return DevPts(
-        (values["mode"] or 0) & 0o777, (values["ptmxmode"] or 0) & 0o777, values["uid"], values["gid"]
-    )
+    """A devpts by its mount options; EINVAL."""
+    values = parse(options, PARAMETERS)
+    fs = DevPts(int(values.get("mode", 0o600)) & 0o777, int(values.get("ptmxmode", 0)) & 0o777)
+    fs.uid = int(values["uid"]) if "uid" in values else None
+    fs.gid = int(values["gid"]) if "gid" in values else None
+    return fs

@@ -25,13 +25,22 @@ class MemoryFileSystem(FileSystem):
 
     def __init__(self, name: bytes, magic: int, pages: int | None = None, inodes: int | None = None) -> None:
         super().__init__(name, magic)
-        self.pages = pages
-        self.inodes = inodes
-        # No limit asked for: half of the machine's memory, as Linux; a guest must not take it all.
-        half = os.sysconf("SC_PHYS_PAGES") // 2
-        self.pool = PagePool(half if pages is None else pages)
-        self.inodes_limit = half if inodes is None else inodes
+        self.pool = PagePool(0)
         self.inodes_used = 0
+        self.limit_pages(pages)
+        self.limit_inodes(inodes)
+
+    # No limit asked for: half of the machine's memory, as Linux; a guest must not take it all.
+
+    def limit_pages(self, pages: int | None) -> None:
+        half = os.sysconf("SC_PHYS_PAGES") // 2
+        self.pages = pages
+        self.pool.limit = half if pages is None else pages
+
+    def limit_inodes(self, inodes: int | None) -> None:
+        half = os.sysconf("SC_PHYS_PAGES") // 2
+        self.inodes = inodes
+        self.inodes_limit = half if inodes is None else inodes
 
     def new_directory(self, mode: int, uid: int, gid: int) -> MemoryDirectory:
         """A directory of the kind that this file system has; it is in no other yet."""

@@ -22,6 +22,7 @@ from sentry.fs.pseudo import DirectoryInode, LinkInode, PseudoInode
 from sentry.kernel.pid_namespace import INITIAL, PidNamespace
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem
+from sentry.vfs.options import number, parse, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -249,8 +250,16 @@ class ThreadsDirectory(_TaskOwned):
         return [(b"%d" % number(tid), task_ino(tid, True, 0), DT_DIR) for tid in tids]
 
 
+PARAMETERS = {
+    "gid": number,
+    "hidepid": word("0", "off", "1", "noaccess", "2", "invisible", "4", "ptraceable"),
+    "subset": word("pid"),
+}
+
+
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:
-    """A proc; its options (hidepid, ...) are passed over."""
+    """A proc; its options are checked, and then passed over: everybody sees all processes."""
+    parse(options, PARAMETERS)
     return ProcFs(kernel, INITIAL)
 
 

@@ -26,7 +26,7 @@ from sentry.abi.mount import (
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import Int, Path, Ptr, Size
-from sentry.vfs import mounting, pivot, unmounting
+from sentry.vfs import mount_sharing, mounting, pivot, unmounting
 from sentry.vfs.file_systems import open_type
 from sentry.vfs.mount_tree import top
 from sentry.vfs.namei import arrive, walk
@@ -96,7 +96,7 @@ def mount(task: "Task", source: Ptr, target: Path, kind: Ptr, flags: Size, data:
         known = MS_PROPAGATION | MS_REC | MS_SILENT
         if flags & ~known:
             raise Errno(EINVAL)
-        mounting.change_propagation(task, place, flags & MS_PROPAGATION, bool(flags & MS_REC))
+        mount_sharing.change_propagation(task, place, flags & MS_PROPAGATION, bool(flags & MS_REC))
     else:
         if type_name is None:
             raise Errno(EINVAL)

@@ -17,6 +17,7 @@ from sentry.abi.mount import (
 from sentry.errors import Errno
 from sentry.fs import cgroup, dev, devpts, proc, sysfs, tmpfs
 from sentry.kernel.namespaces import INITIAL_INUMS
+from sentry.vfs.options import flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sentry.kernel.namespaces import Namespace
     from sentry.kernel.task import Task
     from sentry.vfs.mount import FileSystem
+    from sentry.vfs.options import Parameters
 
     Make = Callable[[Kernel, list[str]], FileSystem]
 
@@ -50,24 +52,28 @@ class FileSystemType:
         make: makes an instance by its own mount options; Errno.
         user: CAP_SYS_ADMIN in a user namespace of one's own is enough to mount it.
         shows: the namespace that an instance shows (None for the initial one, too); all mounts for the same
-            are of one instance.  Absent: each mount makes an instance.
+            are of one instance if it is `shared`.  Absent: each mount makes an instance, that shows itself.
         view: makes an instance for a namespace that is not the initial one, where that differs.
+        parameters: its own mount options.
         revealing: one who is less privileged may mount it only where it can be seen in full already.
     """
 
-    __slots__ = ("_instances", "make", "name", "revealing", "shows", "user", "view")
+    __slots__ = ("_instances", "make", "name", "parameters", "revealing", "shared", "shows", "user", "view")
 
     def __init__(
         self, name: str, make: Make, user: bool = False,
         shows: Callable[[Task | None], Namespace | None] | None = None, revealing: bool = False,
-        view: Callable[[Namespace], FileSystem] | None = None,
+        view: Callable[[Namespace], FileSystem] | None = None, parameters: Parameters | None = None,
+        shared: bool = True,
     ) -> None:  # fmt: skip
         self.name = name
         self.make = make
         self.user = user
         self.shows = shows
         self.view = view
+        self.shared = shared
         self.revealing = revealing
+        self.parameters = parameters or {}
         self._instances: set[ref[FileSystem]] = set()
 
     def instance(self, kernel: Kernel, options: list[str], task: Task | None) -> FileSystem:
@@ -77,7 +83,7 @@ class FileSystemType:
             owner = task.creds.user_ns if task is not None else None
         else:
             shown = self.shows(task)
-            for known in self._instances:
+            for known in self._instances if self.shared else ():
                 old = known()
                 if old is not None and old.shows == (kernel, shown):
                     return old
@@ -86,9 +92,13 @@ class FileSystemType:
             else:
                 fs = self.make(kernel, options)
             fs.shows = (kernel, shown)
-            self._instances.add(ref(fs, self._instances.discard))
+            if self.shared:
+                self._instances.add(ref(fs, self._instances.discard))
             owner = shown.owner if shown is not None else None
         fs.revealing = self.revealing
+        fs.parameters = self.parameters
+        if task is not None:
+            fs.mounted_by(task.creds)
         if owner is not None and owner.parent is not None:
             fs.owner = owner
             fs.imposed |= MS_NODEV
@@ -111,16 +121,32 @@ def _sandbox(task: Task | None) -> None:
     return None
 
 
+_CGROUP_PARAMETERS = dict.fromkeys(
+    ("favordynmods", "memory_hugetlb_accounting", "memory_localevents", "memory_recursiveprot", "nsdelegate",
+     "pids_localevents"), flag,
+)  # fmt: skip
+
 TYPES = {
     kind.name: kind
     for kind in (
         FileSystemType("sysfs", sysfs.mount, user=True, shows=_net, revealing=True),
-        FileSystemType("tmpfs", tmpfs.mount, user=True),
-        FileSystemType("proc", proc.mount, user=True, shows=_pid, view=proc.view, revealing=True),
-        FileSystemType("devtmpfs", dev.mount, shows=_sandbox),
-        FileSystemType("ramfs", tmpfs.mount_ramfs, user=True),
-        FileSystemType("devpts", devpts.mount, user=True),
-        FileSystemType("cgroup2", cgroup.mount, user=True, shows=_cgroup, view=cgroup.view, revealing=True),
+        FileSystemType("tmpfs", tmpfs.mount, user=True, parameters=tmpfs.PARAMETERS),
+        FileSystemType(
+            "proc", proc.mount, user=True, shows=_pid, view=proc.view, shared=False, revealing=True,
+            parameters=proc.PARAMETERS,
+        ),  # fmt: skip
+        FileSystemType("devtmpfs", dev.mount, shows=_sandbox, parameters=tmpfs.PARAMETERS),
+        FileSystemType("ramfs", tmpfs.mount_ramfs, user=True, parameters=tmpfs.RAMFS_PARAMETERS),
+        FileSystemType("devpts", devpts.mount, user=True, parameters=devpts.PARAMETERS),
+        FileSystemType(
+            "cgroup2",
+            cgroup.mount,
+            user=True,
+            shows=_cgroup,
+            view=cgroup.view,
+            revealing=True,
+            parameters=_CGROUP_PARAMETERS,
+        ),
     )
 }
 

@@ -28,9 +28,11 @@ from sentry.vfs.path import Dentry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
     from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.inode import Inode
     from sentry.vfs.mount_namespace import MountNamespace
+    from sentry.vfs.options import Parameters
     from sentry.vfs.propagation import PeerGroup
 
 MNT_UNIQUE_ID_OFFSET = 1 << 31  # ids of statmount(2) start here, so that they aren't taken for the older ones
@@ -95,6 +97,7 @@ class FileSystem:
     owner: UserNamespace | None = None  # whose file system it is; None: the initial user namespace's
     shows: object = None  # what it shows, see vfs.file_systems; None: itself
     revealing = False  # it shows more than files
+    parameters: Parameters = {}  # its own mount options  # never changed in place
     root: Dentry
 
     def __init__(self, name: bytes, magic: int) -> None:
@@ -140,6 +143,9 @@ class FileSystem:
     def mounts(self) -> list[Mount]:
         """Every mount of it, attached or not, in any namespace."""
         return [mount for mount in [known() for known in self._mounts] if mount is not None]
+
+    def mounted_by(self, creds: Creds) -> None:
+        """These are the credentials of whoever makes it by mount(2)."""
 
     def add_mount(self, mount: Mount) -> None:
         self._mounts.add(ref(mount, self._mounts.discard))

@@ -36,7 +36,7 @@ class MountNamespace(Namespace):
 
     base: Mount
 
-    def __init__(self, owner: UserNamespace, initial: bool = False) -> None:
+    def __init__(self, owner: UserNamespace | None, initial: bool = False) -> None:
         """One without mounts: `build`, `detach` and `copy` fill it."""
         super().__init__(b"mnt", owner, initial)
         self.detached = False
@@ -122,7 +122,7 @@ def build(root: FileSystem, flags: int = 0, source: bytes = b"none") -> MountNam
     return namespace
 
 
-def detach(tree: Mount, owner: UserNamespace) -> MountNamespace:
+def detach(tree: Mount, owner: UserNamespace | None) -> MountNamespace:
     """A namespace of its own for `tree`, which is nowhere."""
     namespace = MountNamespace(owner)
     namespace.detached = True

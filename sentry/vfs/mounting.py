@@ -13,17 +13,17 @@ from sentry.abi.mount import (
     MS_OF_FILE_SYSTEM,
     MS_PRIVATE,
     MS_RDONLY,
-    MS_SHARED,
-    MS_SLAVE,
-    MS_UNBINDABLE,
 )
 from sentry.abi.stat import S_IFLNK, S_IFMT
 from sentry.errors import Errno
+from sentry.vfs.file_systems import split_options
 from sentry.vfs.mount import FileSystem, Mount
 from sentry.vfs.mount_namespace import attach
 from sentry.vfs.mount_tree import copy, has_locked_children, is_above, subtree, top
+from sentry.vfs.mount_visibility import check_revealing
 from sentry.vfs.path import Path
 from sentry.vfs.propagation import change, inherit
+from sentry.vfs.writers import has_writers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +111,10 @@ def add(task: Task, fs: FileSystem, place: Path, attributes: int, source: bytes)
     assert root is not None
     if root.mode & S_IFMT == S_IFLNK:
         raise Errno(EINVAL)
-    graft(Mount(fs, fs.root, attributes, source), place)
+    locked = check_revealing(task, fs, attributes)
+    mount = Mount(fs, fs.root, attributes, source)
+    mount.locked_flags = locked
+    graft(mount, place)
 
 
 def move(task: Task, origin: Path, place: Path, beneath: bool = False) -> None:
@@ -172,12 +175,25 @@ def check_attributes(mount: Mount, attributes: int) -> None:
         raise Errno(EPERM)
 
 
+def check_no_writers(task: Task, fs: FileSystem) -> None:
+    """EBUSY if a file of it is open for writing."""
+    if has_writers(task.kernel, lambda mount: mount.fs is fs):
+        raise Errno(EBUSY)
+
+
+def check_writable_mount(task: Task, mount: Mount, attributes: int) -> None:
+    """EBUSY if `attributes` would make a mount read-only through which a file is open for writing."""
+    if attributes & MS_RDONLY & ~mount.attributes and has_writers(task.kernel, lambda other: other is mount):
+        raise Errno(EBUSY)
+
+
 def remount_attributes(task: Task, place: Path, attributes: int) -> None:
     """MS_REMOUNT | MS_BIND: what holds for this mount alone."""
     mount = place.mount
     if not is_ours(task, mount) or not is_root(place):
         raise Errno(EINVAL)
     check_attributes(mount, attributes)
+    check_writable_mount(task, mount, attributes)
     mount.set_attributes(attributes)
     task.ns.mnt.changed()
 
@@ -189,8 +205,12 @@ def remount(task: Task, place: Path, attributes: int, fs_flags: int, options: li
         raise Errno(EINVAL)
     check_attributes(mount, attributes)
     check_reconfigure(task, mount.fs)
-    mount.fs.reconfigure(options)
-    mount.fs.set_flags(fs_flags & MS_OF_FILE_SYSTEM)
+    own, on, off = split_options(options)
+    flags = (fs_flags | on) & ~off & MS_OF_FILE_SYSTEM
+    if flags & MS_RDONLY:
+        check_no_writers(task, mount.fs)
+    mount.fs.reconfigure(own)
+    mount.fs.set_flags(flags)
     mount.set_attributes(attributes)
     task.ns.mnt.changed()
 
@@ -204,15 +224,5 @@ def check_reconfigure(task: Task, fs: FileSystem) -> None:
 def make_readonly(task: Task, fs: FileSystem) -> None:
     """What umount(2) of the root does instead."""
     check_reconfigure(task, fs)
+    check_no_writers(task, fs)
     fs.set_flags(fs.flags | MS_RDONLY)
-
-
-def change_propagation(task: Task, place: Path, kind: int, recursive: bool) -> None:
-    """MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE; `recursive`: and all mounts on it."""
-    mount = place.mount
-    if not is_root(place) or kind not in (MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE):
-        raise Errno(EINVAL)
-    if not may_use(task, mount):
-        raise Errno(EINVAL)
-    for each in list(subtree(mount)) if recursive else [mount]:
-        change(each, kind)

@@ -105,7 +105,7 @@ def test_the_number_of_inodes_is_limited() -> None:
 
 def test_mount_options() -> None:
     kernel: Any = None
-    fs: Any = tmpfs.mount(kernel, ["size=64k", "mode=0750", "uid=5", "nosuid", "nr_inodes=1k"])
+    fs: Any = tmpfs.mount(kernel, ["size=64k", "mode=0750", "uid=5", "nr_inodes=1k"])
     inode = fs.root.inode
     assert (fs.pages, fs.inodes, inode.mode, inode.uid) == (16, 1024, 0o40750, 5)
     assert fs.options() == b",size=64k,nr_inodes=1024,mode=750"
