@@ -132,9 +132,15 @@ TYPES = {
         FileSystemType("sysfs", sysfs.mount, user=True, shows=_net, revealing=True),
         FileSystemType("tmpfs", tmpfs.mount, user=True, parameters=tmpfs.PARAMETERS),
         FileSystemType(
-            "proc", proc.mount, user=True, shows=_pid, view=proc.view, shared=False, revealing=True,
+            "proc",
+            proc.mount,
+            user=True,
+            shows=_pid,
+            view=proc.view,
+            shared=False,
+            revealing=True,
             parameters=proc.PARAMETERS,
-        ),  # fmt: skip
+        ),
         FileSystemType("devtmpfs", dev.mount, shows=_sandbox, parameters=tmpfs.PARAMETERS),
         FileSystemType("ramfs", tmpfs.mount_ramfs, user=True, parameters=tmpfs.RAMFS_PARAMETERS),
         FileSystemType("devpts", devpts.mount, user=True, parameters=devpts.PARAMETERS),

@@ -65,7 +65,7 @@ class MountConfig(AnonymousFile):
     def refuse(self, text: bytes, code: int = EINVAL) -> Errno:
         """Note an error for the reader; the Errno to raise."""
         del self._messages[: len(self._messages) + 1 - MESSAGES_MAX]
-        self._messages.append(b"e " + text)
+        self._messages.append(b"e " + text + b"\n")
         return Errno(code)
 
     def ready(self) -> None:

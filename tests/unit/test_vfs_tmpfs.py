@@ -108,7 +108,7 @@ def test_mount_options() -> None:
     fs: Any = tmpfs.mount(kernel, ["size=64k", "mode=0750", "uid=5", "nr_inodes=1k"])
     inode = fs.root.inode
     assert (fs.pages, fs.inodes, inode.mode, inode.uid) == (16, 1024, 0o40750, 5)
-    assert fs.options() == b",size=64k,nr_inodes=1024,mode=750"
+    assert fs.options() == b",size=64k,nr_inodes=1024,mode=750,uid=5"
     fails(errno.EINVAL, tmpfs.mount, kernel, ["size=lots"])
     fails(errno.EINVAL, tmpfs.mount, kernel, ["size=-1"])
 
