@@ -63,13 +63,16 @@ static struct statx_timestamp timestamp(long long ns)
 	return (struct statx_timestamp){.tv_sec = time.tv_sec, .tv_nsec = (uint32_t)time.tv_nsec};
 }
 
-static int64_t give_statx(Task *task, Inode *inode, struct place *at, uint64_t addr)
+#define MNT_ID_UNIQUE 0x4000U /* STATX_MNT_ID_UNIQUE, since Linux 6.8 */
+#define UNIQUE_OFFSET (1ULL << 31) /* sentry.vfs.mount, MNT_UNIQUE_ID_OFFSET */
+
+static int64_t give_statx(Task *task, Inode *inode, struct place *at, unsigned wanted, uint64_t addr)
 {
 	if (!inode || inode->is_volatile)
 		return HOT_MISS;
 	bool mount_root = at && (PyObject *)at->dentry == at->mount->root;
 	struct statx st = {
-		.stx_mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID,
+		.stx_mask = STATX_BASIC_STATS | STATX_BTIME | (wanted & MNT_ID_UNIQUE ? MNT_ID_UNIQUE : STATX_MNT_ID),
 		.stx_blksize = (uint32_t)inode->blksize,
 		.stx_attributes = mount_root ? STATX_ATTR_MOUNT_ROOT : 0,
 		.stx_nlink = (uint32_t)inode->nlink,
@@ -88,7 +91,7 @@ static int64_t give_statx(Task *task, Inode *inode, struct place *at, uint64_t a
 		.stx_rdev_minor = minor(inode->rdev),
 		.stx_dev_major = major(inode->dev),
 		.stx_dev_minor = minor(inode->dev),
-		.stx_mnt_id = at ? (uint64_t)at->mount->id : 0,
+		.stx_mnt_id = !at ? 0 : (uint64_t)at->mount->id + (wanted & MNT_ID_UNIQUE ? UNIQUE_OFFSET : 0),
 	};
 	return task_write(task, addr, &st, sizeof st) == sizeof st ? 0 : -EFAULT;
 }
@@ -105,10 +108,10 @@ static int64_t hot_statx(Task *task, struct pf_regs *regs)
 		if (!file)
 			return HOT_MISS;
 		bool placed = place_of(file->path, &at);
-		return give_statx(task, (Inode *)file->inode, placed ? &at : NULL, regs->r8);
+		return give_statx(task, (Inode *)file->inode, placed ? &at : NULL, (unsigned)regs->r10, regs->r8);
 	}
 	int64_t failed = walk_to(task, dirfd, regs->rsi, !(flags & AT_SYMLINK_NOFOLLOW), &at);
-	return failed ? failed : give_statx(task, dentry_inode(at.dentry), &at, regs->r8);
+	return failed ? failed : give_statx(task, dentry_inode(at.dentry), &at, (unsigned)regs->r10, regs->r8);
 }
 
 void hot_stat_init(void)

@@ -24,6 +24,7 @@ from sentry.abi.stat import (
     STATX_BASIC_STATS,
     STATX_BTIME,
     STATX_MNT_ID,
+    STATX_MNT_ID_UNIQUE,
     STATX_RESERVED,
     major,
     minor,
@@ -88,13 +89,16 @@ def statx(task: "Task", dirfd: Fd, name: Ptr, flags: Int, mask: UInt, buf: Ptr) 
     times = []
     for time in (inode.atime, inode.btime, inode.ctime, inode.mtime):
         times += [time // SECOND, time % SECOND, 0]
+    unique, number = mask & STATX_MNT_ID_UNIQUE, 0
+    if path is not None:
+        number = path.mount.unique_id if unique else path.mount.id
     ids = task.creds.user_ns
     record = STATX.pack(
-        STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, inode.blksize, attributes, inode.nlink,
+        STATX_BASIC_STATS | STATX_BTIME | (unique or STATX_MNT_ID), inode.blksize, attributes, inode.nlink,
         ids.show_uid(inode.uid), ids.show_gid(inode.gid), inode.mode, inode.ino, inode.size,
         inode.blocks(), STATX_ATTR_MOUNT_ROOT, *times,
         major(inode.rdev), minor(inode.rdev), major(inode.dev), minor(inode.dev),
-        path.mount.id if path is not None else 0, 0, 0,
+        number, 0, 0,
     )  # fmt: skip
     task.copy_out(buf, record)
     return 0
