@@ -76,3 +76,8 @@ def major(dev: int) -> int:
 
 def minor(dev: int) -> int:
     return (dev & 0xFF) | (dev >> 12 & ~0xFF)
+
+
+def kernel_dev(dev: int) -> int:
+    """A device number as the kernel keeps it and shows it in /proc: twelve bits of major, twenty of minor."""
+    return major(dev) << 20 | minor(dev)

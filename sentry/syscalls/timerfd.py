@@ -48,6 +48,7 @@ def timerfd_settime(task: "Task", file: File, flags: Int, new: Ptr, old: Ptr) ->
     if seconds < 0 or value_seconds < 0:
         raise Errno(errno.EINVAL)
     timer = _timer(file)
+    timer.set_flags = flags
     before = timer.settime(
         value_seconds * NSEC + value_nanoseconds,
         seconds * NSEC + nanoseconds,

@@ -25,7 +25,7 @@ from sentry.abi.poll import (
     POLLOUT,
     POLLRDNORM,
 )
-from sentry.abi.stat import S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, major, minor
+from sentry.abi.stat import S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, kernel_dev, major, minor
 from sentry.errors import Errno
 from sentry.vfs.anon import AnonymousFile
 
@@ -33,6 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sentry.kernel.task import Task
     from sentry.vfs.file import File
 
 MAX_LEVELS = 5  # epolls that watch epolls that ... (epoll_ctl(2), ELOOP)
@@ -102,6 +103,26 @@ class EpollFile(AnonymousFile):
 
     def poll(self) -> int:
         return POLLIN | POLLRDNORM if self.ready.has_ready() else 0
+
+    def fdinfo(self, reader: Task) -> bytes:
+        rows = []
+        for (fd, _), interest in self.ready.interests.items():
+            file = interest.file()
+            if file is None or file.inode is None:
+                continue
+            inode = file.inode
+            rows.append(
+                b"tfd: %8d events: %8x data: %16x  pos:%d ino:%x sdev:%x\n"
+                % (
+                    fd,
+                    interest.mask | interest.events & _PRIVATE,
+                    interest.data,
+                    file.pos,
+                    inode.ino,
+                    kernel_dev(inode.dev),
+                )
+            )
+        return b"".join(rows)
 
     def release(self) -> None:
         ready = getattr(self, "ready", None)

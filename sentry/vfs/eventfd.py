@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from itertools import count
 
 from sentry._core import KIND_EVENTFD, Counter
 from sentry.abi.poll import EVENTFD_MAX, POLLERR, POLLIN, POLLOUT, READABLE, WRITABLE
@@ -16,15 +17,19 @@ if TYPE_CHECKING:
     from sentry.kernel.wait import _Marker
 
 
+_ids = count()  # Linux hands out the smallest free one
+
+
 class EventFile(AnonymousFile):
     """An open eventfd."""
 
-    __slots__ = ()
+    __slots__ = ("id",)
 
     state: Counter
 
     def __init__(self, value: int, semaphore: bool, flags: int) -> None:
         super().__init__(flags, b"[eventfd]")
+        self.id = next(_ids)
         self.state = Counter(value, semaphore)
         self.queue = self.state.queue
         self.kind = KIND_EVENTFD
@@ -55,6 +60,14 @@ class EventFile(AnonymousFile):
         if added:
             counter.queue.wake(READABLE)
         return 8
+
+    def fdinfo(self, reader: Task) -> bytes:
+        counter = self.state
+        return b"eventfd-count: %16x\neventfd-id: %d\neventfd-semaphore: %d\n" % (
+            counter.value,
+            self.id,
+            counter.semaphore,
+        )
 
     def poll(self) -> int:
         value = self.state.value

@@ -21,6 +21,7 @@ from sentry.abi.inotify import (
 )
 from sentry.abi.ioctl import FIONREAD
 from sentry.abi.poll import READABLE
+from sentry.abi.stat import kernel_dev
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFile
@@ -197,7 +198,7 @@ class InotifyFile(AnonymousFile):
         return b"".join(
             b"inotify wd:%x ino:%x sdev:%x mask:%x ignored_mask:0 "
             b"fhandle-bytes:8 fhandle-type:1 f_handle:%s\n"
-            % (wd, inode.ino, _kernel_dev(inode.dev), watch.mask & ~IN_ONESHOT, _handle(inode))
+            % (wd, inode.ino, kernel_dev(inode.dev), watch.mask & ~IN_ONESHOT, _handle(inode))
             for wd, watch in self.state.watches.items()
             for inode in (watch.inode,)
         )
@@ -206,12 +207,6 @@ class InotifyFile(AnonymousFile):
         state = getattr(self, "state", None)
         if state is not None:
             state.close()
-
-
-def _kernel_dev(dev: int) -> int:
-    """A device number as the kernel keeps it: twelve bits of major, twenty of minor."""
-    major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
-    return major << 20 | minor
 
 
 def _handle(inode: Inode) -> bytes:

@@ -88,4 +88,6 @@ def _open_tmpfile(task: Task, directory: Path, flags: int, mode: int) -> File:
     new.nlink = 0
     dentry = Dentry(b"#%d" % new.ino, directory.dentry, new)
     dentry.deleted = True
-    return open_path(task, Path(directory.mount, dentry), flags & ~(O_TMPFILE | O_TRUNC), created=True)
+    file = open_path(task, Path(directory.mount, dentry), flags & ~(O_TMPFILE | O_TRUNC), created=True)
+    file.flags |= O_TMPFILE  # fcntl(F_GETFL) shows it
+    return file

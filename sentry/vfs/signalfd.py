@@ -51,6 +51,9 @@ class SignalFile(AnonymousFile):
             records.append(pack(info))
         return b"".join(records) if records else WOULD_BLOCK
 
+    def fdinfo(self, reader: Task) -> bytes:
+        return b"sigmask:\t%016x\n" % self.mask
+
     def poll(self) -> int:
         task = self.task
         return POLLIN if (task.pending | task.group.pending) & self.mask else 0

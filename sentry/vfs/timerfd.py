@@ -11,7 +11,7 @@ import errno
 
 from sentry import _core
 from sentry.abi.poll import POLLIN, READABLE
-from sentry.abi.time import CLOCK_REALTIME, CLOCK_REALTIME_ALARM
+from sentry.abi.time import CLOCK_REALTIME, CLOCK_REALTIME_ALARM, NSEC
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFile
@@ -28,7 +28,7 @@ _FAR = 1 << 62  # ns; later deadlines are as good as never, and fit the host's t
 class TimerFile(AnonymousFile):
     """An open timerfd."""
 
-    __slots__ = ("_timer", "clock", "expiry", "interval", "timers")
+    __slots__ = ("_timer", "clock", "expiry", "interval", "set_flags", "timers")
 
     def __init__(self, clock: int, flags: int, timers: Timers) -> None:
         super().__init__(flags, b"[timerfd]")
@@ -36,6 +36,7 @@ class TimerFile(AnonymousFile):
         self.timers = timers
         self.expiry = 0  # on the timer's clock, ns; 0: disarmed
         self.interval = 0
+        self.set_flags = 0  # TFD_*, as timerfd_settime(2) was told
         self._timer: Timer | None = None
 
     def now(self) -> int:
@@ -62,22 +63,37 @@ class TimerFile(AnonymousFile):
             left = self.interval - (now - self.expiry) % self.interval
         return max(left, 0), self.interval
 
+    def ticks(self) -> int:
+        """How often it has expired since the last read."""
+        now = self.now()
+        if not self.expiry or now < self.expiry:
+            return 0
+        return 1 + (now - self.expiry) // self.interval if self.interval else 1
+
     def read(self, task: Task, count: int, pos: int | None) -> bytes | _Marker:
         if pos is not None:
             raise Errno(errno.ESPIPE)
         if count < 8:
             raise Errno(errno.EINVAL)
-        now = self.now()
-        if not self.expiry or now < self.expiry:
+        ticks = self.ticks()
+        if not ticks:
             return WOULD_BLOCK
-        ticks = 1
         if self.interval:
-            ticks += (now - self.expiry) // self.interval
             self.expiry += ticks * self.interval
             self._arm()
         else:
             self.expiry = 0
         return (ticks & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
+
+    def fdinfo(self, reader: Task) -> bytes:
+        left, interval = self.gettime()
+        return b"clockid: %d\nticks: %d\nsettime flags: 0%o\nit_value: (%d, %d)\nit_interval: (%d, %d)\n" % (
+            self.clock,
+            self.ticks(),
+            self.set_flags,
+            *divmod(left, NSEC),
+            *divmod(interval, NSEC),
+        )
 
     def poll(self) -> int:
         return POLLIN if self.expiry and self.now() >= self.expiry else 0

@@ -180,6 +180,7 @@ CASE(O_TMPFILE_makes_a_nameless_file_that_can_be_linked, "open(2)")
 	CHECK_OK(linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
 	CHECK_OK(fstat(fd, &status));
 	CHECK_EQ(status.st_nlink, 1);
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_TMPFILE, O_TMPFILE);
 	CHECK_ERR(open(".", O_TMPFILE | O_RDONLY, 0600), EINVAL);
 }
 
