@@ -14,6 +14,7 @@ from sentry.abi.stat import DT_DIR, S_IFDIR, S_IFLNK
 from sentry.errors import Errno
 from sentry.fs.proc_access import check_alive, owner
 from sentry.fs.proc_fd import DescriptorDirectory, DescriptorInfoDirectory
+from sentry.fs.proc_id_map import MAPS, MapInode
 from sentry.fs.proc_mem import MemoryInode
 from sentry.fs.proc_pid import PROCESS_FILES, THREAD_FILES, Entry, TaskLink, TaskText
 from sentry.fs.proc_sys import system_controls
@@ -213,6 +214,8 @@ class TaskDirectory(_TaskOwned):
             )
             directory.ino = ino
             return directory
+        if entry.name in MAPS:
+            return MapInode(fs, task, MAPS[entry.name], ino)
         if entry.name == b"mem":
             return MemoryInode(fs, task, ino)
         if entry.follow is not None:

@@ -13,7 +13,7 @@ from sentry.errors import Errno
 from sentry.fs import nsfs, proc_maps, proc_mounts, proc_net, proc_status, proc_task
 from sentry.fs.proc_access import check_alive, check_inspect, owner
 from sentry.fs.pseudo import PseudoInode, TextInode, parse_int
-from sentry.kernel.pid_namespace import PidNamespace
+from sentry.kernel.pid_namespace import INITIAL, PidNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sentry.vfs.path import Path
 
     Show = Callable[[Task, Task], bytes]  # (about whom, who reads)
+    ShowNumbered = Callable[[Task, Task, PidNamespace], bytes]
     Store = Callable[[Task, Task, bytes], None]
 
 COMM_MAX = 15
@@ -44,6 +45,7 @@ class Entry:
         "name",
         "names",
         "number",
+        "numbered",
         "opened_as",
         "show",
         "store",
@@ -55,6 +57,7 @@ class Entry:
         self, name: bytes, mode: int, show: Show | None = None, store: Store | None = None,
         inspect: bool = False, follow: Callable[[Task, Task], Path | bytes] | None = None,
         names: list[Entry] | None = None, opened_as: type[proc_mounts.MountsFile] | None = None,
+        numbered: ShowNumbered | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.mode = mode & 0o7777
@@ -64,6 +67,7 @@ class Entry:
         self.inspect = inspect
         self.follow = follow
         self.names = names
+        self.numbered = numbered  # makes the text with the numbers of proc's PID namespace
         self.opened_as = opened_as  # the kind of open file that tells by poll(2) that the text has changed
         Entry._last += 1
         self.number = Entry._last
@@ -75,11 +79,14 @@ class TaskText(TextInode):
     __slots__ = ("inspect", "opened_as", "task")
 
     def __init__(self, fs: FileSystem, task: Task, entry: Entry, ino: int) -> None:
-        show, store = entry.show, entry.store
-        assert show is not None
+        show, store, numbered = entry.show, entry.store, entry.numbered
+        pid_ns: PidNamespace = getattr(fs, "pid_ns", INITIAL)
 
         def read(reader: Task) -> bytes:
             check_alive(task)
+            if numbered is not None:
+                return numbered(task, reader, pid_ns)
+            assert show is not None
             return show(task, reader)
 
         def write(writer: Task, data: bytes) -> None:
@@ -251,7 +258,7 @@ _COMMON = [
     Entry(b"auxv", 0o400, proc_task.auxv, inspect=True),
     Entry(b"personality", 0o400, proc_task.personality, inspect=True),
     Entry(b"limits", 0o444, proc_task.limits),
-    Entry(b"sched", 0o644, proc_task.sched, _refuse),
+    Entry(b"sched", 0o644, store=_refuse, numbered=proc_task.sched),
     Entry(b"comm", 0o644, proc_task.comm, _set_comm),
     Entry(b"syscall", 0o400, proc_task.syscall, inspect=True),
     Entry(b"cmdline", 0o444, proc_task.cmdline),
@@ -277,27 +284,27 @@ _COMMON = [
     Entry(b"loginuid", 0o644, proc_task.loginuid, _refuse),
     Entry(b"sessionid", 0o444, proc_task.loginuid),
     Entry(b"io", 0o400, proc_task.io, inspect=True),
-    Entry(b"uid_map", 0o644, proc_task.id_map, _refuse),
-    Entry(b"gid_map", 0o644, proc_task.id_map, _refuse),
-    Entry(b"projid_map", 0o644, proc_task.id_map, _refuse),
-    Entry(b"setgroups", 0o644, proc_task.setgroups, _refuse),
+    Entry(b"uid_map", 0o644),
+    Entry(b"gid_map", 0o644),
+    Entry(b"projid_map", 0o644),
+    Entry(b"setgroups", 0o644),
 ]
 
 _PROCESS = [
     Entry(b"task", S_IFDIR | 0o555),
-    Entry(b"status", 0o444, proc_status.status),
-    Entry(b"stat", 0o444, proc_status.process_stat),
+    Entry(b"status", 0o444, numbered=proc_status.status),
+    Entry(b"stat", 0o444, numbered=proc_status.process_stat),
     Entry(b"mountstats", 0o400, proc_mounts.mountstats),
     Entry(b"autogroup", 0o644, proc_task.autogroup, _refuse),
     Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _set_coredump_filter),
-    Entry(b"timers", 0o444, proc_task.timers),
+    Entry(b"timers", 0o444, numbered=proc_task.timers),
     Entry(b"timerslack_ns", 0o666, proc_task.timerslack, _set_timer_slack, inspect=True),
 ]
 
 _THREAD = [
-    Entry(b"status", 0o444, proc_status.status),
-    Entry(b"stat", 0o444, proc_status.thread_stat),
-    Entry(b"children", 0o444, proc_task.children),
+    Entry(b"status", 0o444, numbered=proc_status.status),
+    Entry(b"stat", 0o444, numbered=proc_status.thread_stat),
+    Entry(b"children", 0o444, numbered=proc_task.children),
 ]
 
 PROCESS_FILES = {entry.name: entry for entry in _PROCESS + _COMMON}

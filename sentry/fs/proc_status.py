@@ -14,6 +14,7 @@ from sentry.mm import maps as mm_maps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.pid_namespace import PidNamespace
     from sentry.kernel.task import Task
 
 PAGE = 4096
@@ -45,9 +46,19 @@ def since_boot(monotonic: int) -> int:
     return monotonic + clock_gettime_ns(CLOCK_BOOTTIME) - _core.monotonic()
 
 
-def _parent_id(task: Task) -> int:
+def _parent_id(task: Task, pid_ns: PidNamespace) -> int:
     parent = task.group.parent
-    return parent.tgid if parent is not None else 0
+    return pid_ns.number(parent.tgid) if parent is not None else 0
+
+
+def _numbers(pid: int, own: PidNamespace, pid_ns: PidNamespace) -> bytes:
+    """What `pid` is called from `pid_ns` down to `own`, the task's namespace."""
+    numbers: list[bytes] = []
+    ns: PidNamespace | None = own
+    while ns is not None and ns.level >= pid_ns.level:
+        numbers.insert(0, b"\t%d" % ns.number(pid))
+        ns = ns.parent
+    return b"".join(numbers)
 
 
 def _escaped(name: bytes) -> bytes:
@@ -57,15 +68,15 @@ def _escaped(name: bytes) -> bytes:
 # stat
 
 
-def process_stat(target: Task, reader: Task) -> bytes:
-    return _stat(target, reader, whole=True)
+def process_stat(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
+    return _stat(target, reader, pid_ns, whole=True)
 
 
-def thread_stat(target: Task, reader: Task) -> bytes:
-    return _stat(target, reader, whole=False)
+def thread_stat(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
+    return _stat(target, reader, pid_ns, whole=False)
 
 
-def _stat(task: Task, reader: Task, whole: bool) -> bytes:
+def _stat(task: Task, reader: Task, pid_ns: PidNamespace, whole: bool) -> bytes:
     group, mm, policy = task.group, task.mm, task.sched
     terminal = group.session.tty
     foreground = terminal.foreground if terminal is not None else None
@@ -86,8 +97,9 @@ def _stat(task: Task, reader: Task, whole: bool) -> bytes:
     low = 0x7FFFFFFF
     pending = task.pending & low
     values = (
-        _parent_id(task), group.pgid, group.sid,
-        terminal.number if terminal is not None else 0, foreground.pgid if foreground is not None else -1,
+        _parent_id(task, pid_ns), pid_ns.number(group.pgid), pid_ns.number(group.sid),
+        terminal.number if terminal is not None else 0,
+        pid_ns.number(foreground.pgid) if foreground is not None else -1,
         _PF_RANDOMIZE | (0 if group.has_execed else _PF_FORKNOEXEC),
         0, 0, 0, 0,  # page faults are the host's
         user, system, children, 0,
@@ -98,34 +110,36 @@ def _stat(task: Task, reader: Task, whole: bool) -> bytes:
         0, 0, 0, group.exit_signal if whole else -1, 0,
         policy.priority, policy.policy, 0, 0, 0, *data, brk, *args, *env, group.exit_code if open_to else 0,
     )  # fmt: skip
-    head = b"%d (%b) %c " % (task.tid, _escaped(task.comm), ord(state_letter(task)))
+    head = b"%d (%b) %c " % (pid_ns.number(task.tid), _escaped(task.comm), ord(state_letter(task)))
     return head + b" ".join([b"%d" % value for value in values]) + b"\n"
 
 
 # status
 
 
-def status(target: Task, reader: Task) -> bytes:
+def status(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
     group, creds = target.group, target.creds
+    own, number = group.pid_ns, pid_ns.number
+    uid, gid = reader.creds.user_ns.show_uid, reader.creds.user_ns.show_gid
     letter = state_letter(target)
     lines = [b"Name:\t" + _escaped(target.comm)]
     if target.files is not None:
         lines.append(b"Umask:\t%04o" % target.fs.umask)
     lines += [
         b"State:\t%b (%b)" % (letter.encode(), _STATES[letter]),
-        b"Tgid:\t%d" % group.tgid,
+        b"Tgid:\t%d" % number(group.tgid),
         b"Ngid:\t0",
-        b"Pid:\t%d" % target.tid,
-        b"PPid:\t%d" % _parent_id(target),
-        b"TracerPid:\t%d" % (reader.number(target.trace.tracer.tid) if target.trace is not None else 0),
-        b"Uid:\t%d\t%d\t%d\t%d" % (creds.uid, creds.euid, creds.suid, creds.fsuid),
-        b"Gid:\t%d\t%d\t%d\t%d" % (creds.gid, creds.egid, creds.sgid, creds.fsgid),
+        b"Pid:\t%d" % number(target.tid),
+        b"PPid:\t%d" % _parent_id(target, pid_ns),
+        b"TracerPid:\t%d" % (number(target.trace.tracer.tid) if target.trace is not None else 0),
+        b"Uid:\t%d\t%d\t%d\t%d" % tuple(map(uid, (creds.uid, creds.euid, creds.suid, creds.fsuid))),
+        b"Gid:\t%d\t%d\t%d\t%d" % tuple(map(gid, (creds.gid, creds.egid, creds.sgid, creds.fsgid))),
         b"FDSize:\t%d" % _table_size(target),
-        b"Groups:\t" + b"".join([b"%d " % gid for gid in creds.groups]),
-        b"NStgid:\t%d" % group.tgid,
-        b"NSpid:\t%d" % target.tid,
-        b"NSpgid:\t%d" % group.pgid,
-        b"NSsid:\t%d" % group.sid,
+        b"Groups:\t" + b"".join([b"%d " % gid(group_id) for group_id in creds.groups]),
+        b"NStgid:" + _numbers(group.tgid, own, pid_ns),
+        b"NSpid:" + _numbers(target.tid, own, pid_ns),
+        b"NSpgid:" + _numbers(group.pgid, own, pid_ns),
+        b"NSsid:" + _numbers(group.sid, own, pid_ns),
         b"Kthread:\t0",
     ]
     lines += _memory_lines(target)

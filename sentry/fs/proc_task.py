@@ -14,6 +14,7 @@ from sentry.kernel.cgroup import namespace_root, relative
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.pid_namespace import PidNamespace
     from sentry.kernel.task import Task
 
 TEXT_MAX = 1 << 21  # of the argument and environment areas: execve(2) allows no more than 2 MiB
@@ -97,10 +98,14 @@ def limits(target: Task, reader: Task) -> bytes:
     return b"".join(lines)
 
 
-def sched(target: Task, reader: Task) -> bytes:
+def sched(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
     """The few lines of the scheduler's own view that hold for us."""
     policy = target.sched
-    title = b"%b (%d, #threads: %d)" % (target.comm, target.group.tgid, max(len(target.group.tasks), 1))
+    title = b"%b (%d, #threads: %d)" % (
+        target.comm,
+        pid_ns.number(target.group.tgid),
+        max(len(target.group.tasks), 1),
+    )
     used = target.group.usage.cpu()
     fields = (
         (b"se.exec_start", b"%d.%06d" % divmod(_core.monotonic(), 1_000_000)),
@@ -184,14 +189,6 @@ def io(target: Task, reader: Task) -> bytes:
     return b"".join([name + b": 0\n" for name in names])
 
 
-def id_map(target: Task, reader: Task) -> bytes:
-    return b"%10d %10d %10d\n" % (0, 0, _UNSET_ID)  # the initial user namespace's
-
-
-def setgroups(target: Task, reader: Task) -> bytes:
-    return b"allow\n"
-
-
 def no_label(target: Task, reader: Task) -> bytes:
     raise Errno(EINVAL)  # there is no security module
 
@@ -199,14 +196,14 @@ def no_label(target: Task, reader: Task) -> bytes:
 _NOTIFICATIONS = {0: b"signal", 1: b"none", 2: b"thread"}
 
 
-def timers(target: Task, reader: Task) -> bytes:
+def timers(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
     """The POSIX timers (timer_create(2))."""
     lines = []
     for timer in target.group.posix_timers.values():
         kind, thread = _NOTIFICATIONS.get(timer.notify & 3, b"signal"), timer.notify & 4
-        whom = b"pid.%d" % target.group.tgid
+        whom = b"pid.%d" % pid_ns.number(target.group.tgid)
         if thread and timer.target is not None:
-            whom = b"tid.%d" % timer.target.tid
+            whom = b"tid.%d" % pid_ns.number(timer.target.tid)
         lines.append(
             b"ID: %d\nsignal: %d/%016x\nnotify: %b/%b\nClockID: %d\n"
             % (timer.id, timer.signo, timer.value, kind, whom, timer.clock_id)
@@ -218,7 +215,7 @@ def timerslack(target: Task, reader: Task) -> bytes:
     return b"%d\n" % target.timer_slack
 
 
-def children(target: Task, reader: Task) -> bytes:
+def children(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
     """The ids of the children that this thread has made."""
     made = [child for child in target.group.children if child.parent_task is target]
-    return b"".join([b"%d " % child.tgid for child in made])
+    return b"".join([b"%d " % pid_ns.number(child.tgid) for child in made])
