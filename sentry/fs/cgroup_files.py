@@ -77,18 +77,20 @@ def _number(data: bytes) -> int:
 
 
 def _procs(group: Cgroup, task: Task) -> bytes:
-    return b"".join([b"%d\n" % process.tgid for process in group.members() if not process.dead])
+    return b"".join([b"%d\n" % task.number(process.tgid) for process in group.members() if not process.dead])
 
 
 def _threads(group: Cgroup, task: Task) -> bytes:
-    return b"".join([b"%d\n" % thread.tid for process in group.members() for thread in process.tasks])
+    return b"".join(
+        [b"%d\n" % task.number(thread.tid) for process in group.members() for thread in process.tasks]
+    )
 
 
 def _find(task: Task, data: bytes) -> Task:
     number = _number(data)
     if not 0 <= number < MAX:
         raise Errno(EINVAL)
-    found = task.kernel.tasks.get(number) if number else task
+    found = task.find(number) if number else task
     if found is None or found.group.dead:
         raise Errno(ESRCH)
     return found

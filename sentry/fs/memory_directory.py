@@ -98,7 +98,7 @@ class MemoryDirectory(Node):
         """A new file's permission bits: nobody gains a group's power by the directory's set-group-ID bit."""
         mode &= 0o7777
         gains = self.mode & S_ISGID and mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP
-        if gains and not creds.in_group(self.gid) and not creds.has_cap(CAP_FSETID):
+        if gains and not creds.in_group(self.gid) and not creds.has_cap_over(CAP_FSETID, self):
             mode &= ~S_ISGID
         return mode
 

@@ -13,6 +13,7 @@ from sentry.errors import Errno
 from sentry.fs.dev import ENTROPY_BITS
 from sentry.fs.devpts import PTYS_MAX, DevPts
 from sentry.fs.proc_ipc import ipc_controls, mqueue_controls
+from sentry.fs.proc_sys_namespaces import namespace_limits, show_last_pid, store_last_pid
 from sentry.fs.pseudo import fixed
 from sentry.kernel import version
 from sentry.kernel.pids import PID_MAX, TASKS_MAX
@@ -116,7 +117,7 @@ def system_controls(kernel: Kernel) -> Tree:
             ),
             b"unix": _numbers(max_dgram_qlen=512),
         },
-        b"user": _numbers(max_user_namespaces=0),
+        b"user": namespace_limits(),
         b"vm": _numbers(
             admin_reserve_kbytes=8192, compact_memory=0, dirty_background_ratio=10,
             dirty_expire_centisecs=3000, dirty_ratio=20, dirty_writeback_centisecs=500, drop_caches=0,
@@ -162,7 +163,7 @@ def _kernel(boot_id: bytes) -> Tree:
     tree.update(ipc_controls())
     tree[b"hostname"] = _name("hostname")
     tree[b"domainname"] = _name("domainname")
-    tree[b"ns_last_pid"] = lambda task: b"%d\n" % task.kernel.pids.last
+    tree[b"ns_last_pid"] = show_last_pid, store_last_pid
     tree[b"pty"] = {**_numbers(max=PTYS_MAX, reserve=0), b"nr": _ptys}
     tree[b"random"] = {
         **_numbers(entropy_avail=ENTROPY_BITS, poolsize=ENTROPY_BITS, urandom_min_reseed_secs=60,

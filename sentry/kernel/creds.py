@@ -11,7 +11,6 @@ from sentry.abi.capability import (
     FILE_CAPS,
     SECBIT_KEEP_CAPS,
     SECBIT_NO_SETUID_FIXUP,
-    SECBIT_NOROOT,
 )
 from sentry.kernel import user_namespace
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from sentry.config import Config
     from sentry.kernel.user_namespace import UserNamespace
+    from sentry.vfs.inode import Inode
 
 
 class Creds(_core.CredsBase):
@@ -78,47 +78,35 @@ class Creds(_core.CredsBase):
         """
         if self.securebits & SECBIT_NO_SETUID_FIXUP:
             return
-        had_root = 0 in (old.uid, old.euid, old.suid)
-        if had_root and 0 not in (self.uid, self.euid, self.suid):
+        root = self.user_ns.kuid(0)
+        had_root = root in (old.uid, old.euid, old.suid)
+        if had_root and root not in (self.uid, self.euid, self.suid):
             if not self.securebits & SECBIT_KEEP_CAPS:
                 self.permitted = self.effective = 0
             self.ambient = 0
-        if old.euid == 0 and self.euid != 0:
+        if old.euid == root and self.euid != root:
             self.effective = 0
-        elif old.euid != 0 and self.euid == 0:
+        elif old.euid != root and self.euid == root:
             self.effective = self.permitted
 
     def fsuid_changed(self, old: Creds) -> None:
         """The same for setfsuid(2), which touches the file capabilities alone."""
         if self.securebits & SECBIT_NO_SETUID_FIXUP:
             return
-        if old.fsuid == 0 and self.fsuid != 0:
+        root = self.user_ns.kuid(0)
+        if old.fsuid == root and self.fsuid != root:
             self.effective &= ~FILE_CAPS
-        elif old.fsuid != 0 and self.fsuid == 0:
+        elif old.fsuid != root and self.fsuid == root:
             self.effective |= FILE_CAPS & self.permitted
 
-    def for_exec(self, setuid: int | None, setgid: int | None) -> Creds:
-        """The credentials after execve(2) of a file whose set-id bits name `setuid` and `setgid` (None: not
-        set).
+    def has_cap_over(self, capability: int, inode: Inode) -> bool:
+        """Whether `capability` is effective for a file: its owner and group must mean something in the user
+        namespace (user_namespaces(7)).
         """
-        new = self.copy()
-        if setuid is not None:
-            new.euid = setuid
-        if setgid is not None:
-            new.egid = setgid
-        new.suid = new.fsuid = new.euid
-        new.sgid = new.fsgid = new.egid
-        raised = new.euid != self.euid or new.egid != self.egid
-        if raised:
-            new.ambient = 0
-        permitted = new.ambient
-        if not new.securebits & SECBIT_NOROOT and 0 in (new.uid, new.euid):
-            permitted |= new.inheritable | new.bounding
-        new.permitted = permitted
-        rooted = new.euid == 0 and not new.securebits & SECBIT_NOROOT
-        new.effective = permitted if rooted else new.ambient
-        new.securebits &= ~SECBIT_KEEP_CAPS
-        return new
+        ns = self.user_ns
+        if not self.effective >> capability & 1:
+            return False
+        return not ns.level or (ns.uid(inode.uid) >= 0 and ns.gid(inode.gid) >= 0)
 
     def may_signal(self, target: Creds) -> bool:
         """Whether a task with these ids may send signals to one with `target`'s (kill(2)), capabilities

@@ -11,15 +11,14 @@ import os
 
 from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
-from sentry.abi.mount import MS_NOSUID
 from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
-from sentry.abi.stat import S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno, StartError
 from sentry.kernel import control, rlimits, sessions, thread_group, trace_stops, tracing
 from sentry.kernel import creds as credentials
 from sentry.kernel import exit as exits
 from sentry.kernel.cgroup import CgroupNamespace
+from sentry.kernel.exec_creds import after_exec
 from sentry.kernel.fs_context import FsContext
 from sentry.kernel.namespaces import Namespaces
 from sentry.kernel.task import Task
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sentry.config import Config
-    from sentry.kernel.creds import Creds
     from sentry.kernel.kernel import Kernel
     from sentry.mm.loader import Image
     from sentry.mm.space import AddressSpace
@@ -59,7 +57,7 @@ class NewProgram:
     def __init__(self, task: Task, image: Image) -> None:
         """Fill a new address space; Errno, with nothing left behind."""
         self.image = image
-        self.creds, self.secure = _new_creds(task, image.path)
+        self.creds, self.secure = after_exec(task, image.path)
         self.ctx = task.kernel.machine.new_space()
         self.mm: AddressSpace
         try:
@@ -87,7 +85,8 @@ class NewProgram:
         task.creds = self.creds
         task.comm = os.path.basename(self.image.name)[:_COMM_MAX]
         task.group.usage.enter(ctx.host_tid)
-        task.group.dumpable = 0 if self.secure else 1
+        creds = self.creds
+        task.group.dumpable = int(creds.uid == creds.euid and creds.gid == creds.egid and not self.secure)
         task.kernel.machine.attach(task)
 
 
@@ -167,21 +166,6 @@ def _close_on_exec(task: Task) -> None:
     task.files = task.files.unshare()
     for file in task.files.close_on_exec():
         close_file(task, file)
-
-
-def _new_creds(task: Task, path: Path) -> tuple[Creds, bool]:
-    """The identity after the execve of `path`, and whether it gained privileges (AT_SECURE)."""
-    old = task.creds
-    inode = path.inode
-    setuid = setgid = None
-    if not path.mount.flags & MS_NOSUID and not old.no_new_privs:
-        if inode.mode & S_ISUID:
-            setuid = inode.uid
-        if inode.mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:
-            setgid = inode.gid
-    new: Creds = old.for_exec(setuid, setgid)
-    gained = new.uid != 0 and new.permitted & ~new.ambient
-    return new, new.euid != new.uid or new.egid != new.gid or bool(gained)
 
 
 # The first program

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sentry.vfs.file import File
 
 _HEADER = CMSGHDR.size
+_NO_ID = 0xFFFFFFFF
 
 
 def parse(task: Task, control: bytes) -> tuple[Rights | None, Credentials | None]:
@@ -65,17 +66,32 @@ def _credentials(task: Task, body: bytes) -> Credentials:
     """The credentials that the sender claims, which must be its own unless it is privileged."""
     if len(body) != UCRED.size:
         raise Errno(errno.EINVAL)
-    pid, uid, gid = UCRED.unpack(body)
-    creds = task.creds
-    if pid != task.group.tgid and not creds.has_cap(CAP_SYS_ADMIN):
+    number, uid, gid = UCRED.unpack(body)
+    creds, pid_ns = task.creds, task.group.pid_ns
+    ns = creds.user_ns
+    pid, uid, gid = pid_ns.pid(number), ns.kuid(uid), ns.kgid(gid)
+    if uid < 0 or gid < 0:
+        raise Errno(errno.EINVAL)
+    if pid != task.group.tgid and not creds.has_cap(CAP_SYS_ADMIN, pid_ns.owner):
         raise Errno(errno.EPERM)
-    if uid not in (creds.uid, creds.euid, creds.suid) and not creds.has_cap(CAP_SETUID):
+    if uid not in (creds.uid, creds.euid, creds.suid) and not creds.has_cap(CAP_SETUID, ns):
         raise Errno(errno.EPERM)
-    if gid not in (creds.gid, creds.egid, creds.sgid) and not creds.has_cap(CAP_SETGID):
+    if gid not in (creds.gid, creds.egid, creds.sgid) and not creds.has_cap(CAP_SETGID, ns):
         raise Errno(errno.EPERM)
     if pid not in task.kernel.groups:
         raise Errno(errno.ESRCH)
     return pid, uid, gid
+
+
+def seen_by(task: Task, creds: Credentials) -> Credentials:
+    """Credentials as a task is told them: by its PID and user namespaces; ids that are not set stay -1."""
+    pid, uid, gid = creds
+    ns = task.creds.user_ns
+    return (
+        task.number(pid),
+        uid if uid == _NO_ID else ns.show_uid(uid),
+        gid if gid == _NO_ID else ns.show_gid(gid),
+    )
 
 
 def deliver(task: Task, received: Received, room: int, cloexec: bool, passcred: bool) -> tuple[bytes, int]:
@@ -88,7 +104,9 @@ def deliver(task: Task, received: Received, room: int, cloexec: bool, passcred: 
     for level, kind, body in received.control:
         flags |= _put(out, room, kind, body, level)
     if passcred:
-        creds = received.creds or (0, 0xFFFE, 0xFFFE)  # sent before anybody asked: the overflow ids
+        creds = (0, 0xFFFE, 0xFFFE)  # sent before anybody asked: the overflow ids
+        if received.creds is not None:
+            creds = seen_by(task, received.creds)
         flags |= _put(out, room, SCM_CREDENTIALS, UCRED.pack(*creds))
     if received.rights:
         fds = bytearray()

@@ -22,6 +22,7 @@ from sentry.abi.socket import (
 from sentry.errors import Errno
 from sentry.socket import unix_names
 from sentry.socket.base import Socket
+from sentry.socket.control import seen_by
 from sentry.socket.unix_endpoint import LISTENING, credentials
 
 TYPE_CHECKING = False
@@ -119,9 +120,10 @@ class UnixSocket(Socket):
         if level != SOL_SOCKET:
             raise Errno(errno.EOPNOTSUPP)
         if name == SO_PEERCRED:
-            return UCRED.pack(*self.endpoint.peer_creds)
+            return UCRED.pack(*seen_by(task, self.endpoint.peer_creds))
         if name == SO_PEERGROUPS:
-            return b"".join(gid.to_bytes(4, "little") for gid in self.endpoint.peer_groups)
+            show = task.creds.user_ns.show_gid
+            return b"".join(show(gid).to_bytes(4, "little") for gid in self.endpoint.peer_groups)
         raise Errno(errno.ENOPROTOOPT)
 
     def set_option(self, task: Task, level: int, name: int, value: bytes) -> None:

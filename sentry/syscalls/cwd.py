@@ -50,7 +50,7 @@ def getcwd(task: "Task", buf: Ptr, size: Size) -> int:
 
 def chroot(task: "Task", name: Path) -> int:
     path = _enterable(task, walk(task, AT_FDCWD, name))
-    if not task.creds.has_cap(CAP_SYS_CHROOT):
+    if not task.creds.has_cap(CAP_SYS_CHROOT, task.creds.user_ns):
         raise Errno(EPERM)
     task.fs.root = path
     return 0

@@ -1,6 +1,7 @@
 """User, group and capability ids (credentials(7), capabilities(7))."""
 
 import errno
+from struct import iter_unpack
 
 from sentry.abi.capability import (
     ALL_CAPS,
@@ -26,33 +27,49 @@ _NGROUPS_MAX = 65536
 
 
 def getuid(task: "Task") -> int:
-    return task.creds.uid
+    return task.creds.user_ns.show_uid(task.creds.uid)
 
 
 def geteuid(task: "Task") -> int:
-    return task.creds.euid
+    return task.creds.user_ns.show_uid(task.creds.euid)
 
 
 def getgid(task: "Task") -> int:
-    return task.creds.gid
+    return task.creds.user_ns.show_gid(task.creds.gid)
 
 
 def getegid(task: "Task") -> int:
-    return task.creds.egid
+    return task.creds.user_ns.show_gid(task.creds.egid)
 
 
 def getresuid(task: "Task", real: Ptr, effective: Ptr, saved: Ptr) -> int:
     creds = task.creds
     for address, value in ((real, creds.uid), (effective, creds.euid), (saved, creds.suid)):
-        task.write_u32(address, value)
+        task.write_u32(address, creds.user_ns.show_uid(value))
     return 0
 
 
 def getresgid(task: "Task", real: Ptr, effective: Ptr, saved: Ptr) -> int:
     creds = task.creds
     for address, value in ((real, creds.gid), (effective, creds.egid), (saved, creds.sgid)):
-        task.write_u32(address, value)
+        task.write_u32(address, creds.user_ns.show_gid(value))
     return 0
+
+
+def _kuid(creds: Creds, uid: int) -> int:
+    """What a guest's uid means, -1 (_KEEP) as it is; EINVAL for one that means nothing."""
+    kuid = creds.user_ns.kuid(uid)
+    if kuid < 0 and uid != _KEEP:
+        raise Errno(errno.EINVAL)
+    return kuid & _KEEP
+
+
+def _kgid(creds: Creds, gid: int) -> int:
+    """The same for a gid."""
+    kgid = creds.user_ns.kgid(gid)
+    if kgid < 0 and gid != _KEEP:
+        raise Errno(errno.EINVAL)
+    return kgid & _KEEP
 
 
 def _commit_uids(task: "Task", new: Creds) -> int:
@@ -65,6 +82,12 @@ def _commit(task: "Task", new: Creds) -> None:
     old = task.creds
     new.uids_changed(old)
     new.fsuid_changed(old)
+    _install(task, new)
+
+
+def _install(task: "Task", new: Creds) -> None:
+    """A process that has changed its identity is not for others to look into (prctl(2), PR_SET_DUMPABLE)."""
+    old = task.creds
     if (new.euid, new.egid, new.fsuid, new.fsgid) != (old.euid, old.egid, old.fsuid, old.fsgid):
         task.group.dumpable = 0
         task.parent_death_signal = 0
@@ -74,9 +97,10 @@ def _commit(task: "Task", new: Creds) -> None:
 def setuid(task: "Task", uid: UInt) -> int:
     old = task.creds
     new = old.copy()
+    uid = _kuid(old, uid)
     if uid == _KEEP:
         raise Errno(errno.EINVAL)
-    if old.has_cap(CAP_SETUID):
+    if old.has_cap(CAP_SETUID, old.user_ns):
         new.uid = new.suid = uid
     elif uid not in (old.uid, old.suid):
         raise Errno(errno.EPERM)
@@ -86,8 +110,9 @@ def setuid(task: "Task", uid: UInt) -> int:
 
 def setreuid(task: "Task", real: UInt, effective: UInt) -> int:
     old = task.creds
+    real, effective = _kuid(old, real), _kuid(old, effective)
     new = old.copy()
-    privileged = old.has_cap(CAP_SETUID)
+    privileged = old.has_cap(CAP_SETUID, old.user_ns)
     if real != _KEEP:
         if not privileged and real not in (old.uid, old.euid):
             raise Errno(errno.EPERM)
@@ -103,8 +128,9 @@ def setreuid(task: "Task", real: UInt, effective: UInt) -> int:
 
 def setresuid(task: "Task", real: UInt, effective: UInt, saved: UInt) -> int:
     old = task.creds
+    real, effective, saved = (_kuid(old, uid) for uid in (real, effective, saved))
     new = old.copy()
-    if not old.has_cap(CAP_SETUID):
+    if not old.has_cap(CAP_SETUID, old.user_ns):
         for uid in (real, effective, saved):
             if uid != _KEEP and uid not in (old.uid, old.euid, old.suid):
                 raise Errno(errno.EPERM)
@@ -119,12 +145,13 @@ def setresuid(task: "Task", real: UInt, effective: UInt, saved: UInt) -> int:
 
 def setfsuid(task: "Task", uid: UInt) -> int:
     old = task.creds
-    if uid != _KEEP and (uid in (old.uid, old.euid, old.suid, old.fsuid) or old.has_cap(CAP_SETUID)):
+    uid = old.user_ns.kuid(uid)
+    if uid >= 0 and (uid in (old.uid, old.euid, old.suid, old.fsuid) or old.has_cap(CAP_SETUID, old.user_ns)):
         new = old.copy()
         new.fsuid = uid
         new.fsuid_changed(old)
-        task.creds = new
-    return old.fsuid
+        _install(task, new)
+    return old.user_ns.show_uid(old.fsuid)
 
 
 def _commit_gids(task: "Task", new: Creds) -> int:
@@ -136,9 +163,10 @@ def _commit_gids(task: "Task", new: Creds) -> int:
 def setgid(task: "Task", gid: UInt) -> int:
     old = task.creds
     new = old.copy()
+    gid = _kgid(old, gid)
     if gid == _KEEP:
         raise Errno(errno.EINVAL)
-    if old.has_cap(CAP_SETGID):
+    if old.has_cap(CAP_SETGID, old.user_ns):
         new.gid = new.sgid = gid
     elif gid not in (old.gid, old.sgid):
         raise Errno(errno.EPERM)
@@ -148,8 +176,9 @@ def setgid(task: "Task", gid: UInt) -> int:
 
 def setregid(task: "Task", real: UInt, effective: UInt) -> int:
     old = task.creds
+    real, effective = _kgid(old, real), _kgid(old, effective)
     new = old.copy()
-    privileged = old.has_cap(CAP_SETGID)
+    privileged = old.has_cap(CAP_SETGID, old.user_ns)
     if real != _KEEP:
         if not privileged and real not in (old.gid, old.egid):
             raise Errno(errno.EPERM)
@@ -165,8 +194,9 @@ def setregid(task: "Task", real: UInt, effective: UInt) -> int:
 
 def setresgid(task: "Task", real: UInt, effective: UInt, saved: UInt) -> int:
     old = task.creds
+    real, effective, saved = (_kgid(old, gid) for gid in (real, effective, saved))
     new = old.copy()
-    if not old.has_cap(CAP_SETGID):
+    if not old.has_cap(CAP_SETGID, old.user_ns):
         for gid in (real, effective, saved):
             if gid != _KEEP and gid not in (old.gid, old.egid, old.sgid):
                 raise Errno(errno.EPERM)
@@ -181,11 +211,12 @@ def setresgid(task: "Task", real: UInt, effective: UInt, saved: UInt) -> int:
 
 def setfsgid(task: "Task", gid: UInt) -> int:
     old = task.creds
-    if gid != _KEEP and (gid in (old.gid, old.egid, old.sgid, old.fsgid) or old.has_cap(CAP_SETGID)):
+    gid = old.user_ns.kgid(gid)
+    if gid >= 0 and (gid in (old.gid, old.egid, old.sgid, old.fsgid) or old.has_cap(CAP_SETGID, old.user_ns)):
         new = old.copy()
         new.fsgid = gid
-        task.creds = new
-    return old.fsgid
+        _install(task, new)
+    return old.user_ns.show_gid(old.fsgid)
 
 
 def getgroups(task: "Task", size: Int, address: Ptr) -> int:
@@ -193,18 +224,23 @@ def getgroups(task: "Task", size: Int, address: Ptr) -> int:
     if size < 0 or 0 < size < len(groups):
         raise Errno(errno.EINVAL)
     if size and groups:
-        task.copy_out(address, b"".join(gid.to_bytes(4, "little") for gid in groups))
+        show = task.creds.user_ns.show_gid
+        task.copy_out(address, b"".join(show(gid).to_bytes(4, "little") for gid in groups))
     return len(groups)
 
 
 def setgroups(task: "Task", size: Int, address: Ptr) -> int:
-    if not task.creds.has_cap(CAP_SETGID):
+    ns = task.creds.user_ns
+    if not task.creds.has_cap(CAP_SETGID, ns) or not ns.gid_map or not ns.setgroups_allowed:
         raise Errno(errno.EPERM)
     if not 0 <= size <= _NGROUPS_MAX:
         raise Errno(errno.EINVAL)
     data = task.copy_in(address, size * 4) if size else b""
+    groups = [ns.kgid(gid) for (gid,) in iter_unpack("<I", data)]
+    if -1 in groups:
+        raise Errno(errno.EINVAL)
     new = task.creds.copy()
-    new.groups = tuple(sorted(int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4)))
+    new.groups = tuple(sorted(groups))
     task.creds = new
     return 0
 
@@ -258,7 +294,7 @@ def capset(task: "Task", header: Ptr, data: Ptr) -> int:
         inheritable |= i << 32 * index
     effective, permitted, inheritable = effective & ALL_CAPS, permitted & ALL_CAPS, inheritable & ALL_CAPS
     old = task.creds
-    if not old.has_cap(CAP_SETPCAP) and inheritable & ~(old.inheritable | old.permitted):
+    if not old.has_cap(CAP_SETPCAP, old.user_ns) and inheritable & ~(old.inheritable | old.permitted):
         raise Errno(errno.EPERM)
     if (
         inheritable & ~(old.inheritable | old.bounding)

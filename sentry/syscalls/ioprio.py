@@ -29,14 +29,14 @@ def _whom(task: "Task", which: int, who: int) -> list["Task"]:
     kernel = task.kernel
     found: list[Task]
     if which == IOPRIO_WHO_PROCESS:
-        other = kernel.tasks.get(who) if who else task
+        other = task.find(who) if who else task
         found = [other] if other is not None else []
     elif which == IOPRIO_WHO_PGRP:
-        process_group = kernel.process_groups.get(who) if who else task.group.process_group
+        process_group = task.find_process_group(who) if who else task.group.process_group
         members = process_group.members if process_group is not None else []
         found = [group.leader for group in members]
     elif which == IOPRIO_WHO_USER:
-        uid = who & 0xFFFFFFFF if who else task.creds.uid
+        uid = task.creds.user_ns.kuid(who & 0xFFFFFFFF) if who else task.creds.uid
         found = [other for other in kernel.tasks.values() if other.creds.uid == uid]
     else:
         raise Errno(EINVAL)

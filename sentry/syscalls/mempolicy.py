@@ -124,7 +124,7 @@ def set_mempolicy_home_node(task: "Task", addr: Ptr, length: Size, node: Size, f
 
 def _other_space(task: "Task", pid: int) -> "AddressSpace":
     """The address space of a process whose pages may be asked about: ESRCH, EPERM, EINVAL (it has none)."""
-    other = task.kernel.tasks.get(pid) if pid else task
+    other = task.find(pid) if pid else task
     if other is None:
         raise Errno(ESRCH)
     if not may_inspect(task, other):
@@ -137,7 +137,7 @@ def _other_space(task: "Task", pid: int) -> "AddressSpace":
 def migrate_pages(task: "Task", pid: Int, maxnode: Size, old: Ptr, new: Ptr) -> int:
     _read_nodes(task, old, maxnode)
     nodes = _read_nodes(task, new, maxnode)
-    other = task.kernel.tasks.get(pid) if pid else task
+    other = task.find(pid) if pid else task
     if other is None:
         raise Errno(ESRCH)
     if not may_inspect(task, other):

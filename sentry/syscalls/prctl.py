@@ -132,7 +132,7 @@ def _set_securebits(task: "Task", a: int, b: int, c: int, d: int) -> int:
     locked = (old & SECURE_ALL_LOCKS) >> 1
     if a & ~(SECURE_ALL_BITS | SECURE_ALL_LOCKS) or (old ^ a) & locked or old & SECURE_ALL_LOCKS & ~a:
         raise Errno(errno.EPERM)
-    if not task.creds.has_cap(CAP_SETPCAP):
+    if not task.creds.has_cap(CAP_SETPCAP, task.creds.user_ns):
         raise Errno(errno.EPERM)
     new = task.creds.copy()
     new.securebits = a
@@ -146,7 +146,7 @@ def _read_bounding(task: "Task", a: int, b: int, c: int, d: int) -> int:
 
 
 def _drop_bounding(task: "Task", a: int, b: int, c: int, d: int) -> int:
-    if not task.creds.has_cap(CAP_SETPCAP):
+    if not task.creds.has_cap(CAP_SETPCAP, task.creds.user_ns):
         raise Errno(errno.EPERM)
     _invalid_unless(a <= CAP_LAST_CAP)
     new = task.creds.copy()

@@ -52,4 +52,4 @@ def _may_change(task: "Task", other: "Task") -> bool:
     mine, theirs = task.creds, other.creds
     same_uid = {theirs.uid, theirs.euid, theirs.suid} == {mine.uid}
     same_gid = {theirs.gid, theirs.egid, theirs.sgid} == {mine.gid}
-    return (same_uid and same_gid) or mine.has_cap(CAP_SYS_RESOURCE)
+    return (same_uid and same_gid) or mine.has_cap(CAP_SYS_RESOURCE, theirs.user_ns)

@@ -66,7 +66,9 @@ def _task_of(task: "Task", pid: int) -> "Task":
 
 
 def _check_owner(task: "Task", other: "Task") -> None:
-    if task.creds.euid not in (other.creds.uid, other.creds.euid) and not task.creds.has_cap(CAP_SYS_NICE):
+    if task.creds.euid not in (other.creds.uid, other.creds.euid) and not task.creds.has_cap(
+        CAP_SYS_NICE, other.creds.user_ns
+    ):
         raise Errno(errno.EPERM)
 
 
@@ -83,7 +85,7 @@ def _by_which(task: "Task", which: int, who: int) -> list["Task"]:
         members = process_group.members if process_group is not None else []
         found = [thread for group in members for thread in group.tasks]
     elif which == PRIO_USER:
-        uid = who & 0xFFFFFFFF if who else task.creds.uid
+        uid = task.creds.user_ns.kuid(who & 0xFFFFFFFF) if who else task.creds.uid
         found = [other for other in kernel.tasks.values() if other.creds.uid == uid]
     else:
         raise Errno(errno.EINVAL)
@@ -101,7 +103,9 @@ def setpriority(task: "Task", which: Int, who: Int, nice: Int) -> int:
     failure = 0
     for other in _by_which(task, which, who):
         creds = task.creds
-        if creds.euid not in (other.creds.uid, other.creds.euid) and not creds.has_cap(CAP_SYS_NICE):
+        if creds.euid not in (other.creds.uid, other.creds.euid) and not creds.has_cap(
+            CAP_SYS_NICE, other.creds.user_ns
+        ):
             failure = errno.EPERM
         elif nice < other.sched.nice and not _may_lower(task, other, nice):
             failure = errno.EACCES

@@ -130,11 +130,11 @@ class Terminal:
         elif request == TIOCGPGRP:
             if not master and not self.is_controlling(task):
                 raise Errno(ENOTTY)
-            task.write_u32(arg, self.foreground.pgid if self.foreground is not None else 0)
+            task.write_u32(arg, task.number(self.foreground.pgid) if self.foreground is not None else 0)
         elif request == TIOCGSID:
             if self.session is None or not (master or self.is_controlling(task)):
                 raise Errno(ENOTTY)
-            task.write_u32(arg, self.session.sid)
+            task.write_u32(arg, task.number(self.session.sid))
         elif request == TIOCSPGRP:
             self._set_foreground(task, arg)
         else:
@@ -177,7 +177,7 @@ class Terminal:
         pgid = task.read_u32(arg)
         if pgid & 0x80000000:
             raise Errno(EINVAL)
-        process_group = task.kernel.process_groups.get(pgid)
+        process_group = task.find_process_group(pgid)
         if process_group is None:
             raise Errno(ESRCH)
         if process_group.session is not task.group.session:

@@ -40,7 +40,7 @@ def chmod(task: Task, path: Path, mode: int) -> None:
     inode = _changeable(path)
     creds = task.creds
     check_owner(creds, inode)
-    if mode & S_ISGID and not creds.in_group(inode.gid) and not creds.has_cap(CAP_FSETID):
+    if mode & S_ISGID and not creds.in_group(inode.gid) and not creds.has_cap_over(CAP_FSETID, inode):
         mode &= ~S_ISGID
     inode.setattr(mode=mode & 0o7777)
     posix_acl.mode_changed(inode)
@@ -48,12 +48,15 @@ def chmod(task: Task, path: Path, mode: int) -> None:
 
 
 def chown(task: Task, path: Path, uid: int, gid: int) -> None:
-    """Ids as unsigned 32-bit numbers, 0xffffffff (-1) to leave one; EROFS, EPERM."""
+    """Ids as unsigned 32-bit numbers, 0xffffffff (-1) to leave one; EROFS, EPERM, EINVAL (an id
+    without a meaning in the user namespace)."""
     inode = _changeable(path)
     creds = task.creds
-    new_uid = None if uid == 0xFFFFFFFF else uid
-    new_gid = None if gid == 0xFFFFFFFF else gid
-    if not creds.has_cap(CAP_CHOWN):
+    new_uid = None if uid == 0xFFFFFFFF else creds.user_ns.kuid(uid)
+    new_gid = None if gid == 0xFFFFFFFF else creds.user_ns.kgid(gid)
+    if -1 in (new_uid, new_gid):
+        raise Errno(EINVAL)
+    if not creds.has_cap_over(CAP_CHOWN, inode):
         mine = creds.fsuid == inode.uid
         if new_uid is not None and not (mine and new_uid == inode.uid):
             raise Errno(EPERM)

@@ -39,10 +39,10 @@ class Range:
             and (self.kind == fcntl.F_WRLCK or kind == fcntl.F_WRLCK)
         )
 
-    def pack(self) -> bytes:
-        """struct flock, as F_GETLK tells about a lock in the way."""
+    def pack(self, holder: int) -> bytes:
+        """struct flock, as F_GETLK tells about a lock in the way; `holder`: the process's number."""
         length = 0 if self.end == TO_THE_END else self.end - self.start + 1
-        return FLOCK.pack(self.kind, SEEK_SET, self.start, length, self.pid)
+        return FLOCK.pack(self.kind, SEEK_SET, self.start, length, holder)
 
 
 class RangeLocks:

@@ -75,7 +75,7 @@ def fcntl_lock(task: Task, file: File, cmd: int, arg: int) -> int | Coroutine[No
         if other is None:
             task.copy_out(arg, _UNLOCKED + request[2:])
         else:
-            task.copy_out(arg, other.pack())
+            task.copy_out(arg, other.pack(-1 if other.pid == -1 else task.number(other.pid)))
         return 0
     if kind not in (fcntl.F_RDLCK, fcntl.F_WRLCK, fcntl.F_UNLCK):
         raise Errno(errno.EINVAL)

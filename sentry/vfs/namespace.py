@@ -20,7 +20,7 @@ from errno import (
     EXDEV,
 )
 
-from sentry.abi.capability import CAP_FOWNER, CAP_MKNOD
+from sentry.abi.capability import CAP_MKNOD
 from sentry.abi.fcntl import RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT
 from sentry.abi.inotify import IN_ATTRIB
 from sentry.abi.stat import (
@@ -42,7 +42,7 @@ from sentry.vfs import notify, posix_acl
 from sentry.vfs.mount_namespace import abandon
 from sentry.vfs.namei import child_of
 from sentry.vfs.path import Dentry, Path
-from sentry.vfs.permissions import check, check_create, check_delete, permitted
+from sentry.vfs.permissions import check, check_create, check_delete, is_owner, permitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) 
 def _may_link(task: Task, inode: Inode) -> bool:
     """/proc/sys/fs/protected_hardlinks = 1: who doesn't own a file may link it only if it is harmless."""
     creds = task.creds
-    if creds.fsuid == inode.uid or creds.has_cap(CAP_FOWNER):
+    if is_owner(creds, inode):
         return True
     mode = inode.mode
     if mode & S_IFMT != S_IFREG or mode & S_ISUID or mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:

@@ -40,9 +40,11 @@ def permitted(creds: Creds, inode: Inode, wanted: int) -> bool:
     if wanted & ~granted & 7 == 0:
         return True
     directory = mode & S_IFMT == S_IFDIR
-    if creds.has_cap(CAP_DAC_OVERRIDE) and (directory or not wanted & ACCESS_EXEC or mode & 0o111):
+    if creds.has_cap_over(CAP_DAC_OVERRIDE, inode) and (
+        directory or not wanted & ACCESS_EXEC or mode & 0o111
+    ):
         return True
-    if creds.has_cap(CAP_DAC_READ_SEARCH):
+    if creds.has_cap_over(CAP_DAC_READ_SEARCH, inode):
         readable = ACCESS_READ | ACCESS_EXEC if directory else ACCESS_READ
         return wanted & ~readable == 0
     return False
@@ -77,7 +79,8 @@ def check(creds: Creds, inode: Inode, wanted: int) -> None:
 
 def is_owner(creds: Creds, inode: Inode) -> bool:
     """Whether the task counts as the file's owner: it is, or has CAP_FOWNER (capabilities(7))."""
-    return creds.fsuid == inode.uid or creds.has_cap(CAP_FOWNER)
+    ns = creds.user_ns
+    return creds.fsuid == inode.uid or (creds.has_cap(CAP_FOWNER, ns) and ns.uid(inode.uid) >= 0)
 
 
 def check_owner(creds: Creds, inode: Inode) -> None:
@@ -95,5 +98,5 @@ def check_delete(creds: Creds, directory: Inode, victim: Inode) -> None:
     """EACCES or, in a sticky directory (chmod(2)), EPERM unless the name of `victim` may be taken away."""
     check(creds, directory, ACCESS_WRITE | ACCESS_EXEC)
     owners = victim.uid, directory.uid
-    if directory.mode & S_ISVTX and creds.fsuid not in owners and not creds.has_cap(CAP_FOWNER):
+    if directory.mode & S_ISVTX and creds.fsuid not in owners and not creds.has_cap_over(CAP_FOWNER, victim):
         raise Errno(EPERM)

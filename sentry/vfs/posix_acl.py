@@ -139,7 +139,7 @@ def set(creds: Creds, inode: Inode, name: bytes, acl: Acl | None) -> None:
         _check_valid(acl)
         if name == ACL_ACCESS:
             mode = inode.mode & 0o7000 | _bits(acl)
-            if not creds.in_group(inode.gid) and not creds.has_cap(CAP_FSETID):
+            if not creds.in_group(inode.gid) and not creds.has_cap_over(CAP_FSETID, inode):
                 mode &= ~S_ISGID
             inode.setattr(mode=mode)
             if _is_minimal(acl):

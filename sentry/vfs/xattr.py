@@ -64,7 +64,10 @@ def check_access(creds: Creds, inode: Inode, name: bytes, write: bool) -> None:
         if not creds.has_cap(CAP_SYS_ADMIN):
             raise Errno(EPERM if write else ENODATA)
     elif name.startswith(b"security."):
-        if write and not creds.has_cap(CAP_SETFCAP if name == _CAPABILITY else CAP_SYS_ADMIN):
+        given = (
+            creds.has_cap_over(CAP_SETFCAP, inode) if name == _CAPABILITY else creds.has_cap(CAP_SYS_ADMIN)
+        )
+        if write and not given:
             raise Errno(EPERM)
     elif name.startswith(b"user."):
         kind = inode.mode & S_IFMT

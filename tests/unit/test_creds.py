@@ -9,6 +9,7 @@ import pytest
 from sentry.abi.capability import ALL_CAPS, CAP_CHOWN, CAP_KILL, CAP_SETUID, SECBIT_KEEP_CAPS, SECBIT_NOROOT
 from sentry.errors import Errno
 from sentry.kernel.creds import Creds
+from sentry.kernel.exec_creds import transform
 from sentry.syscalls.ids import setfsuid, setresuid, setreuid, setuid
 from sentry.syscalls.prctl import prctl
 from tests.unit.kernel_doubles import FakeTask, World
@@ -77,25 +78,25 @@ def test_execve_as_root_gains_the_bounding_set() -> None:
     creds = Creds(0)
     creds.permitted = creds.effective = 0
     creds.bounding = 1 << CAP_KILL
-    new = creds.for_exec(None, None)
+    new = transform(creds, None, None)[0]
     assert (new.permitted, new.effective) == (1 << CAP_KILL, 1 << CAP_KILL)
     creds.securebits = SECBIT_NOROOT
-    assert creds.for_exec(None, None).permitted == 0
+    assert transform(creds, None, None)[0].permitted == 0
 
 
 def test_execve_of_a_set_uid_root_program_and_of_a_common_one() -> None:
     user = Creds(1000, 1000)
-    raised = user.for_exec(0, None)
+    raised = transform(user, 0, None)[0]
     assert (raised.uid, raised.euid, raised.suid, raised.fsuid) == (1000, 0, 0, 0)
     assert raised.effective == ALL_CAPS
-    assert user.for_exec(None, None).effective == 0
+    assert transform(user, None, None)[0].effective == 0
 
 
 def test_ambient_capabilities_survive_execve_but_not_a_set_id_program() -> None:
     user = Creds(1000, 1000)
     user.permitted = user.inheritable = user.ambient = 1 << CAP_SETUID
-    assert user.for_exec(None, None).effective == 1 << CAP_SETUID
-    assert user.for_exec(1001, None).effective == 0
+    assert transform(user, None, None)[0].effective == 1 << CAP_SETUID
+    assert transform(user, 1001, None)[0].effective == 0
 
 
 def test_prctl_ambient_needs_permitted_and_inheritable(task: FakeTask) -> None:
