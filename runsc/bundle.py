@@ -30,7 +30,7 @@ def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
     document = spec.load(directory)
     if any(document.get("hooks", {}).values()):
         raise RuntimeFailure("config.json: hooks: not available in this version")
-    for field in ("seccomp", "resources", "maskedPaths", "readonlyPaths"):
+    for field in ("seccomp", "resources"):
         if document.get("linux", {}).get(field):
             log.warning(f"config.json: linux.{field}: ignored")
     if document["process"].get("terminal") and not os.isatty(0):
@@ -48,7 +48,27 @@ def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
             setattr(config, field, os.fsencode(document[field]))
     for index, mount in enumerate(document.get("mounts") or []):
         _mount(description, bundle, mount, f"config.json: mounts[{index}]")
+    linux = document.get("linux", {})
+    config.masked_paths = _paths(linux, "maskedPaths")
+    config.readonly_paths = _paths(linux, "readonlyPaths")
+    config.root_propagation = _root_propagation(linux.get("rootfsPropagation") or "")
     return description
+
+
+def _paths(linux: dict[str, Any], field: str) -> list[bytes]:
+    paths = linux.get(field) or []
+    for index, path in enumerate(paths):
+        if not path.startswith("/") or "\0" in path:
+            where = f"config.json: linux.{field}[{index}]"
+            raise RuntimeFailure(f"{where}: expected an absolute path, got '{path}'")
+    return _bytes(paths)
+
+
+def _root_propagation(value: str) -> str:
+    kind = value.removeprefix("r")
+    if kind not in ("", "shared", "slave", "private", "unbindable"):
+        raise RuntimeFailure(f"config.json: linux.rootfsPropagation: no such propagation: '{value}'")
+    return kind
 
 
 def _process(process: dict[str, Any]) -> Config:
@@ -107,7 +127,7 @@ def _mount(description: Description, bundle: str, mount: dict[str, Any], where: 
         if not mount.get("source"):
             raise RuntimeFailure(f"{where}.source: missing")
         source = os.path.join(bundle, mount["source"])
-        description.bind(dest, source, "ro" in options, f"{where}.source")
+        description.bind(dest, source, "ro" in options, f"{where}.source", options)
     elif kind not in FILE_SYSTEMS:
         raise RuntimeFailure(f"{where}.type: no such file system here: '{kind}'")
     elif kind == "tmpfs" and os.path.normpath(dest) == "/dev":  # with the default devices in it

@@ -9,6 +9,8 @@ from sentry.config import Mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sentry.config import Config
 
 # Names of file systems in config.json (and in mount(8)) and what serves them here.
@@ -29,18 +31,17 @@ class Description:
         self.bundle = ""  # the directory of its config.json, where it has one
         self.binds: list[tuple[Mount, str]] = []  # a bind mount of the config's, its host path
 
-    def bind(self, dest: str, source: str, readonly: bool, where: str) -> None:
+    def bind(self, dest: str, source: str, readonly: bool, where: str, options: Sequence[str] = ()) -> None:
         """Bind a host path; `where` names the setting in messages.  RuntimeFailure when it doesn't exist."""
         check_exists(source, where)
-        mount = Mount(os.fsencode(dest), "bind", readonly=readonly)
+        mount = Mount(os.fsencode(dest), "bind", readonly=readonly, options=list(options))
         self.config.mounts.append(mount)
         self.binds.append((mount, source))
 
     def mount(self, dest: str, type: str, *options: str) -> None:
         """Mount one of the sentry's own file systems."""
         readonly = "ro" in options
-        own = [option for option in options if "=" in option]
-        self.config.mounts.append(Mount(os.fsencode(dest), type, readonly=readonly, options=own))
+        self.config.mounts.append(Mount(os.fsencode(dest), type, readonly=readonly, options=list(options)))
 
     def writes_to_host(self) -> bool:
         """Can the guest write to any host directory?"""

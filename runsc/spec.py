@@ -39,6 +39,7 @@ LINUX = Object(
         "namespaces": List(Object({"type": STRING}, {"path": STRING})),
         "maskedPaths": STRINGS,
         "readonlyPaths": STRINGS,
+        "rootfsPropagation": STRING,
         "seccomp": Object({}, {}),
         "resources": Object({}, {}),
     },

@@ -38,8 +38,9 @@ class Config:
 
     __slots__ = (
         "args", "capabilities", "control_fd", "cwd", "debug", "domainname", "env", "gid", "groups",
-        "hostname", "hot", "log_fd", "log_json", "make_cwd", "mounts", "no_new_privs", "overlay", "patch",
-        "platform", "rlimits", "root_fd", "root_readonly", "run_id", "status_fd", "stdio", "strace",
+        "hostname", "hot", "log_fd", "log_json", "make_cwd", "masked_paths", "mounts", "no_new_privs",
+        "overlay", "patch", "platform", "readonly_paths", "rlimits", "root_fd", "root_propagation",
+        "root_readonly", "run_id", "status_fd", "stdio", "strace",
         "strace_fd", "stub_fd", "uid", "umask",
     )  # fmt: skip
 
@@ -61,6 +62,9 @@ class Config:
         self.root_readonly = False  # the guest gets EROFS
         self.overlay = "memory"  # memory: writes to the root are kept in memory; none: the host is written
         self.mounts: list[Mount] = []
+        self.masked_paths: list[bytes] = []  # in the guest: hidden
+        self.readonly_paths: list[bytes] = []
+        self.root_propagation = ""  # shared, slave, private or unbindable
         self.stdio = [0, 1, 2]  # CLOSED where the caller had none
         self.strace = False
         self.strace_fd = CLOSED

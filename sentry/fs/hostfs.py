@@ -12,6 +12,7 @@ from errno import EACCES, EINVAL, EOPNOTSUPP, EPERM, EROFS, ESTALE, EXDEV
 
 from sentry import _core
 from sentry.abi.fcntl import O_ACCMODE, O_RDONLY
+from sentry.abi.mount import MS_RDONLY
 from sentry.abi.stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.fs.host import CONFINED, DEV, INO, MODE, HostTree, join
@@ -41,6 +42,7 @@ class HostFs(FileSystem):
         """`fd` is a descriptor of the directory (or of the file: O_PATH is not enough then); it is kept."""
         super().__init__(b"9p", V9FS_MAGIC)
         self.readonly = readonly
+        self.set_flags(0)
         self._inodes: dict[tuple[int, int], ref[HostInode]] = {}
         stat = _core.host_stat(fd, b"")
         self.tree = HostTree(fd, self.dev)
@@ -48,6 +50,10 @@ class HostFs(FileSystem):
         if isinstance(inode, HostFile):
             inode.shared_fd = fd
         self.set_root(inode)
+
+    def set_flags(self, flags: int) -> None:
+        """What the host shares read-only stays so, whatever a guest asks for."""
+        super().set_flags(flags | MS_RDONLY if self.readonly else flags)
 
     def inode(self, parent: HostDirectory | None, name: bytes, stat: tuple[int, ...]) -> HostInode:
         """The inode of parent/name; the same object for the same file."""

@@ -35,6 +35,7 @@ from sentry.vfs import fifo as _fifo  # noqa: F401  # for vfs.special, which can
 from sentry.vfs import special as _special  # noqa: F401  # for vfs.inode, likewise
 from sentry.vfs.file_systems import find_type, split_options
 from sentry.vfs.host_call import host
+from sentry.vfs.masking import make_readonly, mask
 from sentry.vfs.mount_namespace import build
 from sentry.vfs.namei import child_of, walk
 from sentry.vfs.path import Path
@@ -115,6 +116,10 @@ def build_root(kernel: Kernel, config: Config) -> MountNamespace:
         except Errno as error:
             where = mount.dest.decode(errors="backslashreplace")
             raise StartError(f"mount {mount.type} on {where}: {os.strerror(error.code)}") from None
+    mask(kernel, walker, config.masked_paths)
+    make_readonly(walker, config.readonly_paths)
+    if config.root_propagation:
+        change(namespace.root, _PROPAGATION[config.root_propagation])
     if config.make_cwd:
         try:
             _mount_point(walker, config.cwd, directory=True)
