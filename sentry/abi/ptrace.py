@@ -82,7 +82,7 @@ NT_PRSTATUS = 1
 NT_PRFPREG = 2
 NT_X86_XSTATE = 0x202
 
-USER_SIZE = 912  # struct user
+USER_SIZE = 928  # struct user, as the kernel has it
 USER_DEBUGREG = 848  # offset of u_debugreg[8] in it
 USER_REGS = Struct("<27Q")
 USER_FPREGS_SIZE = 512  # FXSAVE

@@ -87,6 +87,8 @@ static int64_t signal_self(Task *task, int signo, int code)
 	_Static_assert(sizeof info == 128, "siginfo_t");
 	if (signo < 1 || signo > NSIG_MAX || !actions || task->work || task->pending || group->pending)
 		return HOT_MISS;
+	if (task->guard & GUARD_TRACED)
+		return HOT_MISS; /* its tracer comes first */
 	uint64_t bit = SIG_BIT(signo), mask = task->sigmask;
 	struct signal_action *action = &actions->actions[signo];
 	if (bit & (JOB_CONTROL | mask) || action->handler <= HANDLER_IGNORE || !may_queue(task))

@@ -226,7 +226,7 @@ async def _tell_tracer(task: Task, child: Task, number: int, event: int) -> int:
     if event == PTRACE_EVENT_VFORK:
         await _wait_vfork(task, child, number)
         await trace_stops.event(task, PTRACE_EVENT_VFORK_DONE, tid)
-    return number
+    return await trace_stops.end_call(task, number)
 
 
 def _fork(task: Task, args: CloneArgs, tid: int) -> Context:

@@ -32,8 +32,17 @@ def number(task: Task) -> int:
 
 async def call(task: Task) -> Any:
     """The call that the task's registers describe: its answer, as `Kernel.on_syscall` gives it."""
-    if task.trace is None:
+    trace = task.trace
+    if trace is None:
         return await _filtered(task)
+    trace.guarded = True
+    try:
+        return await _traced(task)
+    finally:
+        trace.guarded = False
+
+
+async def _traced(task: Task) -> Any:
     made = await trace_stops.enter_call(task)
     task.syscall_nr = number(task)
     if task.dying or not made:

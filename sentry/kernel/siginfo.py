@@ -85,7 +85,7 @@ class SigInfo:
         if self.polled:
             return _POLL.pack(self.band, self.fd)
         if code > 0:
-            if signo in _FAULTS:
+            if signo in _FAULTS and not self.pid:  # else a stop that only a tracer sees
                 return _FAULT.pack(self.addr)
             if signo == SIGCHLD:
                 return _CHILD.pack(self.pid, self.uid, self.status, self.utime, self.stime)

@@ -6,6 +6,8 @@ stops on the way back to user mode are driven by kernel.run.
 
 from __future__ import annotations
 
+import errno
+
 from sentry._core import NO_RESULT, PF_PATCH_NONE, WORK_OTHER
 from sentry.abi.ptrace import (
     EFLAGS_TF,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
 _SIGN = 1 << 63
+_MASK64 = 2**64 - 1
 
 
 async def _stop(task: Task, code: int, info: SigInfo | None, message: int = 0, why: int = CLD_TRAPPED) -> int:
@@ -112,6 +115,17 @@ async def leave_call(task: Task) -> None:
         signals.send_task(task, SIGTRAP, fault(SIGTRAP, TRAP_BRKPT, task.ctx.rip))
 
 
+async def end_call(task: Task, result: int) -> int:
+    """A call that has told of an event is over: the stop after it, if the tracer wants that by now."""
+    trace = task.trace
+    if trace is None or trace.guarded or trace.mode == tracing.RUN or task.dying:
+        return result
+    ctx = task.ctx
+    ctx.rax = result & _MASK64
+    await leave_call(task)
+    return ctx.rax - (1 << 64) if ctx.rax & _SIGN else ctx.rax
+
+
 async def event(task: Task, kind: int, message: int) -> None:
     """PTRACE_EVENT_* `kind`, if the tracer has asked for it."""
     trace = task.trace
@@ -122,9 +136,13 @@ async def event(task: Task, kind: int, message: int) -> None:
 
 async def executed(task: Task, old_tid: int) -> object:
     """A traced task has become another program."""
-    trace = task.trace
+    trace, ctx = task.trace, task.ctx
+    ctx.orig_rax = task.syscall_nr  # the call is not over yet
     if trace is not None and trace.options & PTRACE_O_TRACEEXEC:
+        ctx.rax = -errno.ENOSYS & _MASK64
         await event(task, PTRACE_EVENT_EXEC, old_tid)
+        ctx.rax = 0
+        await end_call(task, 0)
     elif trace is not None and not trace.seized:
         signals.send_task(task, SIGTRAP, SigInfo(SIGTRAP, SI_USER, task.group.tgid, task.creds.uid))
     return NO_RESULT

@@ -37,7 +37,8 @@ class Tracee:
     """How a task is traced, and the stop it is in."""
 
     __slots__ = (
-        "code", "exit_code", "forced_step", "in_group_stop", "info", "listening", "message", "mode",
+        "code", "debug", "exit_code", "forced_step", "guarded",
+        "in_group_stop", "info", "listening", "message", "mode",
         "options", "seized", "signal", "stopped", "told_exit", "tracer", "trap",
     )  # fmt: skip
 
@@ -56,6 +57,8 @@ class Tracee:
         self.info: SigInfo | None = None  # PTRACE_GETSIGINFO
         self.signal = 0  # that the tracer lets it go on with
         self.told_exit = False
+        self.debug = [0, 0, 0, 0, 0, 0, 0xFFFF0FF0, 0]  # the debug registers, of which none works
+        self.guarded = False  # a call of it is under kernel.guard's eyes
         self.exit_code = 0  # wait status of a dead thread
 
 

@@ -47,6 +47,9 @@ _XSTATE_BV = 512  # offset in an XSAVE image; the header ends 64 bytes on
 _X87_SSE = 3
 _USER_MODE = 3
 _DEBUG_REGISTERS = 8
+_NO_REGISTERS = (4, 5)
+_CONTROL = 7
+_ENABLED = 0xFF  # in the control register: a bit or two for each breakpoint
 
 
 def _checked(index: int, value: int, old: int) -> int:
@@ -79,8 +82,11 @@ def _peek_user(task: "Task", target: "Task", offset: int, data: int) -> int:
     if offset % _WORD or offset >= USER_SIZE:
         raise Errno(errno.EIO)
     value = 0
+    debug = (offset - USER_DEBUGREG) // _WORD
     if offset < USER_REGS.size:
         value = target.ctx.get_regs()[offset // _WORD]
+    elif 0 <= debug < _DEBUG_REGISTERS and target.trace is not None:
+        value = target.trace.debug[debug]
     task.write_u64(data, value)
     return 0
 
@@ -94,9 +100,14 @@ def _poke_user(task: "Task", target: "Task", offset: int, value: int) -> int:
         registers[index] = _checked(index, value, registers[index])
         target.ctx.set_regs(registers)
         return 0
-    debug = 0 <= offset - USER_DEBUGREG < _WORD * _DEBUG_REGISTERS
-    if not debug or value:
-        raise Errno(errno.EIO)  # no hardware breakpoints; to clear them is no harm
+    debug = (offset - USER_DEBUGREG) // _WORD
+    if not 0 <= debug < _DEBUG_REGISTERS or debug in _NO_REGISTERS or target.trace is None:
+        raise Errno(errno.EIO)
+    if debug < _NO_REGISTERS[0] and value >= TASK_SIZE:
+        raise Errno(errno.EINVAL)
+    if debug == _CONTROL and value & _ENABLED:
+        raise Errno(errno.ENOSPC)  # as if all were in use: there are no hardware breakpoints
+    target.trace.debug[debug] = value
     return 0
 
 
