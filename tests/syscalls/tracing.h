@@ -81,4 +81,29 @@ static inline void resume(long request, pid_t pid, int number)
 	CHECK_OK(ptrace(request, pid, 0, number));
 }
 
+/* A child that waits for ever. */
+static inline pid_t pausing_child(void)
+{
+	int ends[2];
+	pid_t child;
+
+	CHECK_OK(pipe(ends));
+	child = fork_child();
+	if (child == 0) {
+		tell(ends[1]);
+		for (;;)
+			pause();
+	}
+	await(ends[0]);
+	CHECK_OK(close(ends[0]));
+	CHECK_OK(close(ends[1]));
+	return child;
+}
+
+static inline void kill_and_reap(pid_t pid)
+{
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_KILLED(pid, SIGKILL);
+}
+
 #endif
