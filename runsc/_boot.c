@@ -110,6 +110,26 @@ static PyObject *boot_restrict_tree(PyObject *self, PyObject *args)
 			      sizeof(attributes)));
 }
 
+/* A detached, read-only proc of this PID namespace, without the files about the machine. */
+static PyObject *boot_open_proc(PyObject *self, PyObject *args)
+{
+	(void)self, (void)args;
+	long fd = -1, context = syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
+
+	if (context >= 0) {
+		if (!syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "subset", "pid", 0) &&
+		    !syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+			fd = syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC,
+				     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+		int error = errno;
+		close((int)context);
+		errno = error;
+	}
+	if (fd < 0)
+		return PyErr_SetFromErrno(PyExc_OSError);
+	return PyLong_FromLong(fd);
+}
+
 static PyObject *boot_die_with_parent(PyObject *self, PyObject *args)
 {
 	(void)self, (void)args;
@@ -200,6 +220,7 @@ static PyMethodDef methods[] = {
 	{"mount", boot_mount, METH_VARARGS, NULL},
 	{"detach", boot_detach, METH_VARARGS, NULL},
 	{"pivot_root", boot_pivot_root, METH_VARARGS, NULL},
+	{"open_proc", boot_open_proc, METH_NOARGS, NULL},
 	{"open_tree", boot_open_tree, METH_VARARGS, NULL},
 	{"restrict_tree", boot_restrict_tree, METH_VARARGS, NULL},
 	{"die_with_parent", boot_die_with_parent, METH_NOARGS, NULL},

@@ -26,6 +26,9 @@ def detach(target: str) -> None:
 def pivot_root(new: str, old: str) -> None:
     """pivot_root(2)."""
 
+def open_proc() -> int:
+    """A detached, read-only proc of this PID namespace with subset=pid, as a descriptor (fsmount(2))."""
+
 def open_tree(path: str) -> int:
     """A detached copy of the mounts at and below a path, as a descriptor (open_tree(2), recursive)."""
 

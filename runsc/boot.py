@@ -175,6 +175,24 @@ class Inheritance(Step):
         _boot.limit_inheritance(self._keep)
 
 
+class OwnProc(Step):
+    """After the stubs' first: none of them inherits the descriptor."""
+
+    __slots__ = ("_keep",)
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+
+    def describe(self) -> str:
+        return "a detached, read-only proc of this PID namespace, processes only: where the host allows it"
+
+    def run(self) -> None:
+        try:
+            self._keep(_boot.open_proc())
+        except OSError:
+            pass  # what it would tell is estimated then
+
+
 class Capabilities(Step):
     """Before any thread is started: capabilities belong to threads."""
 
@@ -265,6 +283,9 @@ def plan(description: Description, prepare: Action, watch: Action) -> list[Step]
     def keep_root(fd: int) -> None:
         config.root_fd = fd
 
+    def keep_proc(fd: int) -> None:
+        config.proc_fd = fd
+
     masked = masks.find(description.root)
     steps: list[Step] = [NewSession(), OpenFiles(), PrivateMounts()]
     if masked:
@@ -277,6 +298,7 @@ def plan(description: Description, prepare: Action, watch: Action) -> list[Step]
     steps += [
         Inheritance(keep),
         Sentry(f"kernel: everything imported; first stub of platform {config.platform}", prepare),
+        OwnProc(keep_proc),
         EmptyRoot(),
         Capabilities(keep, why),
         Undumpable(),

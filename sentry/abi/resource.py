@@ -28,7 +28,7 @@ RLIMIT = Struct("<QQ")
 RUSAGE_SELF = 0
 RUSAGE_CHILDREN = -1
 RUSAGE_THREAD = 1
-RUSAGE = Struct("<16q")  # utime (s, us), stime (s, us), maxrss in KiB, then 13 counters
+RUSAGE = Struct("<18q")  # utime (s, us), stime (s, us), maxrss in KiB, then 13 counters
 
 PRIO_PROCESS = 0
 PRIO_PGRP = 1

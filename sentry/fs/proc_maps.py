@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from sentry.mm import maps as mm_maps
+from sentry.mm import residency
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
+    from sentry.mm.residency import Residency
 
 # The fields that smaps_rollup sums, in its order; the sums of the Pss parts are made from what smaps tells.
 _ROLLUP = (
@@ -25,7 +27,23 @@ def maps(target: Task, reader: Task) -> bytes:
 
 def smaps(target: Task, reader: Task) -> bytes:
     mm = target.mm
-    return mm_maps.smaps_text(mm, reader.fs.root) if mm is not None else b""
+    return mm_maps.smaps_text(mm, reader.fs.root, _residency(target)) if mm is not None else b""
+
+
+def _residency(target: Task) -> Residency | None:
+    return residency.look(target.kernel.host_proc, target.group.usage.host_pid)
+
+
+def sizes(target: Task) -> tuple[int, ...]:
+    """The figures of statm in pages, what is resident and what of that is shared as the host tells."""
+    mm = target.mm
+    if mm is None:
+        return (0,) * 7
+    size, resident, shared, *rest = mm_maps.statm(mm)
+    seen = target.kernel.host_proc.statm(target.group.usage.host_pid)
+    if seen is not None:
+        resident, shared = seen
+    return size, resident, shared, *rest
 
 
 def smaps_rollup(target: Task, reader: Task) -> bytes:
@@ -34,7 +52,7 @@ def smaps_rollup(target: Task, reader: Task) -> bytes:
     if mm is None or not mm.vmas:
         return b""
     sums = dict.fromkeys(_ROLLUP, 0)
-    for line in mm_maps.smaps_text(mm, reader.fs.root).splitlines():
+    for line in mm_maps.smaps_text(mm, reader.fs.root, _residency(target)).splitlines():
         words = line.split()
         if len(words) == 3 and words[2] == b"kB":
             field = words[0][:-1]
@@ -66,6 +84,4 @@ def numa_maps(target: Task, reader: Task) -> bytes:
 
 def statm(target: Task, reader: Task) -> bytes:
     """Sizes in pages: total, resident, shared, text, lib, data, dirty."""
-    mm = target.mm
-    values = mm_maps.statm(mm) if mm is not None else (0,) * 7
-    return b" ".join(b"%d" % value for value in values) + b"\n"
+    return b" ".join(b"%d" % value for value in sizes(target)) + b"\n"

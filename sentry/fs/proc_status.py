@@ -8,8 +8,10 @@ from sentry import _core
 from sentry.abi.resource import RLIM_INFINITY, RLIMIT_RSS, RLIMIT_SIGPENDING
 from sentry.abi.sched import SCHED_FIFO, SCHED_RR
 from sentry.abi.time import NSEC_PER_TICK
+from sentry.fs import proc_maps
 from sentry.fs.proc_access import may_inspect
 from sentry.kernel import cpus, seccomp
+from sentry.kernel.usage import Total, thread_total
 from sentry.mm import maps as mm_maps
 
 TYPE_CHECKING = False
@@ -80,15 +82,16 @@ def _stat(task: Task, reader: Task, pid_ns: PidNamespace, whole: bool) -> bytes:
     group, mm, policy = task.group, task.mm, task.sched
     terminal = group.session.tty
     foreground = terminal.foreground if terminal is not None else None
-    user, system = group.usage.ticks()
-    children = group.usage.children // NSEC_PER_TICK if whole else 0
+    used = group.usage.total() if whole or task.ctx is None else thread_total(task)
+    user, system = used.ticks()
+    past = group.usage.children if whole else Total()
     real_time = policy.policy in (SCHED_FIFO, SCHED_RR)
     open_to = may_inspect(reader, task)
     size = resident = 0
     code = data = args = env = (0, 0)
     stack = brk = 0
     if mm is not None:
-        size, resident = mm.areas.total, mm_maps.statm(mm)[1]
+        size, resident = mm.areas.total, proc_maps.sizes(task)[1]
         code = (1, 1)
         if open_to:
             code, data = (mm.code_start, mm.code_end), (mm.data_start, mm.data_end)
@@ -101,8 +104,8 @@ def _stat(task: Task, reader: Task, pid_ns: PidNamespace, whole: bool) -> bytes:
         terminal.number if terminal is not None else 0,
         pid_ns.number(foreground.pgid) if foreground is not None else -1,
         _PF_RANDOMIZE | (0 if group.has_execed else _PF_FORKNOEXEC),
-        0, 0, 0, 0,  # page faults are the host's
-        user, system, children, 0,
+        used.minor_faults, past.minor_faults, used.major_faults, past.major_faults,
+        user, system, *past.ticks(),
         -1 - policy.priority if real_time else 20 + policy.nice, policy.nice,
         len(group.tasks), 0, since_boot(task.start_time) // NSEC_PER_TICK,
         size, resident, group.rlimit(RLIMIT_RSS), *code, stack, 0, 0,
@@ -142,7 +145,8 @@ def status(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
         b"NSsid:" + _numbers(group.sid, own, pid_ns),
         b"Kthread:\t0",
     ]
-    lines += _memory_lines(target)
+    told = _told(target)
+    lines += _memory_lines(target, told)
     queued = len(target.signal.queue.infos) + len(group.queue.infos)
     lines += [
         b"Threads:\t%d" % max(len(group.tasks), 1),
@@ -173,8 +177,8 @@ def status(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
         b"Cpus_allowed_list:\t" + cpus.list_text(allowed),
         b"Mems_allowed:\t1",
         b"Mems_allowed_list:\t0",
-        b"voluntary_ctxt_switches:\t0",  # the host's scheduler does not tell
-        b"nonvoluntary_ctxt_switches:\t0",
+        b"voluntary_ctxt_switches:\t%d" % told.get(b"voluntary_ctxt_switches", 0),
+        b"nonvoluntary_ctxt_switches:\t%d" % told.get(b"nonvoluntary_ctxt_switches", 0),
     ]
     return b"\n".join(lines) + b"\n"
 
@@ -191,18 +195,31 @@ def _table_size(task: Task) -> int:
     return max(64, 1 << highest.bit_length())
 
 
-def _memory_lines(task: Task) -> list[bytes]:
+def _told(task: Task) -> dict[bytes, int]:
+    """What the host says of the thread and its memory, in KiB."""
+    if task.ctx is None:
+        return {}
+    return task.kernel.host_proc.status(task.group.usage.host_pid, task.ctx.host_tid)
+
+
+def _memory_lines(task: Task, told: dict[bytes, int]) -> list[bytes]:
     mm = task.mm
     if mm is None:
         return []
     totals = mm_maps.Totals(mm)
     shared = mm_maps.statm(mm)[2] * PAGE
+    anonymous, file, shmem = totals.resident - shared, shared, 0
+    peak = totals.resident
+    if b"VmHWM" in told:
+        anonymous, file, shmem, peak = (
+            told[name] * 1024 for name in (b"RssAnon", b"RssFile", b"RssShmem", b"VmHWM")
+        )
     sizes = (
         (b"VmPeak", totals.size), (b"VmSize", totals.size), (b"VmLck", totals.locked), (b"VmPin", 0),
-        (b"VmHWM", totals.resident), (b"VmRSS", totals.resident), (b"RssAnon", totals.resident - shared),
-        (b"RssFile", shared), (b"RssShmem", 0), (b"VmData", totals.data), (b"VmStk", totals.stack),
-        (b"VmExe", totals.executable), (b"VmLib", totals.library), (b"VmPTE", 0), (b"VmSwap", 0),
-        (b"HugetlbPages", 0),
+        (b"VmHWM", peak), (b"VmRSS", anonymous + file + shmem), (b"RssAnon", anonymous), (b"RssFile", file),
+        (b"RssShmem", shmem), (b"VmData", totals.data), (b"VmStk", totals.stack),
+        (b"VmExe", totals.executable), (b"VmLib", totals.library), (b"VmPTE", told.get(b"VmPTE", 0) * 1024),
+        (b"VmSwap", 0), (b"HugetlbPages", 0),
     )  # fmt: skip
     lines = [b"%b:\t%8d kB" % (name, size // 1024) for name, size in sizes]
     return [*lines, b"CoreDumping:\t0", b"THP_enabled:\t1"]

@@ -48,7 +48,7 @@ class SystemView:
     def used(self) -> int:
         """CPU time in ns of all that has run, dead processes included; never goes back."""
         groups = self.kernel.groups.values()
-        self._used = max(self._used, sum(group.usage.cpu() + group.usage.children for group in groups))
+        self._used = max(self._used, sum(group.usage.cpu() + group.usage.children.cpu for group in groups))
         return self._used
 
     def uptime(self, task: Task) -> bytes:

@@ -11,6 +11,7 @@ from sentry import _core
 from sentry.abi.resource import RLIM_INFINITY
 from sentry.errors import Errno
 from sentry.kernel.cgroup import namespace_root, relative
+from sentry.kernel.usage import thread_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def sched(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
         pid_ns.number(target.group.tgid),
         max(len(target.group.tasks), 1),
     )
-    used = target.group.usage.cpu()
+    used = thread_time(target)
     fields = (
         (b"se.exec_start", b"%d.%06d" % divmod(_core.monotonic(), 1_000_000)),
         (b"se.sum_exec_runtime", b"%d.%06d" % divmod(used, 1_000_000)),
@@ -118,7 +119,11 @@ def sched(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
 
 
 def schedstat(target: Task, reader: Task) -> bytes:
-    """CPU time in ns; how long it waited for a CPU, and how often it ran, the host does not tell."""
+    """CPU time in ns, time spent waiting for a CPU, and how often it was given one."""
+    if target.ctx is not None:
+        times = target.kernel.host_proc.thread_times(target.group.usage.host_pid, target.ctx.host_tid)
+        if times is not None:
+            return b"%d %d %d\n" % times
     return b"%d 0 0\n" % target.group.usage.cpu()
 
 

@@ -20,6 +20,7 @@ from sentry.abi.time import (
     CLOCK_THREAD_CPUTIME_ID,
 )
 from sentry.errors import Errno
+from sentry.kernel.usage import thread_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,13 @@ def read(task: Task, clock_id: int) -> int:
     """clock_gettime(2) in ns; EINVAL for a clock that doesn't exist."""
     if clock_id in _HOST:
         return task.kernel.clock.read(clock_id)
-    return cpu_clock_group(task, clock_id).usage.cpu()
+    group = cpu_clock_group(task, clock_id)
+    if clock_id == CLOCK_THREAD_CPUTIME_ID:
+        return thread_time(task)
+    pid = ~(clock_id >> 3)
+    if clock_id < 0 and clock_id & 4 and pid:
+        return thread_time(task.kernel.tasks[pid])
+    return thread_time(task) if clock_id < 0 and clock_id & 4 else group.usage.cpu()
 
 
 def resolution(task: Task, clock_id: int) -> int:

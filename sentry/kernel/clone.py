@@ -156,7 +156,10 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     _copy(task, child, flags)
     if not flags & CLONE_THREAD:
         _found_family(task, child, args)
-        group.usage.enter(task.group.usage.host_pid if flags & CLONE_VM else context.host_tid)
+        if flags & CLONE_VM:
+            group.usage.enter(task.group.usage.host_pid, shared=True)
+        else:
+            group.usage.enter(context.host_tid)
     context.rax = 0
     context.orig_rax = _MASK64
     if args.stack:

@@ -18,6 +18,7 @@ from sentry.kernel import guard, run
 from sentry.kernel.cgroup import Cgroups
 from sentry.kernel.clock import Clock
 from sentry.kernel.futex import Futexes
+from sentry.kernel.host_proc import HostProc
 from sentry.kernel.kmsg import MessageBuffer
 from sentry.kernel.pids import Pids
 from sentry.kernel.wait import WOULD_BLOCK
@@ -61,6 +62,7 @@ class Kernel:
         self.process_groups: dict[int, ProcessGroup] = {}  # by pgid; a group without members is gone
         self.pids = Pids(self)
         self.cgroups = Cgroups(self)
+        self.host_proc = HostProc(config)
         self.messages = MessageBuffer()
         self.futexes = Futexes(machine)
         self.clock = Clock()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 
-from sentry.abi.resource import RUSAGE
 from sentry.abi.signal import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT
 from sentry.abi.wait import (
     CONTINUED_STATUS,
@@ -141,10 +140,6 @@ def _take(task: Task, child: ThreadGroup, options: int) -> Reaped | None:
 
 def rusage(usage: Usage) -> bytes:
     """struct rusage of a process that may have children waited for (those count for wait4's)."""
-    return pack_rusage(usage.cpu() + usage.children, max(usage.maxrss, usage.children_maxrss))
-
-
-def pack_rusage(cpu: int, maxrss: int) -> bytes:
-    """struct rusage: `cpu` ns of user time, `maxrss` KiB; what isn't counted is 0."""
-    seconds, rest = divmod(cpu, 1_000_000_000)
-    return RUSAGE.pack(seconds, rest // 1000, 0, 0, maxrss, *(0,) * 11)
+    total = usage.total()
+    total.add(usage.children)
+    return total.pack()

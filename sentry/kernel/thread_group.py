@@ -66,7 +66,7 @@ class ThreadGroup(_core.GroupBase):
         # Resources
         self.rlimits = rlimits
         self.fsize_limit = rlimits[RLIMIT_FSIZE][0]
-        self.usage = Usage()
+        self.usage = Usage(kernel.host_proc)
         self.itimers = IntervalTimers(self)
         self.cpu_limit = CpuLimit(self)
         self.posix_timers: dict[int, PosixTimer] = {}

@@ -1,18 +1,21 @@
-"""CPU time of a thread group (getrusage(2), times(2)).
+"""CPU time, memory and faults of a thread group (getrusage(2), times(2)).
 
-The host counts it: per stub process, that is per address space.  The host tells the CPU clock of another
-process but not of one of its threads, so a thread's time is known only as its group's share, and all of it
-is called user time (the host's part of it is small).
+The host counts them: per stub process, that is per address space, and per thread.  What is called system time
+is what the host itself needed to run the guest's code: faults, mappings, the hand-over of calls; the work
+that the sentry does for a call is nobody's.
 """
 
 from __future__ import annotations
 
 from time import clock_gettime_ns
 
-from sentry.abi.time import NSEC_PER_TICK
+from sentry.abi.resource import RUSAGE
+from sentry.abi.time import NSEC, NSEC_PER_TICK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.host_proc import HostProc, Snapshot
+    from sentry.kernel.task import Task
     from sentry.mm.space import AddressSpace
 
 _CPUCLOCK_SCHED = 2
@@ -26,51 +29,127 @@ def host_cpu_time(host_pid: int) -> int:
         return 0
 
 
+def thread_time(task: Task) -> int:
+    """CPU time in ns of one thread: its process's where the host does not tell."""
+    usage = task.group.usage
+    if task.ctx is not None:
+        times = task.kernel.host_proc.thread_times(usage.host_pid, task.ctx.host_tid)
+        if times is not None:
+            return times[0]
+    return usage.cpu()
+
+
+def thread_total(task: Task) -> Total:
+    """What one thread has used (RUSAGE_THREAD)."""
+    usage, cpu = task.group.usage, thread_time(task)
+    seen = task.kernel.host_proc.thread(usage.host_pid, task.ctx.host_tid)
+    total = Total(cpu, _system_share(cpu, seen))
+    if seen is not None:
+        total.minor_faults, total.major_faults = seen.minor_faults, seen.major_faults
+        total.maxrss = seen.resident
+    return total
+
+
+def _system_share(cpu: int, seen: Snapshot | None) -> int:
+    """How much of `cpu` ns is system time: the host counts the kinds of time in ticks only."""
+    if seen is None or not seen.system:
+        return 0
+    return cpu * seen.system // (seen.user + seen.system)
+
+
+class Total:
+    """What something has used."""
+
+    __slots__ = ("cpu", "major_faults", "maxrss", "minor_faults", "switches", "system")
+
+    def __init__(self, cpu: int = 0, system: int = 0) -> None:
+        self.cpu = cpu  # ns, system time included
+        self.system = system  # ns
+        self.maxrss = 0  # KiB
+        self.minor_faults = self.major_faults = 0
+        self.switches = (0, 0)  # voluntary and other context switches
+
+    def add(self, other: Total) -> None:
+        """Add a child's use."""
+        self.cpu += other.cpu
+        self.system += other.system
+        self.maxrss = max(self.maxrss, other.maxrss)
+        self.minor_faults += other.minor_faults
+        self.major_faults += other.major_faults
+
+    def ticks(self) -> tuple[int, int]:
+        """User and system time in clock ticks (sysconf(_SC_CLK_TCK))."""
+        return (self.cpu - self.system) // NSEC_PER_TICK, self.system // NSEC_PER_TICK
+
+    def pack(self) -> bytes:
+        """struct rusage."""
+        user, system = divmod(self.cpu - self.system, NSEC), divmod(self.system, NSEC)
+        times = user[0], user[1] // 1000, system[0], system[1] // 1000
+        faults = self.minor_faults, self.major_faults
+        return RUSAGE.pack(*times, self.maxrss, 0, 0, 0, *faults, *(0,) * 6, *self.switches)
+
+
 class Usage:
     """What a group has used, and what its dead and waited-for children had."""
 
-    __slots__ = ("_host_pid", "_offset", "_spent", "children", "children_maxrss", "maxrss")
+    __slots__ = ("_host", "_host_pid", "_offset", "_past", "_shared", "children")
 
-    def __init__(self) -> None:
+    def __init__(self, host: HostProc) -> None:
+        self._host = host
         self._host_pid = 0
-        self._offset = 0  # what the host process had used before it was ours
-        self._spent = 0  # in address spaces that are left
-        self.maxrss = 0  # KiB
-        self.children = 0  # ns
-        self.children_maxrss = 0
+        self._shared = False
+        self._offset = 0  # CPU time that the host process had used before it was ours
+        self._past = Total()  # in address spaces that are left
+        self.children = Total()
 
-    def enter(self, host_pid: int) -> None:
-        """The group's threads now run in the host process `host_pid` (fork, execve)."""
+    def enter(self, host_pid: int, shared: bool = False) -> None:
+        """The group's threads now run in the host process `host_pid` (fork, execve), which is another
+        group's if `shared` (vfork)."""
         self.leave()
         self._host_pid = host_pid
+        self._shared = shared
         self._offset = host_cpu_time(host_pid)
 
     def leave(self) -> None:
         """Take the last reading: the host process is about to end, or isn't ours any more."""
-        self._spent = self.cpu()
-        self._host_pid = 0
+        if self._host_pid:
+            self._past = self.total()
+            self._host_pid = 0
 
     @property
     def host_pid(self) -> int:
         return self._host_pid
 
     def note_size(self, mm: AddressSpace) -> None:
-        """Take the size of the address space as the most that was resident: the host tells no one its
-        share.
-        """
-        self.maxrss = max(self.maxrss, mm.areas.total >> 10)
+        """Where the host does not tell, take the size of the address space as the most that was resident."""
+        if not self._host:
+            self._past.maxrss = max(self._past.maxrss, mm.areas.total >> 10)
 
     def cpu(self) -> int:
         """CPU time used so far, in ns; never goes back."""
         if not self._host_pid:
-            return self._spent
-        return self._spent + max(0, host_cpu_time(self._host_pid) - self._offset)
+            return self._past.cpu
+        return self._past.cpu + max(0, host_cpu_time(self._host_pid) - self._offset)
+
+    def total(self) -> Total:
+        """All that was used so far, children not included."""
+        past, seen = self._past, self._host.process(self._host_pid)
+        cpu = self.cpu()
+        total = Total(cpu, past.system + _system_share(cpu - past.cpu, seen))
+        total.add(past)
+        total.cpu, total.system = cpu, total.system - past.system
+        if seen is not None:
+            total.maxrss = max(total.maxrss, seen.resident)
+            if not self._shared:
+                total.minor_faults += seen.minor_faults
+                total.major_faults += seen.major_faults
+        return total
 
     def ticks(self) -> tuple[int, int]:
-        """User and system time in clock ticks (sysconf(_SC_CLK_TCK))."""
-        return self.cpu() // NSEC_PER_TICK, 0
+        """User and system time in clock ticks."""
+        return self.total().ticks()
 
     def add_child(self, child: Usage) -> None:
         """A child has been waited for."""
-        self.children += child.cpu() + child.children
-        self.children_maxrss = max(self.children_maxrss, child.maxrss, child.children_maxrss)
+        self.children.add(child.total())
+        self.children.add(child.children)

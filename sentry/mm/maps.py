@@ -1,7 +1,7 @@
 """What /proc tells of an address space: maps, smaps, statm (proc(5)).
 
-Which pages are in memory is known to the host alone: what is accessible counts as resident, except where
-MAP_NORESERVE says that most of it never will be.
+Which pages are in memory is known to the host alone (mm.residency).  Where it doesn't tell, what is
+accessible counts as resident, except where MAP_NORESERVE says that most of it never will be.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from sentry.abi.mman import PAGE_SIZE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE
 from sentry.abi.stat import major, minor
 from sentry.mm.mapping import locked_bytes
+from sentry.mm.residency import FIELDS
 from sentry.mm.vma import (
     VM_DONTDUMP,
     VM_DONTFORK,
@@ -35,6 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sentry.mm.residency import Residency
     from sentry.mm.space import AddressSpace
     from sentry.mm.vma import Source
     from sentry.vfs.file import File
@@ -73,9 +75,17 @@ def maps_text(mm: AddressSpace, root: Path) -> bytes:
     return b"".join([_line(mm, vma, root) for vma in mm.areas])
 
 
-def smaps_text(mm: AddressSpace, root: Path) -> bytes:
+def smaps_text(mm: AddressSpace, root: Path, residency: Residency | None = None) -> bytes:
     """/proc/PID/smaps."""
-    return b"".join([_line(mm, vma, root) + _details(vma) for vma in mm.areas])
+    parts: list[bytes] = []
+    at = 0
+    for vma in mm.areas:
+        if residency is None:
+            sums = _estimate(vma)
+        else:
+            sums, at = residency.of(vma, at)
+        parts += (_line(mm, vma, root), _details(vma, sums))
+    return b"".join(parts)
 
 
 def statm(mm: AddressSpace) -> tuple[int, int, int, int, int, int, int]:
@@ -157,38 +167,26 @@ def _line(mm: AddressSpace, vma: Vma, root: Path) -> bytes:
     return text.encode() + name + b"\n"
 
 
-def _details(vma: Vma) -> bytes:
+def _estimate(vma: Vma) -> dict[bytes, int]:
+    """What might be in memory of a mapping, in KiB."""
     size = vma.length // 1024
     resident = 0 if vma.prot == PROT_NONE or vma.flags & VM_NORESERVE else size
     clean = resident if vma.source is not None and not vma.prot & PROT_WRITE else 0
     dirty = resident - clean
-    shared = vma.shared
-    anonymous = resident if vma.source is None else 0
-    fields = (
-        ("Size", size),
-        ("KernelPageSize", PAGE_SIZE // 1024),
-        ("MMUPageSize", PAGE_SIZE // 1024),
-        ("Rss", resident),
-        ("Pss", resident),
-        ("Pss_Dirty", dirty),
-        ("Shared_Clean", clean if shared else 0),
-        ("Shared_Dirty", dirty if shared else 0),
-        ("Private_Clean", 0 if shared else clean),
-        ("Private_Dirty", 0 if shared else dirty),
-        ("Referenced", resident),
-        ("Anonymous", anonymous),
-        ("KSM", 0),
-        ("LazyFree", 0),
-        ("AnonHugePages", 0),
-        ("ShmemPmdMapped", 0),
-        ("FilePmdMapped", 0),
-        ("Shared_Hugetlb", 0),
-        ("Private_Hugetlb", 0),
-        ("Swap", 0),
-        ("SwapPss", 0),
-        ("Locked", resident if vma.flags & VM_LOCKED else 0),
-    )
-    lines = [f"{label + ':':<15} {value:>8} kB\n" for label, value in fields]
-    lines.append("THPeligible:           0\n")
-    lines.append("VmFlags: " + "".join(letters + " " for test, letters in _VM_FLAGS if test(vma)) + "\n")
-    return "".join(lines).encode()
+    sums = dict.fromkeys(FIELDS, 0)
+    sums[b"Rss"] = sums[b"Pss"] = sums[b"Referenced"] = resident
+    sums[b"Pss_Dirty"] = dirty
+    sums[b"Shared_Clean" if vma.shared else b"Private_Clean"] = clean
+    sums[b"Shared_Dirty" if vma.shared else b"Private_Dirty"] = dirty
+    sums[b"Anonymous"] = resident if vma.source is None else 0
+    return sums
+
+
+def _details(vma: Vma, sums: dict[bytes, int]) -> bytes:
+    sums[b"Locked"] = sums[b"Pss"] if vma.flags & VM_LOCKED else 0
+    page = PAGE_SIZE // 1024
+    fields = ((b"Size", vma.length // 1024), (b"KernelPageSize", page), (b"MMUPageSize", page))
+    lines = [b"%-15b %8d kB\n" % (label + b":", value) for label, value in (*fields, *sums.items())]
+    lines.append(b"THPeligible:           0\n")
+    lines.append(b"VmFlags: " + "".join(letters + " " for test, letters in _VM_FLAGS if test(vma)).encode())
+    return b"".join(lines) + b"\n"

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 
 
 def madvise(task: "Task", addr: Ptr, length: Size, advice: Int) -> int:
@@ -73,8 +73,17 @@ def mincore(task: "Task", addr: Ptr, length: Size, vector: Ptr) -> int:
     end = (addr + length + PAGE_SIZE - 1) & PAGE_MASK
     reached = task.mm.areas.covered(addr, end)
     pages = (reached - addr) // PAGE_SIZE
+    host, pid = task.kernel.host_proc, task.group.usage.host_pid
     for done in range(0, pages, _CHUNK):
-        task.copy_out(vector + done, b"\1" * min(_CHUNK, pages - done))
+        part = min(_CHUNK, pages - done)
+        start = addr + done * PAGE_SIZE
+        present = bytearray(host.pages(pid, start, start + part * PAGE_SIZE) or b"\1" * part)
+        # Of a file it is asked what is in the page cache, mapped or not: that is all of it, as far as known.
+        for vma in task.mm.areas.overlapping(start, start + part * PAGE_SIZE):
+            if vma.source is not None:
+                low, high = max(vma.start, start) - start, min(vma.end - start, part * PAGE_SIZE)
+                present[low // PAGE_SIZE : high // PAGE_SIZE] = b"\1" * ((high - low) // PAGE_SIZE)
+        task.copy_out(vector + done, present)
     if reached < end:
         raise Errno(ENOMEM)
     return 0

@@ -1,6 +1,6 @@
 """Memory policy: mbind(2), set_mempolicy(2), get_mempolicy(2), migrate_pages(2), move_pages(2), ..."""
 
-from errno import E2BIG, EFAULT, EINVAL, ENODEV, EPERM, ESRCH
+from errno import E2BIG, EFAULT, EINVAL, ENODEV, ENOENT, EPERM, ESRCH
 
 from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.mempolicy import (
@@ -24,7 +24,6 @@ from sentry.syscalls.args import Int, Ptr, Size, UInt
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
-    from sentry.mm.space import AddressSpace
 
 _MASK_BITS_MAX = PAGE_SIZE * 8
 _PAGES_AT_ONCE = 4096
@@ -122,8 +121,15 @@ def set_mempolicy_home_node(task: "Task", addr: Ptr, length: Size, node: Size, f
 # Pages that move: there is nowhere else to go
 
 
-def _other_space(task: "Task", pid: int) -> "AddressSpace":
-    """The address space of a process whose pages may be asked about: ESRCH, EPERM, EINVAL (it has none)."""
+def _absent(other: "Task", address: int) -> int:
+    """-ENOENT for a page that isn't in memory."""
+    start = address & PAGE_MASK
+    present = other.kernel.host_proc.pages(other.group.usage.host_pid, start, start + PAGE_SIZE)
+    return 0 if present is None or present[0] else -ENOENT
+
+
+def _other_task(task: "Task", pid: int) -> "Task":
+    """A process whose pages may be asked about: ESRCH, EPERM, EINVAL (it has no memory)."""
     other = task.find(pid) if pid else task
     if other is None:
         raise Errno(ESRCH)
@@ -131,7 +137,7 @@ def _other_space(task: "Task", pid: int) -> "AddressSpace":
         raise Errno(EPERM)
     if other.mm is None:
         raise Errno(EINVAL)
-    return other.mm
+    return other
 
 
 def migrate_pages(task: "Task", pid: Int, maxnode: Size, old: Ptr, new: Ptr) -> int:
@@ -154,7 +160,8 @@ def move_pages(task: "Task", pid: Int, count: Size, pages: Ptr, nodes: Ptr, stat
         raise Errno(EINVAL)
     if flags & MPOL_MF_MOVE_ALL and not task.creds.has_cap(CAP_SYS_NICE):
         raise Errno(EPERM)
-    mm = _other_space(task, pid)
+    other = _other_task(task, pid)
+    mm = other.mm
     if count > _PAGES_MAX:
         raise Errno(E2BIG)  # as Linux had it until 2.6.29
     done = 0
@@ -164,7 +171,7 @@ def move_pages(task: "Task", pid: Int, count: Size, pages: Ptr, nodes: Ptr, stat
         if nodes:
             for node in memoryview(task.copy_in(nodes + 4 * done, 4 * part)).cast("i"):
                 _check_node(node)
-        answers = [policy.node_of(mm, address) for address in addresses]
+        answers = [policy.node_of(mm, address) or _absent(other, address) for address in addresses]
         task.copy_out(status + 4 * done, b"".join([x.to_bytes(4, "little", signed=True) for x in answers]))
         done += part
     return 0

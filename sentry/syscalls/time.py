@@ -37,9 +37,10 @@ from sentry.abi.time import (
     TMS,
 )
 from sentry.errors import Errno
-from sentry.kernel import clock, reap
+from sentry.kernel import clock
 from sentry.kernel.posix_timers import PosixTimer
 from sentry.kernel.sleep import sleep, sleep_cpu
+from sentry.kernel.usage import thread_total
 from sentry.syscalls.args import Int, Ptr, UInt
 from sentry.syscalls.timespec import (
     checked_timespec,
@@ -286,7 +287,7 @@ def timer_delete(task: "Task", timer_id: Int) -> int:
 def times(task: "Task", address: Ptr) -> int:
     usage = task.group.usage
     if address:
-        task.copy_out(address, TMS.pack(usage.cpu() // NSEC_PER_TICK, 0, usage.children // NSEC_PER_TICK, 0))
+        task.copy_out(address, TMS.pack(*usage.ticks(), *usage.children.ticks()))
     return clock.read(task, CLOCK_MONOTONIC) // NSEC_PER_TICK
 
 
@@ -294,10 +295,15 @@ def getrusage(task: "Task", who: Int, address: Ptr) -> int:
     usage = task.group.usage
     if who in (RUSAGE_SELF, RUSAGE_THREAD):
         usage.note_size(task.mm)
-        used = reap.pack_rusage(usage.cpu(), usage.maxrss)
+        used = usage.total() if who == RUSAGE_SELF else thread_total(task)
+        told = task.kernel.host_proc.status(usage.host_pid, task.ctx.host_tid)
+        used.maxrss = max(used.maxrss, told.get(b"VmHWM", 0))
+        used.switches = (
+            told.get(b"voluntary_ctxt_switches", 0), told.get(b"nonvoluntary_ctxt_switches", 0)
+        )  # fmt: skip
     elif who == RUSAGE_CHILDREN:
-        used = reap.pack_rusage(usage.children, usage.children_maxrss)
+        used = usage.children
     else:
         raise Errno(errno.EINVAL)
-    task.copy_out(address, used)
+    task.copy_out(address, used.pack())
     return 0

@@ -202,14 +202,16 @@ CASE(migrate_pages_within_the_one_node, "migrate_pages(2)")
 CASE(move_pages_tells_where_pages_are, "move_pages(2)")
 {
 	char *start = map_pages(1, MAP_PRIVATE);
-	void *pages[2] = { start, unmapped() };
-	int status[2] = { 9, 9 };
+	void *untouched = map_pages(1, MAP_PRIVATE);
+	void *pages[3] = { start, unmapped(), untouched };
+	int status[3] = { 9, 9, 9 };
 
 	need_policies();
 	*start = 1;
-	CHECK_EQ(syscall(SYS_move_pages, 0, 2, pages, NULL, status, 0), 0);
+	CHECK_EQ(syscall(SYS_move_pages, 0, 3, pages, NULL, status, 0), 0);
 	CHECK_EQ(status[0], 0);
 	CHECK_EQ(status[1], -EFAULT);
+	CHECK_EQ(status[2], -ENOENT);
 }
 
 CASE(move_pages_errors, "move_pages(2)")
