@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 from errno import EINVAL, EPERM
 
+from sentry.abi.aio import AIO_MAX_NR
 from sentry.abi.capability import CAP_SYS_ADMIN, NAMES
 from sentry.errors import Errno
 from sentry.fs.dev import ENTROPY_BITS
 from sentry.fs.devpts import PTYS_MAX, DevPts
 from sentry.fs.proc_ipc import ipc_controls, mqueue_controls
 from sentry.fs.proc_sys_namespaces import namespace_limits, show_last_pid, store_last_pid
-from sentry.fs.pseudo import fixed
+from sentry.fs.pseudo import fixed, parse_int
+from sentry.ipc import aio
 from sentry.kernel import version
 from sentry.kernel.pids import PID_MAX, TASKS_MAX
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
@@ -131,7 +133,7 @@ def system_controls(kernel: Kernel) -> Tree:
 
 def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     numbers: dict[str, int | str | bytes] = {
-        "aio-max-nr": 65536, "aio-nr": 0, "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": FILE_MAX,
+        "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": FILE_MAX,
         "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0",
         "nr_open": NR_OPEN, "overflowgid": OVERFLOW_ID, "overflowuid": OVERFLOW_ID,
         "pipe-max-size": PIPE_MAX_SIZE, "pipe-user-pages-hard": 0, "pipe-user-pages-soft": USER_PAGES_SOFT,
@@ -144,7 +146,13 @@ def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     tree |= {name.encode(): _setting(leases.limits, name) for name in leases.limits}
     tree[b"inotify"] = {name.encode(): _setting(inotify.limits, name) for name in inotify.limits}
     tree[b"mqueue"] = mqueue_controls()
+    tree[b"aio-nr"] = lambda task: b"%d\n" % aio.totals.events
+    tree[b"aio-max-nr"] = (lambda task: b"%d\n" % aio.totals.limit, _store_aio_limit)
     return tree
+
+
+def _store_aio_limit(task: Task, data: bytes) -> None:
+    aio.totals.limit = parse_int(data, 0, AIO_MAX_NR)  # Linux takes more, which we have no memory for
 
 
 def _kernel(boot_id: bytes) -> Tree:

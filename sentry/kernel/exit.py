@@ -10,7 +10,7 @@ from sentry._core import WORK_EXIT, Action
 from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD, SIGKILL
 from sentry.abi.wait import exited
 from sentry.errors import Errno
-from sentry.ipc import sem_undo, shm
+from sentry.ipc import aio, sem_undo, shm
 from sentry.kernel import job_control, reap, robust, seccomp, signals, trace_stops, tracing
 from sentry.vfs import locks
 
@@ -122,6 +122,8 @@ def release_mm(task: Task) -> None:
     task.group.usage.note_size(task.mm)
     if task.mm.attached and task.mm.users == 1:
         shm.leave_space(task)
+    if aio.contexts and task.mm.users == 1:
+        aio.leave_space(task.mm)
     task.mm.users -= 1
     task.mm = None  # type: ignore[assignment]  # dead, or about to get another
 

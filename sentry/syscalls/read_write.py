@@ -87,7 +87,13 @@ def pwritev2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long,
     if flags & ~(RWF_NOWAIT | RWF_APPEND | _RWF_SYNC):
         raise Errno(EOPNOTSUPP)
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
-    vectors = task.read_iovec(iov, _vectors(count))
+    return write_with_flags(task, file, task.read_iovec(iov, _vectors(count)), at, flags)
+
+
+def write_with_flags(
+    task: "Task", file: File, vectors: "list[tuple[int, int]]", at: int | None, flags: int
+) -> "Count":
+    """Write as RWF_* `flags` say."""
     if not flags & RWF_APPEND or file.flags & O_APPEND or not file.whole:
         return write_from(task, file, vectors, at, not flags & RWF_NOWAIT)
     file.flags |= O_APPEND  # for this call alone; a regular file never waits

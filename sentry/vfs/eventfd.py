@@ -69,6 +69,12 @@ class EventFile(AnonymousFile):
             counter.semaphore,
         )
 
+    def add(self, value: int) -> None:
+        """The kernel itself signals; what does not fit is lost."""
+        counter = self.state
+        counter.value = min(counter.value + value, EVENTFD_MAX + 1)
+        counter.queue.wake(READABLE)
+
     def poll(self) -> int:
         value = self.state.value
         events = 0
