@@ -128,11 +128,10 @@ def _lock(pty: Pty, task: Task, arg: int) -> None:
 def _flush(pty: Pty, which: int, master: bool) -> None:
     if which not in (TCIFLUSH, TCOFLUSH, TCIOFLUSH):
         raise Errno(EINVAL)
-    # What is input for one end is output for the other.
-    if which == TCIOFLUSH or (which == TCOFLUSH) == master:
-        pty.flush_input()
-    if which == TCIOFLUSH or (which == TCIFLUSH) == master:
-        pty.flush_output()
+    if which != TCOFLUSH:
+        pty.forget_output() if master else pty.flush_input()
+    if which != TCIFLUSH:
+        pty.forget_typed() if master else pty.flush_output()
 
 
 def _flow(pty: Pty, action: int) -> None:

@@ -5,7 +5,8 @@ caller to fetch: input for readers (`take`), echo to be shown (`echo`), and sign
 `process` turns what a program writes into what the terminal is sent.
 
 What must hold: in canonical mode `lines` holds complete lines and `edited` the one being typed; otherwise all
-input is in `edited`.  A line that ends by VEOF holds no delimiter, so an empty one is an end of file.
+input is in `edited`.  A line that VEOF ended is told apart: it holds no delimiter, and if empty is an end of
+file.
 """
 
 from __future__ import annotations
@@ -21,16 +22,15 @@ from sentry.abi.termios import (
     ECHOKE,
     ECHONL,
     ECHOPRT,
+    EXTPROC,
     ICANON,
     ICRNL,
     IEXTEN,
     IGNCR,
-    IMAXBEL,
     INLCR,
     ISIG,
     ISTRIP,
     IUCLC,
-    IUTF8,
     IXANY,
     IXON,
     NOFLSH,
@@ -52,7 +52,8 @@ from sentry.abi.termios import (
     VWERASE,
     Termios,
 )
-from sentry.tty.output import BACKSPACE, CR, NL, TAB, Output, is_continuation, is_control
+from sentry.tty.echo import Echo
+from sentry.tty.output import BACKSPACE, CR, NL, TAB, is_control, to_lower
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,54 +61,70 @@ if TYPE_CHECKING:
 
     Action = Callable[[int], None]
 
-INPUT_MAX = 4095  # N_TTY_BUF_SIZE less one: what is kept for readers, and the longest line
-_BELL = 7
+INPUT_MAX = 4095  # N_TTY_BUF_SIZE less one: what is kept for readers
+_LINE_MAX = 4096  # the longest line
 
 
 def _is_word(char: int) -> bool:
-    return chr(char).isalnum() or char == 0x5F
+    """A letter (of Latin-1), a digit or an underscore."""
+    if char < 0x80:
+        return chr(char).isalnum() or char == 0x5F
+    return char >= 0xC0 and char not in (0xD7, 0xF7)
 
 
 class LineDiscipline:
     """The state of one terminal's line discipline."""
 
     __slots__ = (
-        "_actions", "_erasing", "_in_lines", "_literal", "_output", "_start_column", "echo", "edited",
-        "flushed",
-        "lines", "signals", "stopped", "termios",
+        "_actions", "_any_starts", "_echo", "_flow_chars", "_in_lines", "_literal", "edited", "flow_changed",
+        "flushed", "frozen", "lines", "signals", "stopped", "termios",
     )  # fmt: skip
 
     def __init__(self, termios: Termios | None = None) -> None:
-        self.lines: deque[bytearray] = deque()
+        self.lines: deque[tuple[bytearray, bool]] = deque()  # bytes, and whether VEOF ended them
         self._in_lines = 0  # bytes in `lines`
         self.edited = bytearray()
-        self.echo = bytearray()
         self.signals: list[int] = []
-        self.flushed = False  # a signal character threw input and output away: the caller drops its output
-        self.stopped = False  # VSTOP was typed: output waits
-        self._output = Output()
-        self._start_column = 0  # where the edited line begins on the screen
+        self.flushed = False  # a signal character threw input away
+        self.stopped = False  # output waits: VSTOP was typed, or
+        self.frozen = False  # a program said so (TCOOFF), and another must end it
+        self.flow_changed = False  # output was stopped or started
         self._literal = False  # VLNEXT was typed
-        self._erasing = False  # between ECHOPRT's \ and /
         self._actions: dict[int, Action] = {}
+        self._flow_chars: set[int] = set()  # those that IXANY does not look at
+        self._any_starts = False
         self.termios = termios or Termios()
+        self._echo = Echo(self.termios)
         self._build()
+
+    @property
+    def echo(self) -> bytearray:
+        """What is to be shown now."""
+        return self._echo.shown
 
     def configure(self, termios: Termios) -> None:
         """Change the attributes; input that was received stays."""
-        canonical = self.termios.lflag & ICANON
-        self.termios = termios
-        if termios.lflag & ICANON and not canonical and self.edited:
-            self._end_line()  # Linux makes what is there a line, without a delimiter
-        elif canonical and not termios.lflag & ICANON:
-            self._end_line()
-            self.edited = bytearray(b"".join(self.lines))
-            self.lines.clear()
-            self._in_lines = 0
-        if not termios.iflag & IXON:
-            self.stopped = False
-        self._literal = False
+        old, self.termios = self.termios, termios
+        self._echo.termios = termios
+        if (old.lflag ^ termios.lflag) & (ICANON | EXTPROC):
+            self._regroup()
+            self._literal = False
+        if old.iflag & IXON and not termios.iflag & IXON and not self.frozen:
+            self._start(0)
         self._build()
+
+    def _regroup(self) -> None:
+        """All that is there becomes one line without a delimiter, or with no lines, bytes like others."""
+        ends = [line + b"\0" if by_eof else line for line, by_eof in self.lines]
+        self.edited = bytearray().join([*ends, self.edited])
+        self.lines.clear()
+        self._in_lines = 0
+        self._echo.erasing = False
+        if self._is_canonical() and self.edited:
+            self._end_line(False)
+
+    def _is_canonical(self) -> bool:
+        return self.termios.lflag & (ICANON | EXTPROC) == ICANON
 
     def _build(self) -> None:
         """The table from input character to action.  What is entered later wins: Linux tests it first."""
@@ -131,89 +148,99 @@ class LineDiscipline:
         if iflag & IGNCR:
             table[CR] = self._drop
         elif iflag & ICRNL:
-            table[CR] = self._mapped(plain, NL)
+            table[CR] = self._mapped(plain, NL, lflag & ICANON)
         if iflag & INLCR:
-            table[NL] = self._mapped(plain, CR)
+            table[NL] = self._mapped(plain, CR, True)
+        flow = {0}
         if lflag & ISIG:
             for index, signo in ((VSUSP, SIGTSTP), (VQUIT, SIGQUIT), (VINTR, SIGINT)):
                 table[cc[index]] = self._signalling(signo)
+                flow.add(cc[index])
         if iflag & IXON:
             table[cc[VSTOP]] = self._stop
             table[cc[VSTART]] = self._start
+            flow |= {cc[VSTOP], cc[VSTART]}
         table.pop(0, None)  # _POSIX_VDISABLE
         if iflag & PARMRK and 0xFF not in table:
             table[0xFF] = self._doubled
-        self._actions = table
+        self._actions = {} if lflag & EXTPROC else table
+        self._flow_chars = flow
+        self._any_starts = bool(iflag & IXON and iflag & IXANY)
 
     # Input
 
     def room(self) -> int:
         """How many bytes `receive` would take now."""
-        if self.termios.lflag & ICANON and not self.lines:
-            return 1 << 16  # never refused: what is too long for a line is thrown away, but a newline is not
+        if self._is_canonical() and not self.lines:
+            return 1 << 16  # never refused: a line too long loses its end, but a newline is not lost
         return max(INPUT_MAX - self._held(), 0)
 
     def receive(self, data: bytes) -> int:
         """What was typed; the count of bytes taken (less than all when readers are slow)."""
-        if len(data) > self.room():
-            data = data[: self.room()]
-        if self._receives_raw():
+        data = data[: self.room()]
+        iflag, lflag = self.termios.iflag, self.termios.lflag
+        lower = iflag & IUCLC and lflag & IEXTEN
+        if not self._actions and not iflag & (ISTRIP | IUCLC) and (lflag & EXTPROC or not lflag & ECHO):
             self.edited += data
             return len(data)
-        iflag = self.termios.iflag
-        lower = iflag & IUCLC and self.termios.lflag & IEXTEN
         actions = self._actions
         for taken, char in enumerate(data):
-            if self._held() >= INPUT_MAX and self.room() == 0:
-                return taken
+            if self._held() >= INPUT_MAX:
+                if not self.room():
+                    self._settle()
+                    return taken
+                del self.edited[_LINE_MAX - 1 :]
             if iflag & ISTRIP:
                 char &= 0x7F
-            if lower and 65 <= char <= 90:
-                char += 32
+            if lower:
+                char = to_lower(char)
+            if lflag & EXTPROC:
+                self.edited.append(char)
+                continue
             if self._literal:
                 self._literal = False
                 self._ordinary(char)
                 continue
-            if self.stopped and iflag & IXANY:
-                self.stopped = False
+            if self._any_starts and self.stopped and char not in self._flow_chars:
+                self._start(char)
             actions.get(char, self._ordinary)(char)
+        self._settle()
         return len(data)
 
-    def _receives_raw(self) -> bool:
-        termios = self.termios
-        changed = termios.lflag & (ICANON | ECHO) or termios.iflag & (ISTRIP | IUCLC)
-        return not self._actions and not changed
+    def _settle(self) -> None:
+        if not self.stopped:
+            self._echo.release()
 
     def _held(self) -> int:
         return len(self.edited) + self._in_lines
 
-    def _put(self, char: int) -> bool:
-        if self.termios.lflag & ICANON and self._held() >= INPUT_MAX:
-            if self.termios.iflag & IMAXBEL:
-                self.echo.append(_BELL)
-            return False
-        self.edited.append(char)
-        return True
-
     def _ordinary(self, char: int) -> None:
-        if self._put(char) and self.termios.lflag & ECHO:
-            self._finish_erasing()
-            if len(self.edited) == 1:
-                self._start_column = self.column
-            if char == NL:
-                self._echo_raw(char)
-            else:
-                self._echo_char(char)
+        if self.termios.lflag & ECHO:
+            self._begin_echo()
+            self._echo.char(char)
+        self.edited.append(char)
+
+    def _mapped_newline(self, char: int) -> None:
+        """A newline that was a carriage return, where it does not end a line."""
+        if self.termios.lflag & ECHO:
+            self._begin_echo()
+            self._echo.raw(NL)
+        self.edited.append(NL)
+
+    def _begin_echo(self) -> None:
+        self._echo.finish_erasing()
+        if not self.edited:
+            self._echo.begin_line()
 
     def _drop(self, char: int) -> None:
         pass
 
     def _doubled(self, char: int) -> None:
-        self._put(char)
         self._ordinary(char)
+        self.edited.append(char)
 
-    def _mapped(self, table: dict[int, Action], to: int) -> Action:
-        action = table.get(to, self._ordinary)
+    def _mapped(self, table: dict[int, Action], to: int, plainly: int) -> Action:
+        action = table.get(to, self._ordinary if plainly else self._mapped_newline)
         return lambda char: action(to)
 
     def _signalling(self, signo: int) -> Action:
@@ -221,79 +248,100 @@ class LineDiscipline:
             lflag = self.termios.lflag
             if not lflag & NOFLSH:
                 self.flush_input()
-                self.echo.clear()
+                self._echo.waiting.clear()
                 self.flushed = True
             if self.termios.iflag & IXON:
-                self.stopped = False
+                self._flow(False)
             if lflag & ECHO:
-                self._echo_char(char)
+                self._echo.char(char)
+            else:
+                self._settle()
             self.signals.append(signo)
 
         return act
 
+    # Flow control
+
     def _stop(self, char: int) -> None:
-        self.stopped = True
+        self._flow(True)
 
     def _start(self, char: int) -> None:
-        self.stopped = False
+        if self.stopped:
+            self._flow(False)
+            self._settle()
+
+    def _flow(self, stopped: bool) -> None:
+        """Stop output or have it go on."""
+        if stopped != self.stopped and not self.frozen:
+            self.stopped = stopped
+            self.flow_changed = True
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop output by a program's order, which no character ends; or end that (tcflow(3))."""
+        if frozen and not self.frozen:
+            self._flow(True)
+            self.frozen = True
+        elif self.frozen and not frozen:
+            self.frozen = False
+            self._start(0)
 
     # Canonical input
 
     def _newline(self, char: int) -> None:
         if self.termios.lflag & (ECHO | ECHONL):
-            self._finish_erasing()
-            self._echo_raw(char)
+            self._echo.raw(char)
         self._complete(char)
 
     def _end_of_line(self, char: int) -> None:
         if self.termios.lflag & ECHO:
-            self._finish_erasing()
-            self._echo_char(char)
+            if not self.edited:
+                self._echo.begin_line()
+            self._echo.char(char)
         self._complete(char)
 
     def _end_of_file(self, char: int) -> None:
-        self._complete(None)
+        self._end_line(True)
 
-    def _complete(self, delimiter: int | None) -> None:
-        if delimiter is not None:
-            del self.edited[INPUT_MAX - 1 :]
-            self.edited.append(delimiter)
-        self._end_line()
+    def _complete(self, delimiter: int) -> None:
+        self.edited.append(delimiter)
+        self._end_line(False)
 
-    def _end_line(self) -> None:
-        self.lines.append(self.edited)
+    def _end_line(self, by_eof: bool) -> None:
+        self.lines.append((self.edited, by_eof))
         self._in_lines += len(self.edited)
         self.edited = bytearray()
 
     def _next_literally(self, char: int) -> None:
         self._literal = True
         if self.termios.lflag & ECHO:
-            self._finish_erasing()
+            self._echo.finish_erasing()
             if self.termios.lflag & ECHOCTL:
-                self._echo_raw(0x5E)
-                self._echo_raw(BACKSPACE)
+                self._echo.raw(0x5E)
+                self._echo.raw(BACKSPACE)
 
     def _reprint(self, char: int) -> None:
-        self._finish_erasing()
-        self._echo_char(char)
-        self._echo_raw(NL)
-        self._start_column = self.column
+        echo = self._echo
+        echo.finish_erasing()
+        echo.char(char)
+        echo.raw(NL)
         for typed in self.edited:
-            self._echo_char(typed)
+            echo.char(typed)
 
     def _erase_char(self, char: int) -> None:
         if self.edited:
-            self._rub_out(char)
+            self._rub_out(self._echo.last_char(self.edited), char)
             self._after_erasing()
 
     def _erase_word(self, char: int) -> None:
+        if not self.edited:
+            return
         seen = False
-        while self.edited:
-            last = self.edited[-1]
-            if seen and not _is_word(last):
+        while tail := self._echo.last_char(self.edited):
+            if _is_word(tail[0]):
+                seen = True
+            elif seen:
                 break
-            seen = seen or _is_word(last)
-            self._rub_out(char)
+            self._rub_out(tail, char)
         self._after_erasing()
 
     def _erase_line(self, char: int) -> None:
@@ -303,87 +351,49 @@ class LineDiscipline:
         if not lflag & ECHO:
             self.edited.clear()
         elif lflag & (ECHOK | ECHOKE | ECHOE) == ECHOK | ECHOKE | ECHOE:
-            while self.edited:
-                self._rub_out(char)
+            while tail := self._echo.last_char(self.edited):
+                self._rub_out(tail, char)
             self._after_erasing()
         else:
             self.edited.clear()
-            self._finish_erasing()
-            self._echo_char(char)
+            self._echo.finish_erasing()
+            self._echo.char(char)
             if lflag & ECHOK:
-                self._echo_raw(NL)
+                self._echo.raw(NL)
 
-    def _rub_out(self, typed: int) -> None:
-        """Take the last character (all its bytes under IUTF8) off the line and the screen."""
-        removed = self.edited.pop()
-        tail = bytes((removed,))
-        while self.termios.iflag & IUTF8 and is_continuation(removed) and self.edited:
-            removed = self.edited.pop()
-            tail = bytes((removed,)) + tail
-        lflag = self.termios.lflag
+    def _rub_out(self, tail: bytes, typed: int) -> None:
+        """Take the character `tail` off the line and the screen; `typed` is what asks for it."""
+        if not tail:
+            return
+        del self.edited[len(self.edited) - len(tail) :]
+        lflag, echo, first = self.termios.lflag, self._echo, tail[0]
         if not lflag & ECHO:
             return
         if lflag & ECHOPRT:
-            if not self._erasing:
-                self._echo_raw(0x5C)
-                self._erasing = True
-            self._echo_char(removed)
-            for char in tail[1:]:
-                self._echo_raw(char)
+            if not echo.erasing:
+                echo.raw(0x5C)
+                echo.erasing = True
+            echo.char(first)
+            echo.rest_of_character(tail[1:])
         elif typed == self.termios.cc[VERASE] and not lflag & ECHOE:
-            self._echo_char(typed)
-        elif removed == TAB:
-            for _ in range(self.column - self._column_of_edited()):
-                self._echo_raw(BACKSPACE)
-        else:
-            if is_control(removed) and lflag & ECHOCTL:
-                self._wipe()
-            if not is_control(removed) or lflag & ECHOCTL:
-                self._wipe()
-
-    def _wipe(self) -> None:
-        for char in b"\b \b":
-            self._echo_raw(char)
+            echo.char(typed)
+        elif first == TAB:
+            echo.wipe_tab(self.edited)
+        elif not is_control(first):
+            echo.wipe()
+        elif lflag & ECHOCTL:
+            echo.wipe()
+            echo.wipe()
 
     def _after_erasing(self) -> None:
-        if not self.edited:
-            self._finish_erasing()
-
-    def _finish_erasing(self) -> None:
-        if self._erasing:
-            self._erasing = False
-            self._echo_raw(0x2F)
-
-    def _column_of_edited(self) -> int:
-        """The screen column after the line being typed, as it would be after echoing it from its start."""
-        column = self._start_column
-        for char in self.edited:
-            if char == TAB:
-                column += 8 - column % 8
-            elif is_control(char):
-                column += 2 if self.termios.lflag & ECHOCTL else 0
-            elif not (self.termios.iflag & IUTF8 and is_continuation(char)):
-                column += 1
-        return column
-
-    # Echo
-
-    def _echo_char(self, char: int) -> None:
-        if self.termios.lflag & ECHOCTL and is_control(char) and char != TAB:
-            self._echo_raw(0x5E)
-            self._echo_raw(char ^ 0x40)
-        else:
-            self._echo_raw(char)
-
-    def _echo_raw(self, char: int) -> None:
-        if len(self.echo) < 1 << 16:  # nobody reads the screen: the rest is lost, as in Linux
-            self.echo += self.process(bytes((char,)))
+        if not self.edited and self.termios.lflag & ECHO:
+            self._echo.finish_erasing()
 
     # For readers
 
     def available(self, poll: bool = False) -> bool:
         """Whether a read would find something; for `poll`, VMIN bytes or more where VTIME is 0."""
-        if self.termios.lflag & ICANON:
+        if self._is_canonical():
             return bool(self.lines)
         cc = self.termios.cc
         wanted = cc[VMIN] if poll and not cc[VTIME] and cc[VMIN] else 1
@@ -391,17 +401,15 @@ class LineDiscipline:
 
     def readable(self) -> int:
         """How many bytes reads would give (FIONREAD)."""
-        if self.termios.lflag & ICANON:
-            return self._in_lines
-        return len(self.edited)
+        return self._in_lines if self._is_canonical() else len(self.edited)
 
     def take(self, count: int) -> bytes:
         """What a read gets when `available`: at most one line in canonical mode; b"": end of file."""
-        if not self.termios.lflag & ICANON:
+        if not self._is_canonical():
             data = bytes(self.edited[:count])
             del self.edited[:count]
             return data
-        line = self.lines[0]
+        line, _ = self.lines[0]
         if len(line) <= count:
             self.lines.popleft()
             self._in_lines -= len(line)
@@ -417,15 +425,15 @@ class LineDiscipline:
         self._in_lines = 0
         self.edited.clear()
         self._literal = False
-        self._erasing = False
+        self._echo.erasing = False
 
     # For writers
 
     def process(self, data: bytes) -> bytes:
         """What the terminal is sent for a program's output."""
-        return self._output.process(data, self.termios)
+        return self._echo.output.process(data, self.termios)
 
     @property
     def column(self) -> int:
         """The column of the screen that comes next, from 0."""
-        return self._output.column
+        return self._echo.output.column

@@ -21,6 +21,17 @@ def is_continuation(char: int) -> bool:
     return char & 0xC0 == 0x80
 
 
+def to_upper(char: int) -> int:
+    """In Latin-1, as Linux has it: without a care for which letters have a capital."""
+    small = 97 <= char <= 122 or (char >= 0xDF and char != 0xF7)
+    return char - 32 if small else char
+
+
+def to_lower(char: int) -> int:
+    capital = 65 <= char <= 90 or (0xC0 <= char <= 0xDE and char != 0xD7)
+    return char + 32 if capital else char
+
+
 class Output:
     """The column that comes next, which tabs and erasing depend on."""
 
@@ -82,8 +93,8 @@ class Output:
                 out += b" " * spaces
                 continue
             else:
-                if oflag & OLCUC and 97 <= char <= 122:
-                    char -= 32
+                if oflag & OLCUC:
+                    char = to_upper(char)
                 self._advance(char, termios)
             out.append(char)
         return bytes(out)

@@ -2,7 +2,8 @@
 
 The master's writes are typed input for the line discipline; what the slave's programs write, and the echo,
 are output for the master to read.  Files (tty.pty_files) are only handles on this.
-What must hold: `line.echo` and `line.signals` are empty between two calls.
+What must hold: `line.echo` and `line.signals` are empty between two calls, and `typed` unless the line
+discipline has no room.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from sentry.vfs.path import Path
 
 OUTPUT_MAX = 1 << 14  # output that the master has not read
+ARRIVED_MAX = 4095  # of it, what is at the master already
+TYPED_MAX = 1 << 14  # input that the line discipline has no room for
 UNIX98_SLAVE_MAJOR = 136
 
 
@@ -58,6 +61,7 @@ class Pty(Terminal):
         self._make_file = make_file
         self.line = LineDiscipline()
         self.output = bytearray()
+        self.typed = bytearray()
         self.master_queue = _core.WaitQueue()
         self.winsize = bytes(WINSIZE.size)
         self.locked = True  # until unlockpt(3)
@@ -90,8 +94,8 @@ class Pty(Terminal):
         return data
 
     def flush_output(self) -> None:
-        """Forget what the master has not read (TCOFLUSH)."""
-        self.output.clear()
+        """Forget output that has not reached the master (TCOFLUSH): not what its next read would give."""
+        del self.output[ARRIVED_MAX:]
         self.note(TIOCPKT_FLUSHWRITE)
         self.queue.wake(WRITABLE)
 
@@ -99,22 +103,26 @@ class Pty(Terminal):
 
     def type(self, data: bytes) -> int:
         """What the master wrote; the count of bytes taken, 0 when there is no room."""
+        taken = data[: max(TYPED_MAX - len(self.typed), 0)]
+        self.typed += taken
+        self._feed()
+        return len(taken)
+
+    def _feed(self) -> None:
+        """Hand what was typed to the line discipline, as far as it has room."""
         line = self.line
-        stopped = line.stopped
-        taken = line.receive(data)
+        del self.typed[: line.receive(bytes(self.typed))]
         if line.flushed:
             line.flushed = False
             self.flush_output()
             self.note(TIOCPKT_FLUSHREAD)
-        if line.stopped != stopped:
-            self._flow_changed()
+        self._settle_flow()
         self._show_echo()
         raised, line.signals = line.signals, []
         for signo in raised:
             self.signal_foreground(signo)
         if line.available():
             self.queue.wake(READABLE)
-        return taken
 
     def _show_echo(self) -> None:
         echo = self.line.echo
@@ -127,13 +135,31 @@ class Pty(Terminal):
     def take_input(self, count: int) -> bytes:
         """What a program reads; only when line.available()."""
         data = self.line.take(count)
+        if self.typed:
+            self._feed()
         self.master_queue.wake(WRITABLE)
         return data
+
+    def input_room(self) -> int:
+        """How many bytes the master may write now."""
+        return max(TYPED_MAX - len(self.typed), 0)
 
     def flush_input(self) -> None:
         """Forget what was typed and not read (TCIFLUSH)."""
         self.line.flush_input()
         self.note(TIOCPKT_FLUSHREAD)
+        if self.typed:
+            self._feed()
+        self.master_queue.wake(WRITABLE)
+
+    def forget_output(self) -> None:
+        """The master does not want what it could read (its TCIFLUSH)."""
+        self.output.clear()
+        self.queue.wake(WRITABLE)
+
+    def forget_typed(self) -> None:
+        """The master takes back what it wrote and has not arrived (its TCOFLUSH)."""
+        self.typed.clear()
         self.master_queue.wake(WRITABLE)
 
     # Settings
@@ -143,25 +169,29 @@ class Pty(Terminal):
         old, line = self.line.termios, self.line
         termios = termios.with_locked(old, self.termios_lock)
         termios.cflag = termios.cflag & ~(CSIZE | PARENB) | CS8 | CREAD
-        stopped = line.stopped
         line.configure(termios)
         if _flows(old) != _flows(termios):
             self.events &= ~(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)
             self.note(TIOCPKT_DOSTOP if _flows(termios) else TIOCPKT_NOSTOP)
         if (old.lflag | termios.lflag) & EXTPROC:
             self.note(TIOCPKT_IOCTL)
-        if line.stopped != stopped:
-            self._flow_changed()
+        self._settle_flow()
+        self._show_echo()
+        if self.typed:
+            self._feed()
         if line.available():
             self.queue.wake(READABLE)
 
     def stop(self, stopped: bool) -> None:
         """Suspend or go on with output (tcflow(3))."""
-        if self.line.stopped != stopped:
-            self.line.stopped = stopped
-            self._flow_changed()
+        self.line.freeze(stopped)
+        self._settle_flow()
+        self._show_echo()
 
-    def _flow_changed(self) -> None:
+    def _settle_flow(self) -> None:
+        if not self.line.flow_changed:
+            return
+        self.line.flow_changed = False
         self.events &= ~(TIOCPKT_STOP | TIOCPKT_START)
         self.note(TIOCPKT_STOP if self.line.stopped else TIOCPKT_START)
         if not self.line.stopped:

@@ -22,7 +22,7 @@ from sentry.abi.termios import ICANON, TIOCPKT_DATA, TOSTOP, VMIN, VTIME
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.tty.attributes import attribute_ioctl, check_exclusive
-from sentry.tty.pty import Pty
+from sentry.tty.pty import ARRIVED_MAX, Pty
 from sentry.tty.read_timer import ReadTimer
 from sentry.vfs.file import File
 
@@ -165,7 +165,7 @@ class MasterFile(File):
             events |= READABLE | POLLPRI
         if pty.slave_gone():
             events |= POLLHUP
-        elif pty.line.room():
+        elif pty.input_room():
             events |= WRITABLE
         return events
 
@@ -189,7 +189,7 @@ class MasterFile(File):
                 raise Errno(EINVAL)
             pty.signal_foreground(arg)
         elif request == FIONREAD:
-            task.write_u32(arg, len(pty.output))
+            task.write_u32(arg, min(len(pty.output), ARRIVED_MAX))
         elif request == TIOCOUTQ:
             task.write_u32(arg, 0)
         elif not attribute_ioctl(pty, task, request, arg, master=True):

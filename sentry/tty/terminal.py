@@ -15,11 +15,12 @@ from sentry.abi.restart import ERESTARTSYS
 from sentry.abi.signal import SI_KERNEL, SIG_IGN, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU
 from sentry.errors import Errno
 from sentry.kernel import signals
+from sentry.kernel.sessions import ProcessGroup
 from sentry.kernel.siginfo import SigInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.sessions import ProcessGroup, Session
+    from sentry.kernel.sessions import Session
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.vfs.file import File
@@ -82,12 +83,14 @@ class Terminal:
             _send(leader, SIGCONT)
 
     def leader_exited(self) -> None:
-        """The session's leader is dying: SIGHUP to the foreground, and the terminal is hung up (_exit(2))."""
+        """The session's leader is dying: SIGHUP to the foreground (_exit(2)).
+
+        As in Linux a pseudoterminal is not hung up: who has it open may go on to use it.
+        """
         foreground = self.foreground
         self.disown()
         if foreground is not None:
             _send_pgrp(foreground, SIGHUP)
-        self.hang_up()
 
     def signal_foreground(self, signo: int) -> None:
         """Send `signo` to the foreground process group: a typed interrupt, a change of size."""
@@ -178,8 +181,11 @@ class Terminal:
         if pgid & 0x80000000:
             raise Errno(EINVAL)
         process_group = task.find_process_group(pgid)
-        if process_group is None:
-            raise Errno(ESRCH)
+        if process_group is None:  # Linux takes any process of the session, and then nobody is in front
+            process = task.find_group(pgid)
+            if process is None:
+                raise Errno(ESRCH)
+            process_group = ProcessGroup(process.tgid, process.session)
         if process_group.session is not task.group.session:
             raise Errno(EPERM)
         self.foreground = process_group
