@@ -24,7 +24,7 @@ ALLOWED = {
         "fallocate", "fsync",
     ),
     "names, only ever below a directory descriptor": (
-        "openat2", "newfstatat", "readlinkat", "getdents64", "mkdirat", "mknodat", "unlinkat", "renameat",
+        "openat2", "newfstatat", "readlinkat", "getdents64", "mkdirat", "mknodat", "unlinkat", "renameat2",
         "linkat", "symlinkat", "fchownat", "utimensat",
     ),
     "open descriptors": (

@@ -687,6 +687,9 @@ def host_open(dirfd: int, path: bytes, flags: int, mode: int = 0, resolve: int =
 def host_fallocate(fd: int, mode: int, offset: int, length: int) -> None:
     """fallocate(2); raises Errno."""
 
+def host_rename(olddirfd: int, old: bytes, newdirfd: int, new: bytes, flags: int) -> None:
+    """renameat2(2); Errno."""
+
 def host_list(fd: int) -> list[tuple[bytes, int, int]]:
     """(name, inode number, DT_ type) of each entry of an open directory but . and ..; raises Errno."""
 

@@ -128,6 +128,20 @@ static PyObject *host_fallocate(PyObject *module, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+static PyObject *host_rename(PyObject *module, PyObject *args)
+{
+	(void)module;
+	int from, to;
+	unsigned int flags;
+	const char *old, *new;
+	if (!PyArg_ParseTuple(args, "iyiyI", &from, &old, &to, &new, &flags))
+		return NULL;
+	/* Not by the C library, which calls renameat without flags. */
+	if (syscall(SYS_renameat2, from, old, to, new, flags) < 0)
+		return raise_errno(errno);
+	Py_RETURN_NONE;
+}
+
 static PyObject *clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -184,6 +198,7 @@ PyMethodDef host_methods[] = {
 	{"host_list", host_list, METH_O, NULL},
 	{"host_stat", host_stat, METH_VARARGS, NULL},
 	{"host_fallocate", host_fallocate, METH_VARARGS, NULL},
+	{"host_rename", host_rename, METH_VARARGS, NULL},
 	{"monotonic", monotonic, METH_NOARGS, NULL},
 	{"realtime", realtime, METH_NOARGS, NULL},
 	{"now", now, METH_NOARGS, NULL},

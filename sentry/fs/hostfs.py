@@ -11,7 +11,7 @@ from _weakref import ref
 from errno import EACCES, EINVAL, EOPNOTSUPP, EPERM, EROFS, ESTALE, EXDEV
 
 from sentry import _core
-from sentry.abi.fcntl import O_ACCMODE, O_RDONLY
+from sentry.abi.fcntl import O_ACCMODE, O_RDONLY, RENAME_EXCHANGE, RENAME_WHITEOUT
 from sentry.abi.mount import MS_RDONLY
 from sentry.abi.stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
@@ -359,10 +359,13 @@ class HostDirectory(HostInode):
 
     def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int) -> None:
         assert isinstance(newdir, HostDirectory)
-        if flags:
-            raise Errno(EINVAL)  # the host call for these is out of Python's reach
+        if flags & RENAME_WHITEOUT:
+            raise Errno(EINVAL)  # it would be a device node, which must not come to be on the host
         inode = self.lookup(old)
         assert isinstance(inode, HostInode)
+        replaced = newdir.lookup(new) if flags & RENAME_EXCHANGE else None
         with self._changeable() as here, newdir.opened() as there:
-            host(os.rename, old, new, src_dir_fd=here.fd, dst_dir_fd=there.fd)
+            _core.host_rename(here.fd, old, there.fd, new, flags)
         inode.place = (newdir, new)
+        if isinstance(replaced, HostInode):
+            replaced.place = (self, old)

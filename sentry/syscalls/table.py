@@ -390,7 +390,7 @@ _part(
     316,
     "renameat2",
     "links.renameat2",
-    "RENAME_EXCHANGE and RENAME_WHITEOUT not in directories shared with the host",
+    "no RENAME_WHITEOUT in directories shared with the host",
 )
 _full(317, "seccomp", "seccomp.seccomp")
 _full(318, "getrandom", "random.getrandom")

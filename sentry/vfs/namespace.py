@@ -246,7 +246,7 @@ def rename(
     _check_not_mounted(task, target)
     if flags & RENAME_WHITEOUT and not task.creds.has_cap(CAP_MKNOD):
         raise Errno(EPERM)
-    olddir.inode.rename(old, newdir.inode, new, flags & ~RENAME_NOREPLACE)
+    olddir.inode.rename(old, newdir.inode, new, flags)
     if replaced is not None and not exchange:
         _gone(replaced)
     _move(source, target, olddir.dentry, newdir.dentry, exchange)

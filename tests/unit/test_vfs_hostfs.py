@@ -9,7 +9,7 @@ from pathlib import Path as HostPath
 
 import pytest
 
-from sentry.abi.fcntl import RENAME_EXCHANGE
+from sentry.abi.fcntl import RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT
 from sentry.errors import Errno
 from sentry.fs.hostfs import HostFs
 from sentry.vfs import attributes
@@ -127,8 +127,16 @@ def test_attributes_are_changed_on_the_host(guest: Guest, shared: HostPath) -> N
     assert (shared / "file").read_bytes() == b"te"
 
 
-def test_exchange_is_refused(guest: Guest) -> None:
-    fails(errno.EINVAL, guest.rename, b"/file", b"/dir", RENAME_EXCHANGE)
+def test_the_flags_of_rename(guest: Guest, shared: HostPath) -> None:
+    guest.put(b"/dir/below", b"")
+    guest.rename(b"/file", b"/dir", RENAME_EXCHANGE)
+    assert (shared / "dir").read_bytes() == b"text"
+    assert guest.list(b"/file") == [b"below"]
+    assert guest.get(b"/dir") == b"text"
+    fails(errno.EEXIST, guest.rename, b"/dir", b"/file", RENAME_NOREPLACE)
+    guest.rename(b"/dir", b"/new", RENAME_NOREPLACE)
+    assert guest.get(b"/new") == b"text"
+    fails(errno.EINVAL, guest.rename, b"/new", b"/old", RENAME_WHITEOUT)
 
 
 def test_a_single_file_can_be_shared(shared: HostPath) -> None:
