@@ -1,6 +1,6 @@
 """What administrators of a machine call: syslog(2), reboot(2), acct(2), swapon(2), ustat(2), sysfs(2)."""
 
-from errno import EACCES, EINVAL, ENOSYS, EPERM
+from errno import EACCES, EINVAL, EISDIR, ENOSYS, EPERM
 from struct import Struct
 
 from sentry.abi.capability import CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_PACCT, CAP_SYSLOG
@@ -113,7 +113,8 @@ def swapon(task: "Task", name: Ptr, flags: UInt) -> int:
 def swapoff(task: "Task", name: Ptr) -> int:
     if not task.creds.has_cap(CAP_SYS_ADMIN):
         raise Errno(EPERM)
-    walk(task, AT_FDCWD, task.copy_in_str(name, 4096))
+    if walk(task, AT_FDCWD, task.copy_in_str(name, 4096)).inode.is_dir():
+        raise Errno(EISDIR)
     raise Errno(EINVAL)  # there is no swap space that it could name
 
 
