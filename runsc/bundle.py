@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from runsc import capabilities, spec
+from runsc import capabilities, resources, spec
 from runsc.description import FILE_SYSTEMS, Description, check_exists
 from runsc.errors import RuntimeFailure
 from sentry.config import Config
@@ -30,7 +30,10 @@ def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
     document = spec.load(directory)
     if any(document.get("hooks", {}).values()):
         raise RuntimeFailure("config.json: hooks: not available in this version")
-    for field in ("seccomp", "resources"):
+    limits = (document.get("linux") or {}).get("resources") or {}
+    for field in resources.unserved(limits):
+        log.warning(f"config.json: linux.resources.{field}: ignored")
+    for field in ("seccomp",):
         if document.get("linux", {}).get(field):
             log.warning(f"config.json: linux.{field}: ignored")
     if document["process"].get("terminal") and not os.isatty(0):
@@ -43,6 +46,7 @@ def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
     config = description.config
     config.root_readonly = bool(document["root"].get("readonly"))
     config.overlay = overlay
+    config.resources = resources.convert(limits)
     for field in ("hostname", "domainname"):
         if document.get(field):
             setattr(config, field, os.fsencode(document[field]))

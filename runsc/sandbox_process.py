@@ -11,7 +11,7 @@ import _signal
 import gc
 import os
 
-from runsc import _boot, archive, boot, idmap, terminal
+from runsc import _boot, archive, boot, idmap, resources, terminal
 from runsc.errors import FAILED, RuntimeFailure, failed
 from sentry.errors import StartError
 from sentry.platform.base import stub_path
@@ -189,6 +189,10 @@ class _Guest:
         from sentry import boot as sentry
         from sentry.kernel import control
 
+        usable = os.sched_getaffinity(0)
+        wanted = resources.cpus(self._config.resources, usable)
+        if wanted != usable:
+            os.sched_setaffinity(0, wanted)
         self._kernel = sentry.prepare(self._config)
         control.listen(self._kernel, self._config.control_fd)
 

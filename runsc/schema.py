@@ -134,6 +134,7 @@ BOOLEAN = Plain(bool, "true or false", "booleans")
 STRINGS = List(STRING)
 U32 = Integer(0, 2**32 - 1)
 U64 = Integer(0, 2**64 - 1)
+S64 = Integer(-(2**63), 2**63 - 1)
 
 
 def name_of(value: Any) -> str:

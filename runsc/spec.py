@@ -6,7 +6,7 @@ import os
 
 from runsc.errors import RuntimeFailure, failed
 from runsc.jsonlite import loads
-from runsc.schema import BOOLEAN, STRING, STRINGS, U32, U64, List, Map, Mismatch, Object
+from runsc.schema import BOOLEAN, S64, STRING, STRINGS, U32, U64, List, Map, Mismatch, Object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,16 @@ PROCESS = Object(
 )
 MOUNT = Object({"destination": STRING}, {"type": STRING, "source": STRING, "options": STRINGS})
 HOOKS = Map(List(Object({"path": STRING}, {"args": STRINGS, "env": STRINGS})))
+RESOURCES = Object(
+    {},
+    {
+        "memory": Object({}, dict.fromkeys(("limit", "reservation", "swap"), S64)),
+        "cpu": Object({}, {"shares": U64, "quota": S64, "period": U64, "cpus": STRING, "mems": STRING}),
+        "pids": Object({}, {"limit": S64}),
+        "blockIO": Object({}, {"weight": U32}),
+        "unified": Map(STRING),
+    },
+)
 LINUX = Object(
     {},
     {
@@ -41,7 +51,7 @@ LINUX = Object(
         "readonlyPaths": STRINGS,
         "rootfsPropagation": STRING,
         "seccomp": Object({}, {}),
-        "resources": Object({}, {}),
+        "resources": RESOURCES,
     },
 )
 CONFIG = Object(

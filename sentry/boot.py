@@ -12,6 +12,7 @@ import os
 
 from sentry import _core
 from sentry.errors import Errno, StartError
+from sentry.fs.cgroup_files import configure
 from sentry.kernel.exec import start_init
 from sentry.kernel.kernel import Kernel
 from sentry.kernel.log import Log
@@ -65,7 +66,7 @@ def run(kernel: Kernel) -> int:
     # From here on it runs between two handlers only (Kernel.run_ready): what it frees changes kernel state.
     gc.freeze()
     gc.disable()
-    start_init(kernel, kernel.config)
+    configure(kernel.cgroups.root, kernel.config.resources, start_init(kernel, kernel.config))
     kernel.log.write("debug", "the first program is loaded")
     try:
         kernel.machine.run()

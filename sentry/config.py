@@ -37,11 +37,41 @@ class Config:
     """A sandbox: its first process, its file systems and the host descriptors it lives on."""
 
     __slots__ = (
-        "args", "capabilities", "control_fd", "cwd", "debug", "domainname", "env", "gid", "groups",
-        "hostname", "hot", "log_fd", "log_json", "make_cwd", "masked_paths", "mounts", "no_new_privs",
-        "overlay", "patch", "platform", "proc_fd", "readonly_paths", "rlimits", "root_fd", "root_propagation",
-        "root_readonly", "run_id", "status_fd", "stdio", "strace",
-        "strace_fd", "stub_fd", "uid", "umask",
+        "args",
+        "capabilities",
+        "control_fd",
+        "cwd",
+        "debug",
+        "domainname",
+        "env",
+        "gid",
+        "groups",
+        "hostname",
+        "hot",
+        "log_fd",
+        "log_json",
+        "make_cwd",
+        "masked_paths",
+        "mounts",
+        "no_new_privs",
+        "overlay",
+        "patch",
+        "platform",
+        "proc_fd",
+        "readonly_paths",
+        "resources",
+        "rlimits",
+        "root_fd",
+        "root_propagation",
+        "root_readonly",
+        "run_id",
+        "status_fd",
+        "stdio",
+        "strace",
+        "strace_fd",
+        "stub_fd",
+        "uid",
+        "umask",
     )  # fmt: skip
 
     def __init__(self, args: list[bytes], env: list[bytes], cwd: bytes = b"/") -> None:
@@ -74,6 +104,7 @@ class Config:
         self.hot = True  # answer hot calls in C
         self.patch = True  # change the guest's code, where a platform can, so that its calls cost less
         self.platform = "ptrace"
+        self.resources: dict[bytes, bytes] = {}  # of the root control group, by the names of its files
         self.proc_fd = CLOSED  # a proc of the sandbox's own PID namespace on the host
         self.run_id = ""
         self.stub_fd = CLOSED  # the platform's stub program

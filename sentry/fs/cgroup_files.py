@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from errno import EBUSY, EINVAL, EOPNOTSUPP, EPERM, ERANGE, ESRCH
+import os
+from errno import EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ERANGE, ESRCH
 
-from sentry.errors import Errno
+from sentry.errors import Errno, StartError
 from sentry.fs import cgroup_resources
 from sentry.kernel import cgroup as cgroups
 from sentry.kernel.cgroup import CONTROLLERS, MAX
@@ -57,6 +58,18 @@ def write(group: Cgroup, file: ControlFile, task: Task, data: bytes) -> None:
     if group.parent is None and file.controller:
         raise Errno(EPERM)
     file.store(group, task, data)
+
+
+def configure(group: Cgroup, settings: dict[bytes, bytes], task: Task) -> None:
+    """Set the limits of a sandbox on its root group; StartError."""
+    for name, value in settings.items():
+        file = FILES.get(name)
+        try:
+            if file is None or file.store is None:
+                raise Errno(ENOENT)
+            file.store(group, task, value)
+        except Errno as error:
+            raise StartError(f"resources: {name.decode()}: {os.strerror(error.code)}") from None
 
 
 def refuse_read(task: Task) -> bytes:

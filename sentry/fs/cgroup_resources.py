@@ -5,10 +5,10 @@ What a file was written is kept in Cgroup.values by the file's name.
 
 from __future__ import annotations
 
-from errno import EINVAL, ERANGE
+from errno import EAGAIN, EINVAL, ERANGE
 
 from sentry.errors import Errno
-from sentry.kernel import cpu_quota, cpus
+from sentry.kernel import cpu_quota, cpus, oom
 from sentry.kernel.cgroup import MAX
 from sentry.kernel.cpu_quota import CpuQuota
 from sentry.kernel.pids import PID_MAX
@@ -151,6 +151,73 @@ def _set_mems(group: Cgroup, task: Task, data: bytes) -> None:
     group.values[b"cpuset.mems"] = cpus.parse_list(data.strip())
 
 
+# memory
+
+
+def _bytes(data: bytes) -> int:
+    """A size with an optional unit, or "max"; EINVAL."""
+    word = data.strip().lower()
+    if word == b"max":
+        return MAX
+    shift = _UNITS.get(word[-1:], 0)
+    value = _integer(word[:-1] if shift else word) << shift
+    if value < 0:
+        raise Errno(EINVAL)
+    return min(value, MAX) // _PAGE * _PAGE if value < MAX else MAX
+
+
+def _memory_limit(name: bytes, default: int) -> tuple[Show, Store]:
+    def show(group: Cgroup, task: Task) -> bytes:
+        value = group.values.get(name, default)
+        return b"max\n" if value == MAX else b"%d\n" % value
+
+    def store(group: Cgroup, task: Task, data: bytes) -> None:
+        set_memory_limit(group, name, _bytes(data))
+
+    return show, store
+
+
+def set_memory_limit(group: Cgroup, name: bytes, value: int) -> None:
+    """Set one of memory.max, memory.high, ... in bytes; MAX: none."""
+    if name == b"memory.max" and value == MAX:
+        group.values.pop(name, None)
+    else:
+        group.values[name] = value
+        group.kernel.oom_killer.watch()
+
+
+def _memory_stat(group: Cgroup, task: Task) -> bytes:
+    names = (
+        b"file", b"kernel", b"kernel_stack", b"pagetables", b"sec_pagetables", b"percpu", b"sock", b"vmalloc",
+        b"shmem", b"zswap", b"zswapped", b"file_mapped", b"file_dirty", b"file_writeback", b"swapcached",
+        b"anon_thp", b"file_thp", b"shmem_thp", b"inactive_anon",
+    )  # fmt: skip
+    later = (
+        b"inactive_file", b"active_file", b"unevictable", b"slab_reclaimable", b"slab_unreclaimable", b"slab",
+        b"workingset_refault_anon", b"workingset_refault_file", b"pgscan", b"pgsteal", b"pgfault",
+        b"pgmajfault",
+    )  # fmt: skip
+    used = oom.current(group)
+    faults = [process.usage.total() for process in group.below()]
+    counts = {
+        b"pgfault": sum(each.minor_faults + each.major_faults for each in faults),
+        b"pgmajfault": sum(each.major_faults for each in faults),
+    }
+    lines = [(b"anon", used), *((name, 0) for name in names), (b"active_anon", used)]
+    lines += [(name, counts.get(name, 0)) for name in later]
+    return b"".join([b"%b %d\n" % line for line in lines])
+
+
+def _memory_peak(group: Cgroup, task: Task) -> bytes:
+    oom.current(group)
+    return b"%d\n" % group.peaks.get(b"memory", 0)
+
+
+def _reclaim(group: Cgroup, task: Task, data: bytes) -> None:
+    _bytes(data)
+    raise Errno(EAGAIN)  # nothing can be given back: Linux's answer when it could free less than that
+
+
 # pids
 
 
@@ -212,7 +279,11 @@ def _set_io_weight(group: Cgroup, task: Task, data: bytes) -> None:
     group.values[b"io.weight"] = weight
 
 
-FILES: dict[bytes, tuple[Show, Store | None]] = {
+_MEMORY_EVENTS = (
+    b"memory.low", b"memory.high", b"memory.max", b"memory.oom", b"memory.oom_kill", b"memory.oom_group_kill",
+)  # fmt: skip
+
+FILES: dict[bytes, tuple[Show | None, Store | None]] = {
     b"cpu.idle": _between(b"cpu.idle", 0, 0, 1),
     b"cpu.max": (_cpu_max, _set_cpu_max),
     b"cpu.weight": _between(b"cpu.weight", 100, 1, 10000),
@@ -223,6 +294,21 @@ FILES: dict[bytes, tuple[Show, Store | None]] = {
     b"cpuset.mems.effective": (lambda group, task: b"0\n", None),
     b"io.stat": (_nothing, None),
     b"io.weight": (_io_weight, _set_io_weight),
+    b"memory.current": (lambda group, task: b"%d\n" % oom.current(group), None),
+    b"memory.events": (_counts(*_MEMORY_EVENTS), None),
+    b"memory.events.local": (_counts(*_MEMORY_EVENTS), None),
+    b"memory.high": _memory_limit(b"memory.high", MAX),
+    b"memory.low": _memory_limit(b"memory.low", 0),
+    b"memory.max": _memory_limit(b"memory.max", MAX),
+    b"memory.min": _memory_limit(b"memory.min", 0),
+    b"memory.oom.group": _between(b"memory.oom.group", 0, 0, 1),
+    b"memory.peak": (_memory_peak, None),
+    b"memory.reclaim": (None, _reclaim),
+    b"memory.stat": (_memory_stat, None),
+    b"memory.swap.current": (lambda group, task: b"0\n", None),
+    b"memory.swap.events": (_counts(b"swap.high", b"swap.max", b"swap.fail"), None),
+    b"memory.swap.high": _memory_limit(b"memory.swap.high", MAX),
+    b"memory.swap.max": _memory_limit(b"memory.swap.max", MAX),
     b"pids.current": (_pids_current, None),
     b"pids.events": (_counts(b"pids.max"), None),
     b"pids.max": (_limit(b"pids.max"), _set_pids_max),

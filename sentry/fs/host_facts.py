@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import os
 
-from sentry.kernel import cpus
+from sentry.kernel import cpus, oom
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.kernel import Kernel
 
 # Lines of the host's /proc/cpuinfo that describe the processor, not the machine it is part of.
 _CPU_FIELDS = frozenset((
@@ -56,8 +60,18 @@ class HostFacts:
         self._meminfo = HostFile("/proc/meminfo")
         self._cpuinfo = HostFile("/proc/cpuinfo")
 
-    def memory(self) -> dict[bytes, int]:
-        """Sizes in KiB by their name in /proc/meminfo, those of _MEMORY_FIELDS."""
+    def memory(self, kernel: Kernel) -> dict[bytes, int]:
+        """Sizes in KiB by their name in /proc/meminfo, those of _MEMORY_FIELDS; a sandbox that may have less
+        than the host has that, and of it what its processes leave."""
+        sizes = self._host_memory()
+        limit = kernel.cgroups.root.limit(b"memory.max") // 1024
+        if limit < sizes[b"MemTotal"]:
+            free = min(max(limit - oom.current(kernel.cgroups.root) // 1024, 0), sizes[b"MemAvailable"])
+            sizes = dict.fromkeys(sizes, 0)
+            sizes[b"MemTotal"], sizes[b"MemFree"], sizes[b"MemAvailable"] = limit, free, free
+        return sizes
+
+    def _host_memory(self) -> dict[bytes, int]:
         sizes = dict.fromkeys(_MEMORY_FIELDS, 0)
         for line in self._meminfo.lines():
             name, _, rest = line.partition(b":")

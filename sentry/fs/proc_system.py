@@ -97,7 +97,7 @@ class SystemView:
     # Memory and processors
 
     def meminfo(self, task: Task) -> bytes:
-        sizes = self.facts.memory()
+        sizes = self.facts.memory(self.kernel)
         total, free = sizes[b"MemTotal"], sizes[b"MemFree"]
         cached = min(sizes[b"Cached"], total - free)
         used = max(total - free - cached - sizes[b"Buffers"] - sizes[b"SReclaimable"], 0)
@@ -123,7 +123,7 @@ class SystemView:
         return self.facts.cpuinfo(self.kernel.cpus)
 
     def vmstat(self, task: Task) -> bytes:
-        sizes = self.facts.memory()
+        sizes = self.facts.memory(self.kernel)
         fields = (
             (b"nr_free_pages", sizes[b"MemFree"] // 4), (b"nr_file_pages", sizes[b"Cached"] // 4),
             (b"nr_dirty", 0), (b"nr_writeback", 0), (b"pgpgin", 0), (b"pgpgout", 0), (b"pswpin", 0),

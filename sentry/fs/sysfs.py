@@ -84,7 +84,7 @@ def _cpu_directory(mask: int) -> Tree:
 
 def _node_directory(facts: HostFacts, mask: int) -> Tree:
     def meminfo(task: Task) -> bytes:
-        sizes = facts.memory()
+        sizes = facts.memory(task.kernel)
         fields = (b"MemTotal", b"MemFree")
         return b"".join([b"Node 0 %-16b%8d kB\n" % (field + b":", sizes[field]) for field in fields])
 

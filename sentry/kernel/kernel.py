@@ -20,6 +20,7 @@ from sentry.kernel.clock import Clock
 from sentry.kernel.futex import Futexes
 from sentry.kernel.host_proc import HostProc
 from sentry.kernel.kmsg import MessageBuffer
+from sentry.kernel.oom import OomKiller
 from sentry.kernel.pids import Pids
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.syscalls.args import decoder
@@ -63,6 +64,7 @@ class Kernel:
         self.pids = Pids(self)
         self.cgroups = Cgroups(self)
         self.host_proc = HostProc(config)
+        self.oom_killer = OomKiller(self)
         self.messages = MessageBuffer()
         self.futexes = Futexes(machine)
         self.clock = Clock()

@@ -1,12 +1,12 @@
 """What the system is: uname(2), sysinfo(2), host and domain name, getcpu(2)."""
 
 import errno
-import os
 from struct import Struct
 
 from sentry.abi.capability import CAP_SYS_ADMIN
 from sentry.abi.time import CLOCK_BOOTTIME, NSEC
 from sentry.errors import Errno
+from sentry.fs.host_facts import host_facts
 from sentry.kernel import clock, version
 from sentry.syscalls.args import Int, Ptr
 
@@ -55,8 +55,8 @@ def setdomainname(task: "Task", address: Ptr, length: Int) -> int:
 
 
 def sysinfo(task: "Task", address: Ptr) -> int:
-    page = os.sysconf("SC_PAGE_SIZE")
-    total, free = os.sysconf("SC_PHYS_PAGES") * page, os.sysconf("SC_AVPHYS_PAGES") * page
+    sizes = host_facts().memory(task.kernel)
+    total, free = sizes[b"MemTotal"] * 1024, sizes[b"MemFree"] * 1024
     uptime = clock.read(task, CLOCK_BOOTTIME) // NSEC
     processes = min(len(task.kernel.tasks), 0xFFFF)
     task.copy_out(address, _SYSINFO.pack(uptime, 0, 0, 0, total, free, 0, 0, 0, 0, processes, 0, 0, 1))
