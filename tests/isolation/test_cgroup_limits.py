@@ -62,3 +62,26 @@ def test_controllers_are_enabled_from_the_top(tmp_path: Path) -> None:
     assert out.splitlines() == [
         "0", "pids", "pids", "4", "absent", "busy", "inner", "0::/g/h", "0::/g/h",
     ]  # fmt: skip
+
+
+def test_memory_max_ends_who_takes_too_much(tmp_path: Path) -> None:
+    out = guest(
+        "echo +memory > cgroup.subtree_control; mkdir g; echo 64M > g/memory.max; cat g/memory.max;"
+        "(echo 0 > g/cgroup.procs; exec /usr/bin/python3 -IS -c 'import time\nkept = []\n"
+        'while True: kept.append(b"x" * (1 << 20)); time.sleep(0.002)\') 2>/dev/null; echo $?;'
+        "grep -e 'oom_kill ' g/memory.events; cat g/memory.current;"
+        "test $(cat g/memory.peak) -gt 67108864 && echo over",
+        tmp_path,
+    )
+    assert out == "67108864\n137\noom_kill 1\n0\nover\n"
+
+
+def test_memory_that_is_mapped_but_never_touched_does_not_count(tmp_path: Path) -> None:
+    out = guest(
+        "echo +memory > cgroup.subtree_control; mkdir g; echo 64M > g/memory.max;"
+        "(echo 0 > g/cgroup.procs; exec /usr/bin/python3 -IS -c 'import mmap, time\n"
+        "kept = mmap.mmap(-1, 1 << 30, flags=mmap.MAP_PRIVATE); time.sleep(0.2); print(len(kept) >> 30)');"
+        "grep 'oom_kill ' g/memory.events",
+        tmp_path,
+    )
+    assert out == "1\noom_kill 0\n"
