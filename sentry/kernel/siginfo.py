@@ -19,6 +19,7 @@ from sentry.abi.signal import (
     SIGSYS,
     SIGTRAP,
 )
+from sentry.kernel.user_namespace import OVERFLOW_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +130,10 @@ def claimed(info: SigInfo, sender: Task, receiver: Task) -> SigInfo:
 
 def from_task(signo: int, sender: Task, code: int = SI_USER) -> SigInfo:
     """What kill(2) (SI_USER) or tgkill(2) (SI_TKILL) by `sender` tells."""
-    return SigInfo(signo, code, sender.group.tgid, sender.creds.uid)
+    uid, ns = sender.creds.uid, sender.creds.user_ns
+    if ns.uid(uid) < 0:
+        uid = ns.kuid(OVERFLOW_ID)  # Linux tells what the sender calls itself
+    return SigInfo(signo, code, sender.group.tgid, uid if uid >= 0 else OVERFLOW_ID)
 
 
 def fault(signo: int, code: int, addr: int) -> SigInfo:
