@@ -104,6 +104,8 @@ def _propagation(mount: Mount, root: Path) -> bytes:
 
 def root_within(mount: Mount) -> bytes:
     """The path of the mount's root in its own file system."""
+    if mount.fs.anonymous:
+        return mount.root.name
     names = []
     dentry = mount.root
     while dentry.parent is not None:

@@ -16,9 +16,10 @@ from sentry.abi.mount import (
 )
 from sentry.abi.stat import S_IFLNK, S_IFMT
 from sentry.errors import Errno
+from sentry.fs.nsfs import NamespaceInode
 from sentry.vfs.file_systems import split_options
 from sentry.vfs.mount import FileSystem, Mount
-from sentry.vfs.mount_namespace import attach
+from sentry.vfs.mount_namespace import MountNamespace, attach
 from sentry.vfs.mount_tree import copy, has_locked_children, is_above, subtree, top
 from sentry.vfs.mount_visibility import check_revealing
 from sentry.vfs.path import Path
@@ -27,6 +28,7 @@ from sentry.vfs.writers import has_writers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.namespaces import Namespace
     from sentry.kernel.task import Task
 
 
@@ -63,13 +65,22 @@ def mount_point(place: Path) -> Path:
 def copy_tree(task: Task, place: Path, recursive: bool) -> Mount:
     """What a bind mount mounts; EINVAL: unbindable, foreign, or it would uncover what must stay hidden."""
     mount = place.mount
-    if mount.unbindable or not may_use(task, mount):
+    inode = place.inode
+    if isinstance(inode, NamespaceInode):
+        _check_loop(task, inode.namespace)
+    elif mount.unbindable or not may_use(task, mount):
         raise Errno(EINVAL)
     if not recursive and has_locked_children(mount, place.dentry):
         raise Errno(EINVAL)
     tree, pairs = copy(mount, place.dentry, recursive)
     inherit(pairs)
     return tree
+
+
+def _check_loop(task: Task, namespace: Namespace) -> None:
+    """EINVAL for a mount namespace that might come to hold itself: ours, and those that are older."""
+    if isinstance(namespace, MountNamespace) and namespace.inum <= task.ns.mnt.inum:
+        raise Errno(EINVAL)
 
 
 def drop(tree: Mount) -> None:

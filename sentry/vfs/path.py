@@ -111,10 +111,10 @@ class Path(_core.PathBase):
         """The path from `root`, as getcwd(2) and /proc tell it.
 
         A deleted name ends in " (deleted)"; what isn't below `root` starts with "(unreachable)"; a file of an
-        anonymous file system (pipes, sockets, ...) is its name alone.
+        anonymous file system (pipes, sockets, ...) is its name alone, unless it is mounted somewhere.
         """
         mount, dentry = self.mount, self.dentry
-        if mount.fs.anonymous:
+        if mount.fs.anonymous and mount.parent is None:
             return dentry.name
         names: list[bytes] = []
         deleted = dentry.deleted
