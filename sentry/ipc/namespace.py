@@ -6,6 +6,7 @@ from sentry.ipc.mqueue_fs import MqueueFs
 from sentry.ipc.msg import QueueIds
 from sentry.ipc.sem import SemaphoreIds
 from sentry.ipc.shm import SegmentIds
+from sentry.kernel import user_namespace
 from sentry.kernel.namespaces import Namespace
 
 TYPE_CHECKING = False
@@ -34,3 +35,6 @@ class IpcNamespace(Namespace):
     def capable(self, task: Task, capability: int) -> bool:
         """Whether the task has the capability over this namespace."""
         return task.creds.has_cap(capability, self.owner)
+
+
+INITIAL = IpcNamespace(user_namespace.INITIAL, initial=True)

@@ -136,10 +136,10 @@ class Namespaces:
 
     def __init__(self, owner: UserNamespace, pid: PidNamespace, mnt: MountNamespace) -> None:
         """The initial ones of a sandbox."""
-        from sentry.ipc.namespace import IpcNamespace  # a cycle at module level
+        from sentry.ipc import namespace  # a cycle at module level
 
         self.uts = UtsNamespace(b"runsc", b"(none)", owner, initial=True)
-        self.ipc = IpcNamespace(owner, initial=True)
+        self.ipc = namespace.INITIAL
         self.mnt = mnt
         self.net = NetNamespace(owner, initial=True)
         self.cgroup = Namespace(b"cgroup", owner, initial=True)

@@ -19,6 +19,7 @@ from sentry.abi.clone import (
 from sentry.errors import Errno
 from sentry.fs.nsfs import NamespaceFile
 from sentry.fs.proc_access import may_inspect
+from sentry.ipc import sem_undo
 from sentry.ipc.namespace import IpcNamespace
 from sentry.kernel.cgroup import CgroupNamespace
 from sentry.kernel.namespaces import (
@@ -141,6 +142,8 @@ class Entry:
 
     def commit(self) -> None:
         task = self.task
+        if task.ns.ipc is not self.ns.ipc:
+            sem_undo.leave(task)
         task.creds, task.ns, task.fs = self.creds, self.ns, self.fs
 
 

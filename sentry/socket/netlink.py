@@ -173,6 +173,10 @@ class NetlinkSocket(Socket):
         allowed = _PROTOCOLS[self.protocol][what]
         return bool(allowed) or task.creds.has_cap(CAP_NET_ADMIN, self.endpoint.net.owner)
 
+    def deliver(self, data: bytes) -> None:
+        """A datagram from the kernel that nobody has asked for (mq_notify(2))."""
+        self.endpoint.put(Datagram(data, 0, 0, _KERNEL))
+
     # Names
 
     def bind(self, task: Task, address: bytes) -> None:

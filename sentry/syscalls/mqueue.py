@@ -10,12 +10,14 @@ from sentry.errors import Errno
 from sentry.ipc.mqueue import Notification
 from sentry.ipc.mqueue_fs import QueueFile
 from sentry.kernel import clock
+from sentry.socket.base import Socket
+from sentry.socket.netlink import NetlinkSocket
 from sentry.syscalls.args import Fd, Int, Path, Ptr, Size, UInt
 from sentry.syscalls.timespec import read_timespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from sentry.ipc.mqueue import Message
     from sentry.kernel.task import Task
@@ -90,6 +92,16 @@ async def _deliver_later(
     return _deliver(task, buffer, address, await arrival)
 
 
+def _receiver(task: "Task", fd: int) -> "Callable[[bytes], None]":
+    """SIGEV_THREAD: the C library's netlink socket, in which a thread waits for the cookie."""
+    file = task.files.get(fd)
+    if not isinstance(file, Socket):
+        raise Errno(errno.ENOTSOCK)
+    if not isinstance(file, NetlinkSocket):
+        raise Errno(errno.EINVAL)
+    return file.deliver
+
+
 def mq_notify(task: "Task", fd: Fd, event: Ptr) -> int:
     notification = None
     if event:
@@ -101,8 +113,7 @@ def mq_notify(task: "Task", fd: Fd, event: Ptr) -> int:
         notification = Notification(task.group, method, signo, value)
         if method == SIGEV_THREAD:
             notification.cookie = task.copy_in(value, COOKIE_SIZE)
-            task.files.get(signo)
-            raise Errno(errno.ENOTSOCK)
+            notification.deliver = _receiver(task, signo)
     file = _queue_file(task, fd)
     if notification is None:
         file.inode.messages.unregister(task.group)

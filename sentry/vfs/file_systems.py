@@ -16,6 +16,7 @@ from sentry.abi.mount import (
 )
 from sentry.errors import Errno
 from sentry.fs import cgroup, dev, devpts, proc, sysfs, tmpfs
+from sentry.ipc import namespace
 from sentry.kernel.namespaces import INITIAL_INUMS
 from sentry.vfs.options import flag
 
@@ -117,6 +118,15 @@ def _cgroup(task: Task | None) -> Namespace | None:
     return task.ns.cgroup if task is not None and task.ns.cgroup.inum not in INITIAL_INUMS.values() else None
 
 
+def _ipc(task: Task | None) -> Namespace | None:
+    return task.ns.ipc if task is not None and task.ns.ipc is not namespace.INITIAL else None
+
+
+def _queues(ipc: Namespace) -> FileSystem:
+    assert isinstance(ipc, namespace.IpcNamespace)
+    return ipc.queues
+
+
 def _sandbox(task: Task | None) -> None:
     return None
 
@@ -143,6 +153,13 @@ TYPES = {
         ),
         FileSystemType("devtmpfs", dev.mount, shows=_sandbox, parameters=tmpfs.PARAMETERS),
         FileSystemType("ramfs", tmpfs.mount_ramfs, user=True, parameters=tmpfs.RAMFS_PARAMETERS),
+        FileSystemType(
+            "mqueue",
+            lambda kernel, options: _queues(namespace.INITIAL),
+            user=True,
+            shows=_ipc,
+            view=_queues,
+        ),
         FileSystemType("devpts", devpts.mount, user=True, parameters=devpts.PARAMETERS),
         FileSystemType(
             "cgroup2",

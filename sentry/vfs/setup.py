@@ -79,7 +79,6 @@ _PROPAGATION = {
     "unbindable": MS_UNBINDABLE,
 }
 _PASSED_OVER = ("bind", "rbind", "defaults", "silent", "loud")
-_UNSERVED = ("mqueue",)  # bundles ask for it by default; its directory stays empty
 
 
 class _Walker:
@@ -109,8 +108,6 @@ def build_root(kernel: Kernel, config: Config) -> MountNamespace:
     namespace = build(root, (MS_RDONLY if config.root_readonly else 0) | MS_RELATIME, b"none")
     walker = _Walker(namespace)
     for mount in config.mounts:
-        if mount.type in _UNSERVED:
-            continue
         try:
             _mount(kernel, namespace, walker, mount)
         except Errno as error:

@@ -7,7 +7,9 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 static char text[256];
 static unsigned priority;
@@ -372,6 +374,80 @@ CASE(a_waiting_receiver_goes_before_a_notification, "mq_notify(3)")
 	CHECK_ERR(mq_notify(queue, &event), EBUSY);
 	CHECK_OK(mq_send(queue, "x", 1, 0));
 	CHECK_EQ(signals_seen, 1);
+}
+
+static void in_a_thread(union sigval value)
+{
+	tell(value.sival_int);
+}
+
+CASE(a_thread_is_started_for_the_first_message, "mq_notify(3)")
+{
+	mqd_t queue = nameless(0);
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = in_a_thread };
+	int ends[2];
+
+	CHECK_OK(pipe(ends));
+	event.sigev_value.sival_int = ends[1];
+	for (int round = 0; round < 2; round++) {
+		CHECK_OK(mq_notify(queue, &event));
+		CHECK_OK(mq_send(queue, "x", 1, 0));
+		await(ends[0]);
+		CHECK_RECEIVES(queue, "x", 0);
+	}
+	CHECK_OK(mq_notify(queue, &event));
+	CHECK_OK(mq_notify(queue, NULL));
+	event.sigev_signo = ends[0];
+	event.sigev_value.sival_ptr = text;
+	CHECK_ERR(syscall(SYS_mq_notify, queue, &event), ENOTSOCK);
+	event.sigev_signo = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
+	CHECK_ERR(syscall(SYS_mq_notify, queue, &event), EINVAL);
+	event.sigev_signo = -1;
+	CHECK_ERR(syscall(SYS_mq_notify, queue, &event), EBADF);
+	event.sigev_value.sival_ptr = (void *)8;
+	CHECK_ERR(syscall(SYS_mq_notify, queue, &event), EFAULT);
+}
+
+CASE(the_queues_of_a_namespace_are_files, "mq_overview(7)")
+{
+	const char *name = name_of_case();
+	mqd_t queue;
+	char path[128];
+	struct stat status;
+	pid_t child;
+
+	NEEDS_ROOT();
+	child = fork_child();
+	if (child == 0) {
+		if (unshare(CLONE_NEWNS | CLONE_NEWIPC) != 0)
+			SKIP("no namespaces");
+		CHECK_OK(mkdir("mnt", 0755));
+		CHECK_OK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+		CHECK_OK(mount("none", "mnt", "mqueue", 0, NULL));
+		umask(022);
+		queue = CHECK_OK(mq_open(name, O_RDWR | O_CREAT, 0664, NULL));
+		snprintf(path, sizeof(path), "mnt%s", name);
+		CHECK_OK(stat(path, &status));
+		CHECK_EQ(status.st_mode, S_IFREG | 0644);
+		CHECK_EQ(status.st_size, 80);
+		CHECK_OK(mq_send(queue, "1234", 4, 0));
+		CHECK(strncmp(text_of(path), "QSIZE:4 ", 8) == 0);
+		CHECK_OK(stat("mnt", &status));
+		CHECK_EQ(status.st_mode, S_IFDIR | 01777);
+		CHECK_EQ(status.st_size, 60);
+		CHECK_ERR(mkdir("mnt/directory", 0755), EPERM);
+		CHECK_ERR(symlink("target", "mnt/link"), EPERM);
+		CHECK_ERR(link(path, "mnt/other"), EPERM);
+		CHECK_ERR(rename(path, "mnt/other"), EPERM);
+		CHECK_OK(chmod(path, 0600));
+		CHECK_OK(close(CHECK_OK(open("mnt/made", O_RDWR | O_CREAT, 0600))));
+		CHECK_OK(mq_close(CHECK_OK(mq_open("/made", O_RDWR))));
+		CHECK_OK(unlink(path));
+		CHECK_ERR(mq_open(name, O_RDWR), ENOENT);
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+	CHECK_ERR(mq_open(name, O_RDWR), ENOENT);
 }
 
 CASE(bad_notifications_are_refused, "mq_notify(3)")
