@@ -1,11 +1,8 @@
-"""futex(2) and futex_waitv(2)."""
+"""futex(2)."""
 
 import errno
 
-from sentry._core import FutexWaiter
 from sentry.abi.futex import (
-    FUTEX2_PRIVATE,
-    FUTEX2_SIZE_U32,
     FUTEX_BITSET_MATCH_ANY,
     FUTEX_CLOCK_REALTIME,
     FUTEX_CMP_REQUEUE,
@@ -19,8 +16,6 @@ from sentry.abi.futex import (
     FUTEX_WAIT,
     FUTEX_WAIT_BITSET,
     FUTEX_WAIT_REQUEUE_PI,
-    FUTEX_WAITV,
-    FUTEX_WAITV_MAX,
     FUTEX_WAKE,
     FUTEX_WAKE_BITSET,
     FUTEX_WAKE_OP,
@@ -137,27 +132,3 @@ async def _wait_requeue_pi(
 ) -> int:
     await futex_pi.wait_requeue(task, address, value, FUTEX_BITSET_MATCH_ANY, deadline, target, shared)
     return 0
-
-
-async def futex_waitv(task: "Task", array: Ptr, count: UInt, flags: UInt, timeout: Ptr, clock_id: Int) -> int:
-    if flags or not 1 <= count <= FUTEX_WAITV_MAX:
-        raise Errno(errno.EINVAL)
-    if timeout and clock_id not in (CLOCK_MONOTONIC, CLOCK_REALTIME):
-        raise Errno(errno.EINVAL)
-    deadline = _absolute(task, timeout, clock_id == CLOCK_REALTIME)
-    data = task.copy_in(array, count * FUTEX_WAITV.size)
-    futexes = task.kernel.futexes
-    waiters: list[FutexWaiter] = []
-    try:
-        for value, address, kind, reserved in FUTEX_WAITV.iter_unpack(data):
-            if reserved or kind & ~FUTEX2_PRIVATE != FUTEX2_SIZE_U32 or value > 0xFFFFFFFF:
-                raise Errno(errno.EINVAL)
-            key = futexes.key(task, address, not kind & FUTEX2_PRIVATE)
-            if task.read_u32(address) != value:
-                raise Errno(errno.EAGAIN)
-            waiters.append(FutexWaiter(task, address, FUTEX_BITSET_MATCH_ANY))
-            futexes.add(waiters[-1], key)
-        return await futexes.sleep(task, waiters, deadline)
-    finally:
-        for waiter in waiters:
-            futexes.remove(waiter)
