@@ -32,10 +32,12 @@ class Program(NamedTuple):
 
 PLYVEL = "/usr/lib/python3/dist-packages/plyvel"
 PIP = "/usr/share/python-wheels"
+POSTGRESQL = "/usr/lib/postgresql"
 
 PACKAGES = {
     PIP: "python3-pip-whl",
     PLYVEL: "python3-plyvel",
+    POSTGRESQL: "postgresql",
     "bzip2": "bzip2",
     "busybox": "busybox-static",
     "diff": "diffutils",
@@ -63,7 +65,15 @@ PACKAGES = {
     "xz": "xz-utils",
 }
 # Large ones: a program that needs one is left out where it is not installed.
-OPTIONAL = {"default-jdk-headless", "golang-go", "nodejs", "npm", "python3-plyvel", "redis-server"}
+OPTIONAL = {
+    "default-jdk-headless",
+    "golang-go",
+    "nodejs",
+    "npm",
+    "postgresql",
+    "python3-plyvel",
+    "redis-server",
+}
 
 
 def bash(script: str) -> list[str]:

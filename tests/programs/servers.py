@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.programs.program import PLYVEL, Program, bash, python
+from tests.programs.program import PLYVEL, POSTGRESQL, Program, bash, python
 
 SQLITE = [
     Program(
@@ -153,4 +153,41 @@ REDIS = [
     ),
 ]
 
-SERVERS = SQLITE + LEVELDB + REDIS
+POSTGRES = [
+    Program(
+        "postgresql-crash-and-recovery",
+        bash(r"""
+            PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
+            export PGDATA=$PWD/data PGHOST=$PWD/data PGDATABASE=postgres
+            mkdir data; as() { "$@"; }
+            if [ "$(id -u)" = 0 ]; then
+                chown postgres data
+                as() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
+            fi
+            start() { as pg_ctl start -w -s -l data/log; }
+            sql() { as psql -At -c "$@"; }
+            as initdb -A trust -E UTF8 > /dev/null
+            printf "listen_addresses = ''\nunix_socket_directories = '$PGDATA'\n" >> data/postgresql.conf
+            start
+            as psql -q -c 'create table t (n int primary key, filler text)'
+            as psql -q -c "insert into t select n, repeat('x', n % 100) from generate_series(1, 20000) n"
+            as pgbench -i -q > init 2>&1 && as pgbench -c 4 -j 2 -t 25 -n | grep -E 'processed|failed'
+            sql 'select sum(abalance) - (select sum(delta) from pgbench_history) from pgbench_accounts'
+            sql "begin; listen l; notify l, 'said'; commit" | sed 's/PID.*//'
+            sql 'set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0;
+                set min_parallel_table_scan_size = 0; select count(*), sum(n), sum(length(filler)) from t'
+            as psql -q -c 'begin; delete from t; select pg_sleep(60)' > killed 2>&1 &
+            until sql 'select query from pg_stat_activity' | grep -q '^begin; delete'; do sleep 0.02; done
+            kill -9 $(head -1 data/postmaster.pid); wait
+            until start; do sleep 0.1; done  # the killed server's processes must have gone
+            grep -c 'was not properly shut down' data/log
+            sql 'select count(*), sum(n) from t'
+            as pg_ctl stop -s -m fast
+        """),
+        stderr=False,
+        needs=(POSTGRESQL,),
+        slow=True,
+    ),
+]
+
+SERVERS = SQLITE + LEVELDB + REDIS + POSTGRES
