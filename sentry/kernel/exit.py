@@ -70,6 +70,7 @@ def exit_task(task: Task) -> None:
         kernel.strace.exited(task, group.exit_code)
     task.dying = True
     task.coroutine = None
+    task.signal.restart_block = None  # it knows the task
     task.state = "dead"
     release_mm(task)
     sem_undo.leave(task)

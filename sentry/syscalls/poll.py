@@ -94,9 +94,11 @@ def _poll(
             task.copy_out(fds, b"".join(records))
         return sum(1 for record in records if record[6:] != b"\0\0")
 
+    # A restarted call looks its descriptors up again: until then nothing may keep the files open.
+    again = (lambda: _poll(task, fds, count, deadline)) if restart == ERESTART_RESTARTBLOCK else None
     if any(file is None and fd >= 0 for (fd, _, _), (file, _) in zip(entries, watch, strict=True)):
-        deadline = 0  # a closed descriptor is an event
-    return _wait(task, watch, answer, deadline, restart)
+        return _wait(task, watch, answer, 0, restart, again)  # a closed descriptor is an event
+    return _wait(task, watch, answer, deadline, restart, again)
 
 
 def _select(
@@ -154,16 +156,27 @@ def _scan(task: "Task", watch: "Watch") -> list[int]:
 
 
 def _wait(
-    task: "Task", watch: "Watch", answer: "Callable[[list[int]], int]", deadline: int | None, restart: int
+    task: "Task",
+    watch: "Watch",
+    answer: "Callable[[list[int]], int]",
+    deadline: int | None,
+    restart: int,
+    again: "Callable[[], Any] | None" = None,
 ) -> "int | Coroutine[None, None, Any]":
+    """Wait until something is found; `restart` is a signal's error, `again` what restart_syscall(2) does."""
     found = _scan(task, watch)
     if deadline == 0 or any(found):
         return answer(found)
-    return _suspended(task, watch, answer, deadline, restart)
+    return _suspended(task, watch, answer, deadline, restart, again)
 
 
 async def _suspended(
-    task: "Task", watch: "Watch", answer: "Callable[[list[int]], int]", deadline: int | None, restart: int
+    task: "Task",
+    watch: "Watch",
+    answer: "Callable[[list[int]], int]",
+    deadline: int | None,
+    restart: int,
+    again: "Callable[[], Any] | None",
 ) -> int:
     waiters = []
     for file, events in watch:
@@ -178,8 +191,8 @@ async def _suspended(
             if outcome == TIMED_OUT_OUTCOME or any(found):
                 return answer(found)
             if outcome == INTERRUPTED:
-                if restart == ERESTART_RESTARTBLOCK:
-                    task.signal.restart_block = lambda: _wait(task, watch, answer, deadline, restart)
+                if again is not None:
+                    task.signal.restart_block = again
                 raise Errno(restart)
     finally:
         for queue, waiter in waiters:
