@@ -43,6 +43,11 @@ def _open(task: "Task", dirfd: int, name: bytes, flags: int, mode: int, resolve:
     cloexec = bool(flags & O_CLOEXEC)
     task.files.lowest_free()  # EMFILE before anything is created
     file = open_at(task, dirfd, name, flags, mode, resolve)
+    return install(task, file, cloexec)
+
+
+def install(task: "Task", file: "File | Coroutine[Any, Any, File]", cloexec: bool) -> "Opened":
+    """A descriptor of what was opened, now or when opening has done waiting."""
     if not isinstance(file, File):
         return _open_later(task, file, cloexec)
     return task.files.install(file, cloexec)

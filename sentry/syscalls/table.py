@@ -373,8 +373,13 @@ _full(299, "recvmmsg", "socket_io.recvmmsg")
 _miss(300, "fanotify_init")
 _miss(301, "fanotify_mark")
 _full(302, "prlimit64", "rlimit.prlimit64")
-_miss(303, "name_to_handle_at")
-_miss(304, "open_by_handle_at")
+_full(303, "name_to_handle_at", "handles.name_to_handle_at")
+_part(
+    304,
+    "open_by_handle_at",
+    "handles.open_by_handle_at",
+    "tmpfs and overlay; of an overlay's unchanged files the last 1024 that a handle was made of",
+)
 _part(305, "clock_adjtime", "time.clock_adjtime", "no adjusting, EPERM: the clock is the host's")
 _full(306, "syncfs", "statfs.syncfs")
 _full(307, "sendmmsg", "socket_io.sendmmsg")
