@@ -643,6 +643,9 @@ class Machine:
     def deadline_passed(self) -> None:
         """The time told to Kernel.arm_deadline has come: end the waits of parked calls that are due."""
 
+def accessed(mount: MountBase, inode: InodeBase) -> None:
+    """A file was read: set its atime, as far as the mount's flags want it (mount(8), relatime)."""
+
 def walk_ahead(task: Any, mount: Any, dentry: Any, name: bytes, follow: bool) -> Any:
     """As far as the dentry cache knows the way: (mount, dentry, rest of the name, links followed).
 

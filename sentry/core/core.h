@@ -257,6 +257,8 @@ unsigned gid_shown(Task *reader, unsigned gid);
 int group_parent(Group *group); /* getppid(2): 0 when the parent is outside of the PID namespace */
 unsigned long long inode_blocks(Inode *inode); /* st_blocks */
 struct timespec split_time(long long ns);      /* since the epoch, or before it */
+/* A file was read through a mount (NULL: none): note when, as far as the mount wants it (mount(8), relatime). */
+void inode_accessed(PyObject *mount, Inode *inode);
 long long now_coarse(void); /* CLOCK_REALTIME_COARSE, ns: what file timestamps are made of */
 
 /* notify.c */

@@ -25,11 +25,10 @@ Inode *regular_inode(File *file)
 
 static void touch_atime(File *file, Inode *inode)
 {
-	/* relatime (mount(8)); files of a read-only layer keep theirs */
-	if (!inode->writable || file->flags & O_NOATIME)
+	/* files of a read-only layer keep theirs */
+	if (!inode->writable || file->flags & O_NOATIME || !file->path || !PyObject_TypeCheck(file->path, &PathType))
 		return;
-	if (inode->atime <= inode->mtime || inode->atime <= inode->ctime)
-		inode->atime = now_coarse();
+	inode_accessed(((Path *)file->path)->mount, inode);
 }
 
 int64_t inode_read(Task *task, File *file, uint64_t addr, uint64_t count, long long pos)

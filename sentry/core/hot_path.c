@@ -68,6 +68,7 @@ static int64_t readlink_at(Task *task, int dirfd, uint64_t name, uint64_t addr, 
 	Py_ssize_t length = PyBytes_GET_SIZE(inode->target);
 	if (length > size)
 		length = size;
+	inode_accessed((PyObject *)at.mount, inode);
 	PyObject *target = Py_NewRef(inode->target);
 	ssize_t moved = task_write(task, addr, PyBytes_AS_STRING(target), (size_t)length);
 	Py_DECREF(target);

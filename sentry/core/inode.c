@@ -1,6 +1,7 @@
 /* InodeBase: what stat(2) tells, and the host descriptor that holds a regular file's bytes. */
 #include "core.h"
 
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +13,21 @@ long long now_coarse(void)
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+#define DAY (86400 * 1000000000LL)
+
+void inode_accessed(PyObject *mount, Inode *inode)
+{
+	if (!mount || !PyObject_TypeCheck(mount, &MountType) || inode->is_volatile)
+		return;
+	unsigned flags = ((Mount *)mount)->flags;
+	if (flags & (MS_NOATIME | MS_RDONLY) || (flags & MS_NODIRATIME && S_ISDIR(inode->mode)))
+		return;
+	long long now = now_coarse();
+	if (!(flags & MS_RELATIME) || inode->atime <= inode->mtime || inode->atime <= inode->ctime ||
+	    now - inode->atime >= DAY)
+		inode->atime = now;
 }
 
 static unsigned long long blocks_held(Inode *inode)

@@ -115,9 +115,10 @@ struct walk {
 	char text[TEXT_MAX]; /* holds the name once a link was followed */
 };
 
-/* Go on with the target of a link and what comes behind it.  false: too long. */
-static bool follow_link(struct walk *walk, PyObject *target, const char *behind)
+/* Go on with the target of a link, which is known, and what comes behind it.  false: too long. */
+static bool follow_link(struct walk *walk, Inode *link, const char *behind)
 {
+	PyObject *target = link->target;
 	char joined[TEXT_MAX];
 	size_t head = (size_t)PyBytes_GET_SIZE(target), tail = strlen(behind);
 	if (!head || head + tail >= sizeof joined || memchr(PyBytes_AS_STRING(target), 0, head))
@@ -127,6 +128,7 @@ static bool follow_link(struct walk *walk, PyObject *target, const char *behind)
 	memcpy(joined, PyBytes_AS_STRING(target), head);
 	memcpy(joined + head, behind, tail + 1);
 	memcpy(walk->text, joined, head + tail + 1);
+	inode_accessed((PyObject *)walk->at.mount, link);
 	walk->links++;
 	walk->rest = walk->text;
 	if (*walk->rest == '/')
@@ -167,7 +169,7 @@ static int64_t one_step(Task *task, struct walk *walk, const char *end, bool fol
 		if (at->mount->flags & MS_NOSYMFOLLOW)
 			return HOT_MISS;
 		bool known = inode->target && PyBytes_Check(inode->target);
-		return known && follow_link(walk, inode->target, end) ? 0 : HOT_MISS;
+		return known && follow_link(walk, inode, end) ? 0 : HOT_MISS;
 	}
 	if (!to_top(&next))
 		return HOT_MISS;
@@ -255,7 +257,17 @@ static PyObject *bits_permit(PyObject *module, PyObject *const *args, Py_ssize_t
 	return PyBool_FromLong(permits(args[0], (Inode *)args[1], (unsigned)wanted));
 }
 
+static PyObject *accessed(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+	(void)module;
+	if (count != 2 || !PyObject_TypeCheck(args[1], &InodeType))
+		return PyErr_Format(PyExc_TypeError, "a mount and an inode are wanted");
+	inode_accessed(args[0], (Inode *)args[1]);
+	Py_RETURN_NONE;
+}
+
 PyMethodDef walk_methods[] = {
+	{"accessed", (PyCFunction)(void (*)(void))accessed, METH_FASTCALL, NULL},
 	{"bits_permit", (PyCFunction)(void (*)(void))bits_permit, METH_FASTCALL, NULL},
 	{"walk_ahead", (PyCFunction)(void (*)(void))walk_ahead, METH_FASTCALL, NULL},
 	{0},

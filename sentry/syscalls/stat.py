@@ -2,6 +2,7 @@
 
 from errno import EACCES, EBADF, EINVAL, ENOENT, EROFS
 
+from sentry._core import accessed
 from sentry.abi.fcntl import (
     AT_EACCESS,
     AT_EMPTY_PATH,
@@ -156,15 +157,16 @@ def readlinkat(task: "Task", dirfd: Fd, name: Path, buf: Ptr, size: Int) -> int:
         file = task.files.get(dirfd)
         if file.path is None:
             raise Errno(EBADF)
-        inode = file.path.inode
-        if inode.mode & S_IFMT != S_IFLNK:
+        path = file.path
+        if path.inode.mode & S_IFMT != S_IFLNK:
             raise Errno(ENOENT)
     else:
-        inode = walk(task, dirfd, name, False).inode
-        if inode.mode & S_IFMT != S_IFLNK:
+        path = walk(task, dirfd, name, False)
+        if path.inode.mode & S_IFMT != S_IFLNK:
             raise Errno(EINVAL)
+    accessed(path.mount, path.inode)
     # What proc's magic links lead to is told as the caller's root sees it.
-    place = inode.follow(task)
+    place = path.inode.follow(task)
     target = (place.absolute(task.fs.root) if isinstance(place, Place) else place)[:size]
     task.copy_out(buf, target)
     return len(target)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from errno import EBADF, EINVAL, EISDIR, ENODEV, ENOTDIR, ENOTTY, EOPNOTSUPP, ESPIPE
 
 from sentry import _core
-from sentry._core import now
+from sentry._core import accessed
 from sentry.abi.fcntl import (
     MAX_FILE_SIZE,
+    O_NOATIME,
     POLLHUP,
     POLLIN,
     POLLOUT,
@@ -194,7 +195,8 @@ class DirectoryFile(File):
             listing = [(b".", here.ino, DT_DIR), (b"..", above.ino, DT_DIR)]
             listing += here.entries()
             self.state = listing
-            here.atime = now()
+            if not self.flags & O_NOATIME:
+                accessed(path.mount, here)
         return self.state
 
     def seek(self, task: Task, offset: int, whence: int) -> int:

@@ -34,7 +34,7 @@ def _stamp(inode: Inode) -> int:
 
 
 def encode(place: Path, openable: bool) -> tuple[int, bytes]:
-    """(type, handle) of a file; EOPNOTSUPP: it must be `openable`, and its file system can't find it again."""
+    """(type, handle) of a file; EOPNOTSUPP: to be `openable`, on a file system that can't find it."""
     inode = place.inode
     if isinstance(inode.fs, MemoryFileSystem):
         if openable:

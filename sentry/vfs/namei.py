@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, EXDEV
 
-from sentry._core import walk_ahead
+from sentry._core import accessed, walk_ahead
 from sentry.abi.fcntl import (
     AT_EMPTY_PATH,
     AT_FDCWD,
@@ -187,6 +187,7 @@ def step(
             if links > SYMLINKS_MAX or resolve & RESOLVE_NO_SYMLINKS or mount.flags & MS_NOSYMFOLLOW:
                 raise Errno(ELOOP)
             target = inode.follow(task)
+            accessed(mount, inode)
             if isinstance(target, Path):
                 if resolve & RESOLVE_NO_MAGICLINKS:
                     raise Errno(ELOOP)

@@ -11,7 +11,7 @@ from _weakref import ref
 from errno import EFBIG, EINVAL, ENODEV, ENXIO, EOPNOTSUPP
 
 from sentry import _core
-from sentry._core import now
+from sentry._core import accessed
 from sentry.abi.capability import CAP_FSETID
 from sentry.abi.fcntl import (
     FALLOC_FL_KEEP_SIZE,
@@ -134,9 +134,9 @@ class RegularFile(File):
         if count <= 0:
             return b""
         data = host(os.pread, inode.contents(False), count, at)
-        # relatime (mount(8)); files of a read-only layer keep theirs
-        if inode.writable and not self.flags & O_NOATIME and inode.atime <= max(inode.mtime, inode.ctime):
-            inode.atime = now()
+        # files of a read-only layer keep theirs
+        if inode.writable and not self.flags & O_NOATIME and self.path is not None:
+            accessed(self.path.mount, inode)
         if pos is None:
             self.pos = at + len(data)
         return data
