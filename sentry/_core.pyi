@@ -29,6 +29,7 @@ GUARD_STRICT: Final = 1  # seccomp's strict mode
 GUARD_FILTER: Final = 2  # it has a filter
 GUARD_CALLS: Final = 4  # its tracer wants to see its calls
 GUARD_TRACED: Final = 8  # its code must not look patched
+GUARD_DISPATCH: Final = 16  # its process answers them by a signal
 
 # Context.limit_patches: enum pf_patches.
 PF_PATCH_ANY: Final = 0
@@ -595,6 +596,7 @@ class SpaceBase:
     lock_future: int  # VM_LOCKED | VM_LOCKONFAULT for mappings to come (mlockall(2))
     locked: bool  # whether some mapping has ever been locked
     sealed: bool  # whether some mapping is sealed (mseal(2))
+    mdwe: int  # PR_MDWE_* bits: memory that was writable never becomes executable
     attached: bool  # whether shared memory has ever been attached (shmat(2))
     def __new__(cls, lowest: int, base: int) -> Self: ...
     def copy(self) -> Self:

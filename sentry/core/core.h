@@ -17,8 +17,8 @@
 enum { KIND_PYTHON, KIND_INODE, KIND_PIPE, KIND_EVENTFD, KIND_NULL, KIND_ZERO, KIND_FULL, KIND_EPOLL };
 
 /* Task.guard: who must see the task's calls before they are answered, and that its code is shown to a tracer. */
-enum { GUARD_STRICT = 1, GUARD_FILTER = 2, GUARD_CALLS = 4, GUARD_TRACED = 8 };
-#define GUARD_LOOK (GUARD_STRICT | GUARD_FILTER | GUARD_CALLS)
+enum { GUARD_STRICT = 1, GUARD_FILTER = 2, GUARD_CALLS = 4, GUARD_TRACED = 8, GUARD_DISPATCH = 16 };
+#define GUARD_LOOK (GUARD_STRICT | GUARD_FILTER | GUARD_CALLS | GUARD_DISPATCH)
 
 enum { WORK_SIGNAL = 1, WORK_EXIT = 2, WORK_STOP = 4, WORK_OTHER = 8 };
 

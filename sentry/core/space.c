@@ -84,6 +84,7 @@ static PyMemberDef members[] = {
 	FIELD(arg_start, T_ULONGLONG), FIELD(arg_end, T_ULONGLONG),   FIELD(env_start, T_ULONGLONG),
 	FIELD(env_end, T_ULONGLONG),   FIELD(stack_start, T_ULONGLONG), FIELD(lock_future, T_UINT),
 	FIELD(users, T_INT),	       FIELD(locked, T_BOOL),	      FIELD(sealed, T_BOOL),
+	FIELD(mdwe, T_UBYTE),
 	FIELD(attached, T_BOOL),       FIELD(exe, T_OBJECT),	      FIELD(auxv, T_OBJECT),
 	{0},
 };

@@ -61,6 +61,7 @@ typedef struct {
 	unsigned lock_future;
 	int users;
 	char locked, sealed, attached;
+	unsigned char mdwe; /* PR_MDWE_* bits (PR_SET_MDWE in prctl(2)) */
 	PyObject *exe, *auxv;
 } Space;
 

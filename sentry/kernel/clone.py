@@ -273,6 +273,8 @@ def _copy(task: Task, child: Task, flags: int) -> None:
     child.sigmask = task.sigmask
     child.personality = task.personality
     child.timer_slack = task.timer_slack
+    child.mce_policy = task.mce_policy
+    child.io_flusher = task.io_flusher
     child.sched = task.sched.copy()
     child.mempolicy = task.mempolicy
     if flags & CLONE_VM:
@@ -313,6 +315,7 @@ def _found_family(task: Task, child: Task, args: CloneArgs) -> None:
         freezer.set_hold(group, freezer.FROZEN, True)
     group.dumpable = old.dumpable
     group.thp_disabled = old.thp_disabled
+    group.merges_memory = old.merges_memory
     group.oom_score_adj = old.oom_score_adj
     group.coredump_filter = old.coredump_filter
     if args.flags & CLONE_PARENT:

@@ -14,7 +14,7 @@ from sentry.abi.fcntl import AT_FDCWD
 from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
 from sentry.errors import Errno, StartError
-from sentry.kernel import control, rlimits, sessions, thread_group, trace_stops, tracing
+from sentry.kernel import control, dispatch, rlimits, sessions, thread_group, trace_stops, tracing
 from sentry.kernel import creds as credentials
 from sentry.kernel import exit as exits
 from sentry.kernel.cgroup import CgroupNamespace
@@ -66,6 +66,8 @@ class NewProgram:
         except BaseException:
             self.ctx.end()
             raise
+        if task.mm is not None:
+            self.mm.mdwe = task.mm.inherited_mdwe()
 
     def enter(self, task: Task) -> None:
         """Make it what `task` runs."""
@@ -154,6 +156,7 @@ def _replace(task: Task, program: NewProgram, old_tid: int) -> Any:
     task.altstack_sp = task.altstack_size = 0
     task.fault_error = task.fault_trapno = task.fault_addr = 0
     task.signal.restart_block = None
+    dispatch.set(task, None)
     if program.secure:
         task.parent_death_signal = 0
         task.personality &= ~_PER_CLEAR_ON_SETID

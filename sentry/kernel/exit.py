@@ -11,7 +11,7 @@ from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IG
 from sentry.abi.wait import exited
 from sentry.errors import Errno
 from sentry.ipc import aio, sem_undo, shm
-from sentry.kernel import job_control, reap, robust, seccomp, signals, trace_stops, tracing
+from sentry.kernel import job_control, membarrier, reap, robust, seccomp, signals, trace_stops, tracing
 from sentry.vfs import locks
 
 TYPE_CHECKING = False
@@ -80,6 +80,7 @@ def exit_task(task: Task) -> None:
     task.fs = None  # type: ignore[assignment]  # dead
     task.ns = None  # type: ignore[assignment]  # its namespaces may end with it
     seccomp.drop(task)
+    membarrier.passed(task)
     last = len(group.tasks) == 1
     if last:
         group.usage.leave()

@@ -1,7 +1,7 @@
 """Calls of a task that somebody must see first: its tracer (kernel.trace_stops), filters (kernel.seccomp).
 
 `Kernel.on_guarded` comes here in place of `on_syscall`.  In the order of Linux's syscall_trace_enter(): the
-tracer, the filters, the call itself, the tracer again.
+process itself, the tracer, the filters, the call itself, the tracer again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 from sentry import _core
 from sentry._core import GUARD_FILTER, GUARD_STRICT
 from sentry.errors import Errno
-from sentry.kernel import seccomp, trace_stops
+from sentry.kernel import dispatch, seccomp, trace_stops
 from sentry.kernel.wait import WOULD_BLOCK
 
 TYPE_CHECKING = False
@@ -32,6 +32,8 @@ def number(task: Task) -> int:
 
 async def call(task: Task) -> Any:
     """The call that the task's registers describe: its answer, as `Kernel.on_syscall` gives it."""
+    if task.dispatch is not None and dispatch.intercept(task) is not None:
+        return _core.NO_RESULT
     trace = task.trace
     if trace is None:
         return await _filtered(task)

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sentry.kernel.creds import Creds
+    from sentry.kernel.dispatch import Dispatch
     from sentry.kernel.fs_context import FsContext
     from sentry.kernel.kernel import Kernel
+    from sentry.kernel.membarrier import Barrier
     from sentry.kernel.namespaces import Namespaces
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.thread_group import ThreadGroup
@@ -60,6 +62,10 @@ class Task(_core.TaskBase):
         self.signal = SignalState()
         self.trace: Tracee | None = None  # how a tracer has it
         self.tracees: list[Task] = []  # whom it traces
+        self.barriers: list[Barrier] = []  # membarrier(2) calls that wait for it
+        self.mce_policy = 2  # PR_MCE_KILL_DEFAULT
+        self.io_flusher = False
+        self.dispatch: Dispatch | None = None  # who answers its calls (PR_SET_SYSCALL_USER_DISPATCH)
         self.exit_code: int | None = None  # wait status of a thread that ended itself
         self.vfork_parent: Task | None = None  # waits until we exec or exit
         self.parent_death_signal = 0

@@ -76,6 +76,7 @@ class ThreadGroup(_core.GroupBase):
         self.held = 0  # why its threads must not run (kernel.freezer)
         self.dumpable = 1
         self.thp_disabled = False
+        self.merges_memory = False  # PR_SET_MEMORY_MERGE
         self.oom_score_adj = 0
         self.coredump_filter = 0x33  # the kinds of mappings a core would hold (core(5)): the default
         self.start_time = _core.monotonic()

@@ -98,6 +98,8 @@ def mmap(
     if file is not None and offset + length > _MAX_OFFSET:
         raise Errno(EOVERFLOW)
     prot &= _PROT_ACCESS
+    if mm.mdwe and prot & PROT_EXEC and prot & PROT_WRITE:
+        raise Errno(EACCES)
 
     # Where
     occupied = False

@@ -55,7 +55,7 @@ def mprotect(mm: AddressSpace, task: Task, addr: int, length: int, prot: int) ->
         addr = vmas[0].start
     if mm.sealed:
         mm.check_sealed(addr, end, EPERM)
-    stop, error = _reach(vmas, addr, end, prot)
+    stop, error = _reach(vmas, addr, end, prot, bool(mm.mdwe))
     vmas = [vma for vma in vmas if vma.start < stop] if stop > addr else []
     if any(vma.prot != prot for vma in vmas):
         if prot & PROT_WRITE:
@@ -73,15 +73,20 @@ def mprotect(mm: AddressSpace, task: Task, addr: int, length: int, prot: int) ->
         raise Errno(error)
 
 
-def _reach(vmas: list[Vma], start: int, end: int, prot: int) -> tuple[int, int]:
+def _reach(vmas: list[Vma], start: int, end: int, prot: int, strict: bool) -> tuple[int, int]:
     """Up to where `prot` may be set, and the error that stops it there (0: none)."""
     for vma in vmas:
         if vma.start > start:
             return start, ENOMEM
-        if prot & ~(vma.flags & VM_MAYALL):
+        if prot & ~(vma.flags & VM_MAYALL) or (strict and _gains_exec(vma.prot, prot)):
             return start, EACCES
         start = vma.end
     return (end, 0) if start >= end else (start, ENOMEM)
+
+
+def _gains_exec(old: int, new: int) -> bool:
+    """What PR_SET_MDWE forbids (prctl(2))."""
+    return bool(new & PROT_EXEC and (new & PROT_WRITE or not old & PROT_EXEC))
 
 
 def _apply(mm: AddressSpace, task: Task, vmas: list[Vma], start: int, end: int, prot: int) -> None:

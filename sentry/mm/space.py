@@ -12,6 +12,7 @@ from errno import EFAULT, ENOMEM
 
 from sentry import _core
 from sentry.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PAGE_MASK, PAGE_SIZE, PROT_NONE, PROT_WRITE
+from sentry.abi.prctl import PR_MDWE_NO_INHERIT
 from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from sentry.errors import Errno
 from sentry.mm import mapping, protect
@@ -38,13 +39,15 @@ class AddressSpace(_core.SpaceBase):
             is shown there.
     """
 
-    __slots__ = ()
+    __slots__ = ("membarrier",)
 
     exe: ProgramPath | None
+    membarrier: int  # the registrations of membarrier(2)
 
     def __new__(cls, mmap_base: int, reserved: tuple[int, int] = (0, 0)) -> AddressSpace:
         self = super().__new__(cls, GUEST_START, mmap_base)
         self.areas.reserve(*reserved)
+        self.membarrier = 0
         return self
 
     @property
@@ -58,7 +61,14 @@ class AddressSpace(_core.SpaceBase):
 
     def fork(self, task: Task, child: Task) -> AddressSpace:
         """The list for fork(2)'s child; the host's copy is ctx.fork(), which leaves out the same mappings."""
-        return self.copy()
+        space = self.copy()
+        space.membarrier = self.membarrier
+        space.mdwe = self.inherited_mdwe()
+        return space
+
+    def inherited_mdwe(self) -> int:
+        """PR_MDWE_* of a child, or of the next program (PR_SET_MDWE in prctl(2))."""
+        return 0 if self.mdwe & PR_MDWE_NO_INHERIT else self.mdwe
 
     # What others order
 

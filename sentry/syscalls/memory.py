@@ -2,6 +2,7 @@
 
 from errno import EINVAL, ENOMEM, ENOSPC, EPERM, ESRCH
 
+from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.mman import (
     MADV_COLD,
     MADV_COLLAPSE,
@@ -17,12 +18,14 @@ from sentry.abi.mman import (
 )
 from sentry.errors import Errno
 from sentry.kernel.pidfd import group_of
+from sentry.kernel.trace_access import may_access
 from sentry.mm import advise, lock, mapping
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
+    from sentry.kernel.thread_group import ThreadGroup
 
 _CHUNK = 1 << 16
 
@@ -39,10 +42,8 @@ def process_madvise(task: "Task", pidfd: Fd, iov: Ptr, count: Size, advice: Int,
     group = group_of(task, pidfd)
     if group.dead:
         raise Errno(ESRCH)
-    if advice not in (MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, MADV_COLLAPSE):
-        raise Errno(EINVAL)
     if group is not task.group:
-        raise Errno(EPERM)
+        return _advise_other(task, group, vector, advice)
     done = 0
     for addr, length in vector:
         try:
@@ -50,6 +51,23 @@ def process_madvise(task: "Task", pidfd: Fd, iov: Ptr, count: Size, advice: Int,
         except Errno:
             if not done:
                 raise
+            break
+        done += length
+    return done
+
+
+def _advise_other(task: "Task", group: "ThreadGroup", vector: list[tuple[int, int]], advice: int) -> int:
+    """Hints about another process's memory: checked, and else left to the host, which knows its use."""
+    if advice not in (MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, MADV_COLLAPSE):
+        raise Errno(EINVAL)
+    if not may_access(task, group.tasks[0], real=False) or not task.creds.has_cap(CAP_SYS_NICE):
+        raise Errno(EPERM)
+    done = 0
+    for addr, length in vector:
+        end = advise.check_range(addr, length)
+        if group.tasks[0].mm.areas.covered(addr, end) < end:
+            if not done:
+                raise Errno(ENOMEM)
             break
         done += length
     return done

@@ -1,10 +1,11 @@
-"""prctl(2), arch_prctl(2), membarrier(2)."""
+"""prctl(2), arch_prctl(2)."""
 
 import errno
 
 from sentry.abi.capability import (
     CAP_LAST_CAP,
     CAP_SETPCAP,
+    CAP_SYS_RESOURCE,
     SECBIT_KEEP_CAPS,
     SECBIT_KEEP_CAPS_LOCKED,
     SECBIT_NO_CAP_AMBIENT_RAISE,
@@ -27,40 +28,61 @@ from sentry.abi.prctl import (
     PR_CAP_AMBIENT_RAISE,
     PR_CAPBSET_DROP,
     PR_CAPBSET_READ,
+    PR_GET_AUXV,
     PR_GET_CHILD_SUBREAPER,
     PR_GET_DUMPABLE,
+    PR_GET_IO_FLUSHER,
     PR_GET_KEEPCAPS,
+    PR_GET_MDWE,
+    PR_GET_MEMORY_MERGE,
     PR_GET_NAME,
     PR_GET_NO_NEW_PRIVS,
     PR_GET_PDEATHSIG,
     PR_GET_SECCOMP,
     PR_GET_SECUREBITS,
+    PR_GET_SPECULATION_CTRL,
     PR_GET_THP_DISABLE,
     PR_GET_TID_ADDRESS,
     PR_GET_TIMERSLACK,
     PR_GET_TIMING,
     PR_GET_TSC,
+    PR_MCE_KILL,
+    PR_MCE_KILL_CLEAR,
+    PR_MCE_KILL_DEFAULT,
+    PR_MCE_KILL_GET,
+    PR_MCE_KILL_SET,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
+    PR_SET_IO_FLUSHER,
     PR_SET_KEEPCAPS,
+    PR_SET_MDWE,
+    PR_SET_MEMORY_MERGE,
+    PR_SET_MM,
     PR_SET_NAME,
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
     PR_SET_SECCOMP,
     PR_SET_SECUREBITS,
+    PR_SET_SPECULATION_CTRL,
+    PR_SET_SYSCALL_USER_DISPATCH,
     PR_SET_THP_DISABLE,
     PR_SET_TIMERSLACK,
     PR_SET_TIMING,
     PR_SET_TSC,
     PR_SET_VMA,
+    PR_SPEC_COUNT,
+    PR_SPEC_NOT_AFFECTED,
+    PR_SYS_DISPATCH_OFF,
+    PR_SYS_DISPATCH_ON,
     PR_TIMING_STATISTICAL,
     PR_TSC_ENABLE,
 )
 from sentry.abi.signal import NSIG
 from sentry.errors import Errno
+from sentry.kernel import dispatch
 from sentry.kernel import seccomp as filters
-from sentry.syscalls import seccomp
-from sentry.syscalls.args import Int, Ptr, Size, UInt
+from sentry.syscalls import prctl_memory, seccomp
+from sentry.syscalls.args import Int, Ptr, Size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +93,7 @@ if TYPE_CHECKING:
     Operation = Callable[[Task, int, int, int, int], int]
 
 _DEFAULT_SLACK = 50_000  # ns
+_MASK64 = 2**64 - 1
 
 
 def prctl(task: "Task", operation: Int, a: Size, b: Size, c: Size, d: Size) -> int:
@@ -242,6 +265,76 @@ def _no_anon_names(task: "Task", a: int, b: int, c: int, d: int) -> int:
     raise Errno(errno.EINVAL)  # as a kernel built without CONFIG_ANON_VMA_NAME
 
 
+def _set_mce_kill(task: "Task", operation: int, policy: int, c: int, d: int) -> int:
+    """What is to happen to the task when its memory breaks: remembered only."""
+    _invalid_unless(not (c | d))
+    if operation == PR_MCE_KILL_CLEAR:
+        _invalid_unless(not policy)
+        task.mce_policy = PR_MCE_KILL_DEFAULT
+        return 0
+    _invalid_unless(operation == PR_MCE_KILL_SET and policy <= PR_MCE_KILL_DEFAULT)
+    task.mce_policy = policy
+    return 0
+
+
+def _get_mce_kill(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(not (a | b | c | d))
+    return task.mce_policy
+
+
+def _get_speculation(task: "Task", kind: int, b: int, c: int, d: int) -> int:
+    """The host sees to it; a guest has nothing to turn on or off."""
+    _invalid_unless(not (b | c | d))
+    if kind >= PR_SPEC_COUNT:
+        raise Errno(errno.ENODEV)
+    return PR_SPEC_NOT_AFFECTED
+
+
+def _set_speculation(task: "Task", kind: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(not (c | d))
+    raise Errno(errno.ENODEV if kind >= PR_SPEC_COUNT else errno.ENXIO)
+
+
+def _set_io_flusher(task: "Task", on: int, b: int, c: int, d: int) -> int:
+    if not task.creds.has_cap(CAP_SYS_RESOURCE):
+        raise Errno(errno.EPERM)
+    _invalid_unless(not (b | c | d) and on <= 1)
+    task.io_flusher = bool(on)
+    return 0
+
+
+def _get_io_flusher(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    if not task.creds.has_cap(CAP_SYS_RESOURCE):
+        raise Errno(errno.EPERM)
+    _invalid_unless(not (a | b | c | d))
+    return int(task.io_flusher)
+
+
+def _set_dispatch(task: "Task", mode: int, start: int, length: int, selector: int) -> int:
+    if mode == PR_SYS_DISPATCH_OFF:
+        _invalid_unless(not (start | length | selector))
+        dispatch.set(task, None)
+        return 0
+    _invalid_unless(mode == PR_SYS_DISPATCH_ON)
+    _invalid_unless(not start or (start + length) & _MASK64 > start)
+    if selector >= TASK_SIZE:
+        raise Errno(errno.EFAULT)
+    dispatch.set(task, dispatch.Dispatch(start, length, selector))
+    return 0
+
+
+def _set_merge(task: "Task", on: int, b: int, c: int, d: int) -> int:
+    """Remembered only: the host does not look for equal pages."""
+    _invalid_unless(not (b | c | d))
+    task.group.merges_memory = bool(on)
+    return 0
+
+
+def _get_merge(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    _invalid_unless(not (a | b | c | d))
+    return int(task.group.merges_memory)
+
+
 _OPERATIONS: "dict[int, Operation]" = {
     PR_SET_PDEATHSIG: _set_death_signal,
     PR_GET_PDEATHSIG: _get_death_signal,
@@ -272,6 +365,19 @@ _OPERATIONS: "dict[int, Operation]" = {
     PR_GET_THP_DISABLE: _get_thp_disable,
     PR_CAP_AMBIENT: _ambient,
     PR_SET_VMA: _no_anon_names,
+    PR_MCE_KILL: _set_mce_kill,
+    PR_MCE_KILL_GET: _get_mce_kill,
+    PR_SET_MM: prctl_memory.set_mm,
+    PR_GET_SPECULATION_CTRL: _get_speculation,
+    PR_SET_SPECULATION_CTRL: _set_speculation,
+    PR_SET_IO_FLUSHER: _set_io_flusher,
+    PR_GET_IO_FLUSHER: _get_io_flusher,
+    PR_SET_SYSCALL_USER_DISPATCH: _set_dispatch,
+    PR_SET_MDWE: prctl_memory.set_mdwe,
+    PR_GET_MDWE: prctl_memory.get_mdwe,
+    PR_SET_MEMORY_MERGE: _set_merge,
+    PR_GET_MEMORY_MERGE: _get_merge,
+    PR_GET_AUXV: prctl_memory.get_auxv,
 }
 
 
@@ -295,9 +401,3 @@ def arch_prctl(task: "Task", operation: Int, address: Ptr) -> int:
     else:
         raise Errno(errno.EINVAL)
     return 0
-
-
-def membarrier(task: "Task", command: Int, flags: UInt, cpu: Int) -> int:
-    if command or flags:
-        raise Errno(errno.EINVAL)
-    return 0  # MEMBARRIER_CMD_QUERY: no command is supported

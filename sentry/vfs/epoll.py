@@ -104,6 +104,11 @@ class EpollFile(AnonymousFile):
     def poll(self) -> int:
         return POLLIN | POLLRDNORM if self.ready.has_ready() else 0
 
+    def watched(self, fd: int) -> list[File]:
+        """The files watched under a descriptor's number."""
+        found = [interest.file() for (number, _), interest in self.ready.interests.items() if number == fd]
+        return [file for file in found if file is not None]
+
     def fdinfo(self, reader: Task) -> bytes:
         rows = []
         for (fd, _), interest in self.ready.interests.items():

@@ -1,0 +1,247 @@
+/* Memory and descriptors of other processes, and what processes share. */
+#include "harness.h"
+#include "fixtures.h"
+
+#include <linux/kcmp.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+
+#ifndef SYS_process_mrelease
+#define SYS_process_mrelease 448
+#endif
+
+static char *shared_page;
+static char here[3 * PAGE] = "0123456789";
+
+static pid_t quiet_child(void)
+{
+	pid_t child = fork_child();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+
+static void end(pid_t child)
+{
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_KILLED(child, SIGKILL);
+}
+
+CASE(vectors_are_read_and_written_across_their_pieces, "process_vm_readv(2)")
+{
+	char buffer[16] = "";
+	struct iovec local[] = { { buffer, 3 }, { buffer + 8, 4 } };
+	struct iovec remote[] = { { here + 1, 1 }, { here + 3, 5 }, { here, 9 } };
+	pid_t child = quiet_child();
+
+	CHECK_EQ(process_vm_readv(child, local, 2, remote, 2, 0), 6);
+	CHECK_STREQ(buffer, "134");
+	CHECK_STREQ(buffer + 8, "567");
+	memcpy(buffer, "abcdefghij", 10);
+	CHECK_EQ(process_vm_writev(child, local, 2, remote, 2, 0), 6);
+	CHECK_STREQ(here, "0123456789");
+	memset(buffer, 0, 10);
+	local[0] = (struct iovec){ buffer, 10 };
+	remote[0] = (struct iovec){ here, 10 };
+	CHECK_EQ(process_vm_readv(child, local, 1, remote, 1, 0), 10);
+	CHECK_EQ(buffer[1], 'a');
+	CHECK_EQ(buffer[3], 'b');
+	CHECK_EQ(buffer[5], 'i');
+	end(child);
+}
+
+CASE(large_transfers_are_whole, "process_vm_readv(2)")
+{
+	size_t size = 5 << 20;
+	char *from = map_pages(size / PAGE, MAP_PRIVATE), *to = map_pages(size / PAGE, MAP_PRIVATE);
+	struct iovec local = { to, size }, remote = { from, size };
+	pid_t child;
+
+	for (size_t i = 0; i < size; i += 511)
+		from[i] = i / 511;
+	child = quiet_child();
+	memset(from, 0, size);
+	CHECK_EQ(process_vm_readv(child, &local, 1, &remote, 1, 0), size);
+	for (size_t i = 0; i < size; i += 511)
+		CHECK_EQ((unsigned char)to[i], i / 511 % 256);
+	end(child);
+}
+
+CASE(what_comes_before_a_hole_is_copied, "process_vm_readv(2)")
+{
+	char *pages = pages_before_a_hole(1), buffer[64];
+	struct iovec local = { buffer, 64 }, remote[] = { { pages + PAGE - 8, 8 }, { pages + PAGE, 8 } };
+	pid_t child = quiet_child();
+
+	CHECK_EQ(process_vm_readv(child, &local, 1, remote, 2, 0), 8);
+	CHECK_ERR(process_vm_readv(child, &local, 1, remote + 1, 1, 0), EFAULT);
+	CHECK_ERR(process_vm_writev(child, &local, 1, remote + 1, 1, 0), EFAULT);
+	local.iov_base = unmapped();
+	CHECK_ERR(process_vm_readv(child, &local, 1, remote, 1, 0), EFAULT);
+	end(child);
+}
+
+CASE(memory_that_is_not_writable_is_not_written, "process_vm_readv(2)")
+{
+	char *page = map_pages(1, MAP_PRIVATE), buffer[8];
+	struct iovec local = { buffer, 8 }, remote = { page, 8 };
+	pid_t child;
+
+	CHECK_OK(mprotect(page, PAGE, PROT_READ));
+	child = quiet_child();
+	CHECK_EQ(process_vm_readv(child, &local, 1, &remote, 1, 0), 8);
+	CHECK_ERR(process_vm_writev(child, &local, 1, &remote, 1, 0), EFAULT);
+	end(child);
+}
+
+CASE(arguments_of_transfers_are_checked, "process_vm_readv(2)")
+{
+	char buffer[8];
+	struct iovec local = { buffer, 8 }, remote = { here, 8 }, huge = { here, -1 };
+	pid_t self = getpid();
+
+	CHECK_ERR(process_vm_readv(self, &local, 1, &remote, 1, 1), EINVAL);
+	CHECK_ERR(process_vm_readv(self, &local, 1025, &remote, 1, 0), EINVAL);
+	CHECK_ERR(process_vm_readv(self, &local, 1, &remote, 1025, 0), EINVAL);
+	CHECK_ERR(process_vm_readv(self, &huge, 1, &remote, 1, 0), EINVAL);
+	CHECK_ERR(process_vm_readv(self, unmapped(), 1, &remote, 1, 0), EFAULT);
+	CHECK_ERR(process_vm_readv(self, &local, 1, unmapped(), 1, 0), EFAULT);
+	CHECK_ERR(process_vm_readv(0x3fffffff, &local, 1, &remote, 1, 0), ESRCH);
+	CHECK_EQ(process_vm_readv(0x3fffffff, &local, 0, &remote, 1, 0), 0);
+	CHECK_EQ(process_vm_readv(0x3fffffff, &local, 1, &remote, 0, 0), 0);
+	CHECK_EQ(process_vm_readv(self, &local, 1, &remote, 1, 0), 8);
+}
+
+CASE(foreign_processes_are_EPERM, "process_vm_readv(2)")
+{
+	char buffer[8];
+	struct iovec local = { buffer, 8 }, remote = { here, 8 };
+	pid_t child, other;
+	int pidfd;
+
+	NEEDS_ROOT();
+	child = quiet_child();
+	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
+	other = fork_child();
+	if (other == 0) {
+		CHECK_OK(setresgid(65534, 65534, 65534));
+		CHECK_OK(setresuid(65534, 65534, 65534));
+		CHECK_ERR(process_vm_readv(child, &local, 1, &remote, 1, 0), EPERM);
+		CHECK_ERR(process_vm_writev(child, &local, 1, &remote, 1, 0), EPERM);
+		CHECK_ERR(syscall(SYS_kcmp, child, getpid(), KCMP_VM, 0, 0), EPERM);
+		CHECK_ERR(syscall(SYS_pidfd_getfd, pidfd, 0, 0), EPERM);
+		_exit(0);
+	}
+	CHECK_EXITS(other, 0);
+	end(child);
+}
+
+CASE(pidfd_getfd_duplicates_a_descriptor, "pidfd_getfd(2)")
+{
+	int ends[2], pidfd, copy;
+	char byte;
+	pid_t child;
+
+	CHECK_OK(pipe(ends));
+	child = quiet_child();
+	close(ends[1]);
+	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
+	copy = CHECK_OK(syscall(SYS_pidfd_getfd, pidfd, ends[1], 0));
+	CHECK_EQ(fcntl(copy, F_GETFD), FD_CLOEXEC);
+	tell(copy);
+	CHECK_EQ(read(ends[0], &byte, 1), 1);
+	CHECK_ERR(syscall(SYS_pidfd_getfd, pidfd, ends[1], 1), EINVAL);
+	CHECK_ERR(syscall(SYS_pidfd_getfd, pidfd, 999, 0), EBADF);
+	CHECK_ERR(syscall(SYS_pidfd_getfd, ends[0], 0, 0), EBADF);
+	CHECK_ERR(syscall(SYS_pidfd_getfd, 999, 0, 0), EBADF);
+	end(child);
+	CHECK_ERR(syscall(SYS_pidfd_getfd, pidfd, ends[1], 0), ESRCH);
+}
+
+static long compare(pid_t first, pid_t second, int kind, unsigned long one, unsigned long two)
+{
+	return syscall(SYS_kcmp, first, second, kind, one, two);
+}
+
+CASE(kcmp_tells_what_is_shared, "kcmp(2)")
+{
+	pid_t self = getpid(), child = quiet_child();
+	int file = make_file("file", ""), copy = CHECK_OK(dup(file)), other = CHECK_OK(open("file", O_RDONLY));
+	long one, two;
+
+	CHECK_EQ(compare(self, self, KCMP_FILE, file, copy), 0);
+	one = compare(self, self, KCMP_FILE, file, other);
+	two = compare(self, self, KCMP_FILE, other, file);
+	CHECK((one == 1 && two == 2) || (one == 2 && two == 1));
+	CHECK_EQ(compare(self, child, KCMP_FILE, 0, 0), 0);
+	for (int kind = KCMP_VM; kind <= KCMP_SYSVSEM; kind++)
+		CHECK_EQ(compare(self, self, kind, 0, 0), 0);
+	for (int kind = KCMP_VM; kind <= KCMP_SIGHAND; kind++)
+		CHECK(compare(self, child, kind, 0, 0) > 0);
+	CHECK_ERR(compare(self, self, KCMP_FILE, 999, 0), EBADF);
+	CHECK_ERR(compare(self, self, KCMP_FILE, 0, -1UL), EBADF);
+	CHECK_ERR(compare(self, self, 8, 0, 0), EINVAL);
+	CHECK_ERR(compare(self, self, -1, 0, 0), EINVAL);
+	CHECK_ERR(compare(self, 0x3fffffff, KCMP_VM, 0, 0), ESRCH);
+	CHECK_ERR(compare(0x3fffffff, self, KCMP_VM, 0, 0), ESRCH);
+	end(child);
+}
+
+CASE(kcmp_finds_the_files_that_epoll_watches, "kcmp(2)")
+{
+	int epoll = CHECK_OK(epoll_create1(0)), ends[2];
+	struct epoll_event event = { .events = EPOLLIN };
+	struct kcmp_epoll_slot slot = { .efd = epoll };
+	pid_t self = getpid();
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event));
+	slot.tfd = ends[0];
+	CHECK_EQ(compare(self, self, KCMP_EPOLL_TFD, ends[0], (unsigned long)&slot), 0);
+	CHECK(compare(self, self, KCMP_EPOLL_TFD, ends[1], (unsigned long)&slot) > 0);
+	slot.toff = 1;
+	CHECK_ERR(compare(self, self, KCMP_EPOLL_TFD, ends[0], (unsigned long)&slot), ENOENT);
+	slot.toff = 0;
+	slot.tfd = ends[1];
+	CHECK_ERR(compare(self, self, KCMP_EPOLL_TFD, ends[0], (unsigned long)&slot), ENOENT);
+	slot.efd = 999;
+	CHECK_ERR(compare(self, self, KCMP_EPOLL_TFD, ends[0], (unsigned long)&slot), EBADF);
+	slot.efd = ends[0];
+	CHECK_ERR(compare(self, self, KCMP_EPOLL_TFD, ends[0], (unsigned long)&slot), EINVAL);
+	CHECK_ERR(compare(self, self, KCMP_EPOLL_TFD, ends[0], 0), EFAULT);
+}
+
+CASE(process_mrelease_is_for_the_dying, "process_mrelease(2)")
+{
+	pid_t child = quiet_child();
+	int pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
+
+	CHECK_ERR(syscall(SYS_process_mrelease, pidfd, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_process_mrelease, 999, 0), EBADF);
+	CHECK_ERR(syscall(SYS_process_mrelease, 0, 0), EBADF);
+	CHECK_ERR(syscall(SYS_process_mrelease, pidfd, 0), EINVAL);
+	end(child);
+	CHECK_ERR(syscall(SYS_process_mrelease, pidfd, 0), ESRCH);
+}
+
+CASE(process_madvise_of_another_process_takes_hints_only, "process_madvise(2)")
+{
+	struct iovec range = { 0 };
+	pid_t child;
+	int pidfd;
+
+	NEEDS_ROOT();
+	shared_page = map_pages(2, MAP_PRIVATE);
+	range = (struct iovec){ shared_page, 2 * PAGE };
+	child = quiet_child();
+	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
+	CHECK_EQ(syscall(SYS_process_madvise, pidfd, &range, 1, MADV_COLD, 0), 2 * PAGE);
+	CHECK_ERR(syscall(SYS_process_madvise, pidfd, &range, 1, MADV_DONTNEED, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_process_madvise, pidfd, &range, 1, MADV_COLD, 1), EINVAL);
+	range.iov_base = unmapped();
+	CHECK_ERR(syscall(SYS_process_madvise, pidfd, &range, 1, MADV_COLD, 0), ENOMEM);
+	CHECK_ERR(syscall(SYS_process_madvise, 999, &range, 1, MADV_COLD, 0), EBADF);
+	end(child);
+}
