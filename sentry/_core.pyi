@@ -101,6 +101,7 @@ class InodeBase:
     locked: bool  # somebody has or awaits a POSIX or OFD lock on it (vfs.locks): closes must look
     openers: int  # open files of it; read-only
     writers: int  # those that may write; read-only
+    has_caps: bool  # it has security.capability in memory, which a write takes away
     wary: int  # how many reasons there are to look closer at an open (leases, text_busy)
     guarded: bool  # more than its permission bits says who may use it (vfs.permissions.guard)
     watched: bool  # somebody wants to hear of it or of what is in it (vfs.notify): C leaves it to Python

@@ -41,6 +41,7 @@ typedef struct {
 	char locked; /* somebody has or awaits a POSIX or OFD lock on it: each close must look */
 	int openers, writers; /* open files of it, those that may write */
 	int wary;	      /* not 0: it runs or is leased, and who opens it must take care: Python's */
+	char has_caps; /* the attribute security.capability, which a write takes away */
 	char guarded; /* more than its permission bits says who may use it: Python decides */
 	char watched; /* somebody wants to hear of it or of what is in it (sentry.vfs.notify) */
 	PyObject *target; /* of a symbolic link whose target never changes (bytes); NULL: ask Python */

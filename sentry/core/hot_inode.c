@@ -88,7 +88,7 @@ int64_t inode_write(Task *task, File *file, uint64_t addr, uint64_t count, long 
 {
 	Inode *inode = regular_inode(file);
 	Group *group = (Group *)task->group;
-	if (!inode || !inode->writable || inode->fd < 0 || inode->mode & SETID_BITS || !count)
+	if (!inode || !inode->writable || inode->fd < 0 || inode->mode & SETID_BITS || inode->has_caps || !count)
 		return HOT_MISS;
 	unsigned long long end = (unsigned long long)pos + count;
 	/* RLIMIT_FSIZE counts within a larger file, too */

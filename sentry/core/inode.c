@@ -196,7 +196,7 @@ static PyMemberDef members[] = {
 	{"locked", T_BOOL, offsetof(Inode, locked), 0, NULL},
 	{"openers", T_INT, offsetof(Inode, openers), READONLY, NULL},
 	{"writers", T_INT, offsetof(Inode, writers), READONLY, NULL},
-	FIELD(wary, T_INT),
+	FIELD(wary, T_INT),	   FIELD(has_caps, T_BOOL),
 	{"guarded", T_BOOL, offsetof(Inode, guarded), 0, NULL},
 	{"watched", T_BOOL, offsetof(Inode, watched), 0, NULL},
 	{0},

@@ -13,7 +13,7 @@ from sentry.abi.stat import S_IFLNK
 from sentry.errors import Errno
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem, StatFs
-from sentry.vfs.xattr import get_attribute, set_attribute
+from sentry.vfs.xattr import CAPABILITY, get_attribute, set_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Node(Inode):
         self.load_xattrs()
         self.touch()
         self.xattrs = set_attribute(self.xattrs, name, value, flags)
+        self.has_caps = CAPABILITY in self.xattrs
         self.ctime = now()
 
     def listxattr(self) -> list[bytes]:
@@ -122,6 +123,7 @@ class Node(Inode):
             raise Errno(ENODATA)
         self.touch()
         del self.xattrs[name]
+        self.has_caps = CAPABILITY in self.xattrs
         self.ctime = now()
 
     def __del__(self) -> None:

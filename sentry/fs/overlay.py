@@ -24,6 +24,7 @@ from sentry.fs.memory_file import MemoryFile
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import StatFs
 from sentry.vfs.regular import descriptors
+from sentry.vfs.xattr import CAPABILITY
 
 COPY_PIECE = 1 << 20
 _UPPER_INO = 1 << 40  # numbers of new files start here: above those that host file systems use
@@ -95,6 +96,7 @@ class LowerFile(MemoryFile):
     def load_xattrs(self) -> None:
         if self.xattrs is None and self._lower is not None:
             self.xattrs = self.fs.tree.xattrs(self._lower)
+            self.has_caps = CAPABILITY in self.xattrs
 
     def contents(self, write: bool) -> int:
         if self._lower is None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sentry.config import Config
+    from sentry.kernel.creds import Creds
     from sentry.kernel.kernel import Kernel
     from sentry.mm.loader import Image
     from sentry.mm.space import AddressSpace
@@ -54,10 +55,10 @@ class NewProgram:
 
     __slots__ = ("creds", "ctx", "entry", "image", "mm", "secure", "sp")
 
-    def __init__(self, task: Task, image: Image) -> None:
+    def __init__(self, task: Task, image: Image, creds: tuple[Creds, bool]) -> None:
         """Fill a new address space; Errno, with nothing left behind."""
         self.image = image
-        self.creds, self.secure = after_exec(task, image.path)
+        self.creds, self.secure = creds
         self.ctx = task.kernel.machine.new_space()
         self.mm: AddressSpace
         try:
@@ -101,8 +102,9 @@ def execve(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes],
     image = loader.prepare(task, place, argv, envp, name)
     if group.execing is not None or group.exiting:
         raise Errno(errno.EAGAIN)  # another thread is about to end this one
+    creds = after_exec(task, image.path)
     try:
-        program = NewProgram(task, image)
+        program = NewProgram(task, image, creds)
     except Errno:
         group.begin_exit(SIGSEGV)  # Linux finds out too late to return; so that is what programs get
         raise
@@ -223,7 +225,8 @@ def _first_program(task: Task, config: Config) -> NewProgram:
     name = config.args[0]
     try:
         path, name = _find(task, name, config.env)
-        return NewProgram(task, loader.prepare(task, path, list(config.args), list(config.env), name))
+        image = loader.prepare(task, path, list(config.args), list(config.env), name)
+        return NewProgram(task, image, after_exec(task, image.path))
     except Errno as error:
         missing = error.code in (errno.ENOENT, errno.ENOTDIR)
         raise StartError(f"{_text(name)}: {os.strerror(error.code)}", 127 if missing else 126) from None

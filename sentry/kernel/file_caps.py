@@ -7,13 +7,13 @@ from struct import Struct
 
 from sentry.abi.capability import ALL_CAPS
 from sentry.errors import Errno
+from sentry.vfs.xattr import CAPABILITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.inode import Inode
 
-NAME = b"security.capability"
 _EFFECTIVE = 1
 _HEAD = Struct("<I")
 _OLD = Struct("<II")  # permitted, inheritable: 32 bits each
@@ -35,7 +35,7 @@ class FileCaps:
 def of_file(inode: Inode, namespace: UserNamespace) -> FileCaps | None:
     """What the file gives in `namespace`; None when it has no capabilities, or none that count there."""
     try:
-        data = inode.getxattr(NAME)
+        data = inode.getxattr(CAPABILITY)
     except Errno as error:
         if error.code in (ENODATA, EOPNOTSUPP, EINVAL):
             return None

@@ -13,6 +13,7 @@ from sentry.errors import Errno
 from sentry.vfs import leases, notify, posix_acl, text_busy
 from sentry.vfs.permissions import check, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
+from sentry.vfs.xattr import CAPABILITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def chown(task: Task, path: Path, uid: int, gid: int) -> None:
         mode &= ~S_ISUID
         if mode & S_IXGRP:
             mode &= ~S_ISGID
+    if inode.has_caps and not inode.is_dir():
+        inode.removexattr(CAPABILITY)
     inode.setattr(uid=new_uid, gid=new_gid, mode=mode & 0o7777 if mode != inode.mode else None)
     notify.tell(path, IN_ATTRIB)
 

@@ -30,6 +30,7 @@ from sentry.errors import Errno
 from sentry.vfs.file import File
 from sentry.vfs.host_call import host
 from sentry.vfs.inode import Inode
+from sentry.vfs.xattr import CAPABILITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -228,8 +229,12 @@ def file_limit(task: Task, at: int) -> int:
 
 
 def drop_privileges(task: Task, inode: Inode) -> None:
-    """A write takes away set-user-ID and an effective set-group-ID bit (write(2), NOTES of chown(2))."""
+    """A write takes away set-user-ID and an effective set-group-ID bit (write(2), NOTES of chown(2)), and the
+    file's capabilities (capabilities(7)).
+    """
     mode = inode.mode
+    if inode.has_caps:
+        inode.removexattr(CAPABILITY)
     if not mode & (S_ISUID | S_ISGID):
         return
     kept = mode & ~S_ISUID

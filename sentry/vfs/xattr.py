@@ -22,9 +22,9 @@ FILE_MAX = 1 << 18  # bytes of all attributes of one file that we keep in memory
 
 LIST_MAX = 65536
 _NAMESPACES = (b"user.", b"trusted.", b"security.")
-_CAPABILITY = b"security.capability"
+CAPABILITY = b"security.capability"
 # struct vfs_cap_data: its size by the revision in its first word (capabilities(7))
-_CAPABILITY_SIZES = {1: 12, 2: 20, 3: 24}
+_REVISION_SIZES = {2: 20, 3: 24}
 
 
 def get_attribute(attributes: dict[bytes, bytes] | None, name: bytes) -> bytes:
@@ -64,9 +64,7 @@ def check_access(creds: Creds, inode: Inode, name: bytes, write: bool) -> None:
         if not creds.has_cap(CAP_SYS_ADMIN):
             raise Errno(EPERM if write else ENODATA)
     elif name.startswith(b"security."):
-        given = (
-            creds.has_cap_over(CAP_SETFCAP, inode) if name == _CAPABILITY else creds.has_cap(CAP_SYS_ADMIN)
-        )
+        given = creds.has_cap_over(CAP_SETFCAP, inode) if name == CAPABILITY else creds.has_cap(CAP_SYS_ADMIN)
         if write and not given:
             raise Errno(EPERM)
     elif name.startswith(b"user."):
@@ -80,7 +78,7 @@ def check_access(creds: Creds, inode: Inode, name: bytes, write: bool) -> None:
 
 def check_value(name: bytes, value: bytes) -> None:
     """EINVAL for capabilities of a file that are none (capabilities(7))."""
-    if name == _CAPABILITY and _CAPABILITY_SIZES.get(value[3] if len(value) > 3 else 0) != len(value):
+    if name == CAPABILITY and value and _REVISION_SIZES.get(value[3] if len(value) > 3 else 0) != len(value):
         raise Errno(EINVAL)
 
 
