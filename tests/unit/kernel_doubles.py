@@ -127,6 +127,7 @@ class FakeAreas:
 class FakeSpace:
     def __init__(self) -> None:
         self.users = 1
+        self.attached: dict[int, Any] = {}  # System V segments
         self.areas = FakeAreas()
 
     def fault_in(self, task: Task, address: int, write: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from errno import EFAULT, ENOMEM
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,6 +115,9 @@ class FakeCreds:
     def has_cap(self, capability: int) -> bool:
         return capability in self.capabilities
 
+    def has_cap_over(self, capability: int, inode: Any) -> bool:
+        return capability in self.capabilities
+
     def in_group(self, gid: int) -> bool:
         return gid == self.fsgid
 
@@ -145,6 +149,7 @@ class FakePath:
     def __init__(self, inode: Any) -> None:
         self.inode = inode
         self.mount = FakeMount()
+        self.dentry = SimpleNamespace(inode=inode)
         self.text = b"/bin/program"
 
     def absolute(self, root: Any) -> bytes:
@@ -156,6 +161,8 @@ class FakeInode:
     dev = 0x802
     fsuid = 0
     volatile = False
+    guarded = False
+    acls = None
     uid = gid = 0
 
     def __init__(self, content: bytes = b"", mode: int = 0o100755) -> None:

@@ -31,7 +31,8 @@ from sentry.abi.signal import SIGUSR1
 from sentry.abi.time import TIMESPEC
 from sentry.errors import Errno
 from sentry.kernel import robust, signals
-from sentry.syscalls.futex import futex, futex_waitv
+from sentry.syscalls.futex import futex
+from sentry.syscalls.futex2 import futex_waitv
 from tests.unit.kernel_doubles import MEMORY_START, FakeTask, World, handle
 
 WORD = MEMORY_START
