@@ -243,7 +243,10 @@ _COMMON = [
     Entry(
         b"net",
         _DIRECTORY,
-        names=[Entry(name, 0o444, _fixed(text)) for name, text in proc_net.TABLES.items()],
+        names=[
+            *(Entry(name, 0o444, _fixed(text)) for name, text in proc_net.TABLES.items()),
+            *(Entry(name, 0o444, show) for name, show in proc_net.SHOWN.items()),
+        ],
     ),
     Entry(
         b"attr",

@@ -92,14 +92,15 @@ class UtsNamespace(Namespace):
 class NetNamespace(Namespace):
     """Interfaces, and the names that sockets have (network_namespaces(7)).
 
-    `names`: the abstract addresses of UNIX sockets, by type and name; `ports`: the netlink sockets, by
-    protocol and port id.  Both are sentry.socket's to keep.
+    `names`: the abstract addresses of UNIX sockets, by type and name; `unix`: weakly, all that are open, by
+    inode number; `ports`: the netlink sockets, by protocol and port id.  They are sentry.socket's to keep.
     """
 
     def __init__(self, owner: UserNamespace | None, initial: bool = False) -> None:
         super().__init__(b"net", owner, initial)
         self.loopback = Interface()
         self.names: dict[tuple[int, bytes], Any] = {}
+        self.unix: dict[int, Any] = {}
         self.ports: dict[tuple[int, int], Any] = {}
         if initial:
             self.loopback.set_flags(IFF_UP)

@@ -94,6 +94,9 @@ class Socket(File):
             raise Errno(errno.ESPIPE)
         return self.send_or_signal(task, Outgoing(data), True)
 
+    def timeout(self, writing: bool) -> int | None:
+        return self.options.send_timeout if writing else self.options.receive_timeout
+
     def send_or_signal(self, task: Task, outgoing: Outgoing, signal: bool) -> int | _Marker:
         """`send`, with SIGPIPE for a stream that nobody can read any more."""
         try:
@@ -153,6 +156,14 @@ class Socket(File):
     def take_error(self) -> int:
         """The pending error, which is cleared (SO_ERROR)."""
         return 0
+
+    def memory(self) -> tuple[int, int]:
+        """Bytes that lie in its inbox, and those of its messages in others' (SO_MEMINFO)."""
+        return 0, 0
+
+    def set_peek_off(self, offset: int) -> None:
+        """SO_PEEK_OFF, where peeking from an offset is possible."""
+        raise Errno(errno.EOPNOTSUPP)
 
     def get_option(self, task: Task, level: int, name: int) -> bytes:
         """The value of an option beyond those of sentry.socket.options."""

@@ -10,17 +10,21 @@ from sentry.abi.socket import (
     MSG_CTRUNC,
     SCM_CREDENTIALS,
     SCM_MAX_FD,
+    SCM_PIDFD,
     SCM_RIGHTS,
+    SO_PASSPIDFD,
     SOL_SOCKET,
     UCRED,
 )
 from sentry.errors import Errno
+from sentry.kernel.pidfd import PidFile
 from sentry.socket.rights import Rights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.socket.base import Credentials, Received
+    from sentry.socket.options import Options
     from sentry.vfs.file import File
 
 _HEADER = CMSGHDR.size
@@ -94,7 +98,7 @@ def seen_by(task: Task, creds: Credentials) -> Credentials:
     )
 
 
-def deliver(task: Task, received: Received, room: int, cloexec: bool, passcred: bool) -> tuple[bytes, int]:
+def deliver(task: Task, received: Received, room: int, cloexec: bool, options: Options) -> tuple[bytes, int]:
     """The control data for recvmsg(2), at most `room` bytes, and MSG_CTRUNC if something had to go.
 
     Files are installed in the task's table.
@@ -103,7 +107,7 @@ def deliver(task: Task, received: Received, room: int, cloexec: bool, passcred: 
     flags = 0
     for level, kind, body in received.control:
         flags |= _put(out, room, kind, body, level)
-    if passcred:
+    if options.passcred:
         creds = (0, 0xFFFE, 0xFFFE)  # sent before anybody asked: the overflow ids
         if received.creds is not None:
             creds = seen_by(task, received.creds)
@@ -119,7 +123,23 @@ def deliver(task: Task, received: Received, room: int, cloexec: bool, passcred: 
             flags |= _put(out, room, SCM_RIGHTS, bytes(fds))
         if len(fds) < 4 * len(received.rights):
             flags |= MSG_CTRUNC
+    if SO_PASSPIDFD in options.switches:
+        flags |= _put_pidfd(task, out, room, received.creds)
     return bytes(out), flags
+
+
+def _put_pidfd(task: Task, out: bytearray, room: int, creds: Credentials | None) -> int:
+    """A descriptor of the sending process, or why there is none (SO_PASSPIDFD)."""
+    process = task.kernel.groups.get(creds[0]) if creds is not None else None
+    if room - len(out) < _HEADER + 4:
+        return _put(out, room, SCM_PIDFD, bytes(4))
+    number = -errno.ESRCH
+    if process is not None:
+        try:
+            number = task.files.install(PidFile(process), True)
+        except Errno as error:
+            number = -error.code
+    return _put(out, room, SCM_PIDFD, number.to_bytes(4, "little", signed=True))
 
 
 def _put(out: bytearray, room: int, kind: int, body: bytes, level: int = SOL_SOCKET) -> int:

@@ -5,21 +5,34 @@ from __future__ import annotations
 import errno
 from struct import Struct
 
+from sentry import _core
 from sentry.abi.capability import CAP_NET_ADMIN
+from sentry.abi.seccomp import SOCK_FPROG
 from sentry.abi.socket import (
+    AF_INET,
+    AF_INET6,
     LINGER,
     SO_ACCEPTCONN,
+    SO_ATTACH_FILTER,
+    SO_BINDTODEVICE,
     SO_BROADCAST,
+    SO_COOKIE,
     SO_DEBUG,
+    SO_DETACH_FILTER,
     SO_DOMAIN,
     SO_DONTROUTE,
     SO_ERROR,
     SO_KEEPALIVE,
     SO_LINGER,
+    SO_LOCK_FILTER,
     SO_MARK,
+    SO_MEMINFO,
     SO_OOBINLINE,
     SO_PASSCRED,
+    SO_PASSPIDFD,
+    SO_PASSRIGHTS,
     SO_PASSSEC,
+    SO_PEEK_OFF,
     SO_PRIORITY,
     SO_PROTOCOL,
     SO_RCVBUF,
@@ -35,12 +48,16 @@ from sentry.abi.socket import (
     SO_SNDTIMEO,
     SO_SNDTIMEO_NEW,
     SO_TIMESTAMP,
+    SO_TIMESTAMP_NEW,
     SO_TIMESTAMPNS,
+    SO_TIMESTAMPNS_NEW,
     SO_TYPE,
     SOL_SOCKET,
 )
-from sentry.abi.time import NSEC, TIMEVAL
+from sentry.abi.time import NSEC, TIMESPEC, TIMEVAL
 from sentry.errors import Errno
+from sentry.socket.filter import Filter, read_filter
+from sentry.socket.kept_options import bind_to_device, get_kept, set_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +65,8 @@ if TYPE_CHECKING:
     from sentry.socket.base import Socket
 
 INT = Struct("<i")
+COOKIE = Struct("<Q")
+MEMINFO = Struct("<IIII20x")  # bytes received, their limit, bytes sent, their limit
 BUFFER_DEFAULT = 212992  # /proc/sys/net/core/{r,w}mem_default
 BUFFER_MAX = 212992  # ... {r,w}mem_max; an option's value is doubled
 SEND_MIN = 4608
@@ -55,17 +74,19 @@ RECEIVE_MIN = 2304
 
 # Options that are remembered and told; the families look at those that matter to them.
 _SWITCHES = (SO_DEBUG, SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE, SO_REUSEPORT,
-             SO_PASSCRED, SO_PASSSEC, SO_TIMESTAMP, SO_TIMESTAMPNS)  # fmt: skip
+             SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD, SO_PASSRIGHTS)  # fmt: skip
 _TIMEOUTS = {SO_RCVTIMEO: "receive_timeout", SO_RCVTIMEO_NEW: "receive_timeout",
              SO_SNDTIMEO: "send_timeout", SO_SNDTIMEO_NEW: "send_timeout"}  # fmt: skip
+_TIMESTAMPS = (SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW)
+_JIFFY = 4_000_000  # ns: time-outs are kept in these
 
 
 class Options:
     """The generic options of one socket; times in ns (None: no limit), sizes in bytes."""
 
     __slots__ = (
-        "linger", "mark", "priority", "rcvbuf", "rcvlowat", "receive_timeout", "send_timeout", "sndbuf",
-        "switches", "type",
+        "filter", "filter_locked", "kept", "linger", "mark", "peek_off", "priority", "rcvbuf", "rcvlowat",
+        "receive_timeout", "send_timeout", "sndbuf", "switches", "timestamp", "type",
     )  # fmt: skip
 
     def __init__(self, type: int) -> None:
@@ -78,11 +99,21 @@ class Options:
         self.linger = (0, 0)
         self.priority = 0
         self.mark = 0
-        self.switches: set[int] = set()
+        self.switches: set[int] = {SO_PASSRIGHTS}
+        self.peek_off = -1  # where MSG_PEEK begins (SO_PEEK_OFF); -1: always at the start
+        self.timestamp = 0  # which of SO_TIMESTAMP and its kin is on
+        self.filter: Filter | None = None  # SO_ATTACH_FILTER
+        self.filter_locked = False
+        self.kept: dict[int, int] = {}  # sentry.socket.kept_options
 
     @property
     def passcred(self) -> bool:
         return SO_PASSCRED in self.switches
+
+    @property
+    def wants_creds(self) -> bool:
+        """Whether messages for this socket must say who sent them."""
+        return SO_PASSCRED in self.switches or SO_PASSPIDFD in self.switches
 
 
 def get_option(task: Task, socket: Socket, level: int, name: int) -> bytes:
@@ -95,8 +126,19 @@ def get_option(task: Task, socket: Socket, level: int, name: int) -> bytes:
     if name in _TIMEOUTS:
         time: int = getattr(options, _TIMEOUTS[name]) or 0
         return TIMEVAL.pack(time // NSEC, time % NSEC // 1000)
+    if name in _TIMESTAMPS:
+        return INT.pack(name == options.timestamp)
+    if name == SO_LOCK_FILTER:
+        return INT.pack(options.filter_locked)
     if name == SO_LINGER:
         return LINGER.pack(*options.linger)
+    if name == SO_PEEK_OFF:
+        return INT.pack(options.peek_off)
+    if name == SO_COOKIE:
+        return COOKIE.pack(socket.inode.ino if socket.inode is not None else 0)
+    if name == SO_MEMINFO:
+        received, sent = socket.memory()
+        return MEMINFO.pack(received, options.rcvbuf, sent, options.sndbuf)
     numbers = {
         SO_TYPE: options.type, SO_DOMAIN: socket.family, SO_PROTOCOL: socket.protocol,
         SO_SNDBUF: options.sndbuf, SO_RCVBUF: options.rcvbuf, SO_RCVLOWAT: options.rcvlowat, SO_SNDLOWAT: 1,
@@ -108,6 +150,9 @@ def get_option(task: Task, socket: Socket, level: int, name: int) -> bytes:
         return INT.pack(socket.take_error())
     if name == SO_ACCEPTCONN:
         return INT.pack(socket.is_listening())
+    kept = get_kept(options, name)
+    if kept is not None:
+        return kept
     return socket.get_option(task, level, name)
 
 
@@ -120,9 +165,17 @@ def set_option(task: Task, socket: Socket, level: int, name: int, value: bytes) 
     if name in _TIMEOUTS:
         setattr(options, _TIMEOUTS[name], _timeout(value))
         return
+    if name == SO_BINDTODEVICE:
+        bind_to_device(task, options, value)
+        return
     if len(value) < INT.size:
         raise Errno(errno.EINVAL)
+    if name in (SO_ATTACH_FILTER, SO_DETACH_FILTER, SO_LOCK_FILTER):
+        _set_filter(task, options, name, value)
+        return
     number: int = INT.unpack_from(value)[0]
+    if name == SO_REUSEPORT and number and socket.family not in (AF_INET, AF_INET6):
+        raise Errno(errno.EOPNOTSUPP)
     if name in _SWITCHES:
         (options.switches.add if number else options.switches.discard)(name)
     elif name == SO_LINGER:
@@ -141,10 +194,42 @@ def set_option(task: Task, socket: Socket, level: int, name: int, value: bytes) 
         if not task.creds.has_cap(CAP_NET_ADMIN):
             raise Errno(errno.EPERM)
         options.mark = number
+    elif name in _TIMESTAMPS:
+        options.timestamp = name if number else 0
+    elif name == SO_PEEK_OFF:
+        socket.set_peek_off(number)
     elif name in (SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ERROR, SO_ACCEPTCONN, SO_SNDLOWAT):
         raise Errno(errno.ENOPROTOOPT)
-    else:
+    elif not set_kept(task, options, name, number):
         socket.set_option(task, level, name, value)
+
+
+def _set_filter(task: Task, options: Options, name: int, value: bytes) -> None:
+    locked = options.filter_locked
+    if name == SO_LOCK_FILTER:
+        if locked and not INT.unpack_from(value)[0]:
+            raise Errno(errno.EPERM)
+        options.filter_locked = bool(INT.unpack_from(value)[0])
+    elif name == SO_ATTACH_FILTER:
+        if locked:
+            raise Errno(errno.EPERM if len(value) == SOCK_FPROG.size else errno.EINVAL)
+        options.filter = read_filter(task, value)
+    elif locked:
+        raise Errno(errno.EPERM)
+    elif options.filter is None:
+        raise Errno(errno.ENOENT)
+    else:
+        options.filter = None
+
+
+def timestamp(options: Options) -> list[tuple[int, int, bytes]]:
+    """The control message that says when a datagram was received, where that is wanted."""
+    name, now = options.timestamp, _core.realtime()
+    if not name:
+        return []
+    if name in (SO_TIMESTAMPNS, SO_TIMESTAMPNS_NEW):
+        return [(SOL_SOCKET, name, TIMESPEC.pack(now // NSEC, now % NSEC))]
+    return [(SOL_SOCKET, name, TIMEVAL.pack(now // NSEC, now % NSEC // 1000))]
 
 
 def _set_buffer(task: Task, options: Options, name: int, number: int) -> None:
@@ -167,4 +252,6 @@ def _timeout(value: bytes) -> int | None:
     if seconds < 0:
         return 0
     time: int = seconds * NSEC + microseconds * 1000
-    return time if 0 < time < 1 << 62 else None
+    if not 0 < time < 1 << 62:
+        return None
+    return (time + _JIFFY - 1) // _JIFFY * _JIFFY

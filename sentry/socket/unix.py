@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from _weakref import ref
 
 from sentry.abi.fcntl import O_NONBLOCK
 from sentry.abi.socket import (
@@ -12,14 +13,18 @@ from sentry.abi.socket import (
     FIONREAD,
     SHUT_RDWR,
     SIOCATMARK,
+    SO_NETNS_COOKIE,
     SO_PEERCRED,
     SO_PEERGROUPS,
+    SO_PEERNAME,
+    SO_PEERPIDFD,
     SOCK_STREAM,
     SOL_SOCKET,
     TIOCOUTQ,
     UCRED,
 )
 from sentry.errors import Errno
+from sentry.kernel.pidfd import PidFile
 from sentry.socket import unix_names
 from sentry.socket.base import Socket
 from sentry.socket.control import seen_by
@@ -48,13 +53,15 @@ class UnixSocket(Socket):
         self.options = endpoint.options
         self.endpoint = endpoint
         self.queue = endpoint.queue
+        assert self.inode is not None
+        endpoint.net.unix[self.inode.ino] = ref(endpoint)
 
     def send(self, task: Task, outgoing: Outgoing) -> int | _Marker:
         endpoint = self.endpoint
         peer = endpoint.peer
         if outgoing.creds is None and (
-            endpoint.options.passcred
-            or (peer is not None and peer.options.passcred)
+            endpoint.options.wants_creds
+            or (peer is not None and peer.options.wants_creds)
             or outgoing.address is not None
         ):
             outgoing.creds = credentials(task)
@@ -119,12 +126,27 @@ class UnixSocket(Socket):
     def get_option(self, task: Task, level: int, name: int) -> bytes:
         if level != SOL_SOCKET:
             raise Errno(errno.EOPNOTSUPP)
+        endpoint = self.endpoint
         if name == SO_PEERCRED:
-            return UCRED.pack(*seen_by(task, self.endpoint.peer_creds))
-        if name == SO_PEERGROUPS:
-            show = task.creds.user_ns.show_gid
-            return b"".join(show(gid).to_bytes(4, "little") for gid in self.endpoint.peer_groups)
+            return UCRED.pack(*seen_by(task, endpoint.peer_creds))
+        if name == SO_PEERNAME:
+            return self.peer_name()
+        if name == SO_NETNS_COOKIE:
+            return endpoint.net.inum.to_bytes(8, "little")
+        if name in (SO_PEERGROUPS, SO_PEERPIDFD):
+            groups, process = endpoint.peer_groups, endpoint.peer_process
+            if groups is None or process is None:
+                raise Errno(errno.ENODATA)
+            if name == SO_PEERPIDFD:
+                return task.files.install(PidFile(process), True).to_bytes(4, "little")
+            return b"".join(task.creds.user_ns.show_gid(gid).to_bytes(4, "little") for gid in groups)
         raise Errno(errno.ENOPROTOOPT)
+
+    def memory(self) -> tuple[int, int]:
+        return sum(message.charge for message in self.endpoint.inbox), self.endpoint.sent
+
+    def set_peek_off(self, offset: int) -> None:
+        self.options.peek_off = offset
 
     def set_option(self, task: Task, level: int, name: int, value: bytes) -> None:
         raise Errno(errno.ENOPROTOOPT if level == SOL_SOCKET else errno.EOPNOTSUPP)
@@ -132,4 +154,6 @@ class UnixSocket(Socket):
     def release(self) -> None:
         endpoint = getattr(self, "endpoint", None)
         if endpoint is not None:
+            assert self.inode is not None
+            endpoint.net.unix.pop(self.inode.ino, None)
             endpoint.close()

@@ -40,9 +40,9 @@ class DatagramEndpoint(Endpoint):
         if name is None:
             self._set_peer(None)
             return 0
-        if self.options.passcred and not self.name:
+        if self.options.wants_creds and not self.name:
             unix_names.autobind(self)
-        peer = unix_names.find(task, name, self.type)
+        peer = unix_names.find(task, name, self.type, self.net)
         self._check_may_send(peer)
         self._set_peer(peer)
         return 0
@@ -71,7 +71,7 @@ class DatagramEndpoint(Endpoint):
 
     def send(self, task: Task, outgoing: Outgoing) -> int | _Marker:
         self.raise_error()
-        if self.options.passcred and not self.name:
+        if self.options.wants_creds and not self.name:
             unix_names.autobind(self)
         if self.shut & NO_WRITES:
             raise Errno(errno.EPIPE)
@@ -80,7 +80,7 @@ class DatagramEndpoint(Endpoint):
             if to is None:
                 raise Errno(errno.ENOTCONN)
         else:
-            to = unix_names.find(task, unix_names.parse(outgoing.address), self.type)
+            to = unix_names.find(task, unix_names.parse(outgoing.address), self.type, self.net)
         if to.state == CLOSED:
             self._set_peer(None)
             raise Errno(errno.ECONNREFUSED)
@@ -93,7 +93,7 @@ class DatagramEndpoint(Endpoint):
             return WOULD_BLOCK
         if self._finds_full(to):
             return blocked_on(self, to)
-        self.deliver(to, outgoing, bytes(outgoing.data))
+        self.deliver_filtered(to, outgoing)
         return len(outgoing.data)
 
     def receive(self, count: int, flags: int) -> Received | _Marker:

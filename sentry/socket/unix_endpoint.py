@@ -8,24 +8,29 @@ senders), never a file, so that a file dies with its last descriptor whatever it
 from __future__ import annotations
 
 from _collections import deque
+from errno import EPERM
 
 from sentry import _core
 from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLRDHUP, POLLWRBAND, READABLE, WRITABLE
 from sentry.abi.socket import (
     MSG_PEEK,
     MSG_TRUNC,
+    SO_PASSRIGHTS,
 )
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.socket import unix_names
 from sentry.socket.base import Received
+from sentry.socket.options import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+    from sentry.kernel.namespaces import NetNamespace
     from sentry.kernel.task import Task
+    from sentry.kernel.thread_group import ThreadGroup
     from sentry.kernel.wait import _Marker
     from sentry.socket.base import Credentials, Outgoing
     from sentry.socket.options import Options
@@ -63,14 +68,15 @@ class Endpoint:
     """One UNIX socket."""
 
     __slots__ = (
-        "blocked", "error", "inbox", "name", "options", "path", "peer", "peer_creds", "peer_groups", "queue",
-        "sent", "shut", "state", "type",
+        "__weakref__", "blocked", "error", "inbox", "name", "net", "options", "path", "peer", "peer_creds",
+        "peer_groups", "peer_process", "queue", "sent", "shut", "state", "type",
     )  # fmt: skip
 
     connection_based = False
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, net: NetNamespace) -> None:
         self.type = options.type
+        self.net = net  # where abstract names are
         self.options = options
         self.queue = _core.WaitQueue()
         self.state = UNCONNECTED
@@ -78,7 +84,8 @@ class Endpoint:
         self.path: Path | None = None  # the socket file it is bound to
         self.peer: Endpoint | None = None
         self.peer_creds: Credentials = (0, 0xFFFFFFFF, 0xFFFFFFFF)
-        self.peer_groups: tuple[int, ...] = ()
+        self.peer_groups: tuple[int, ...] | None = None
+        self.peer_process: ThreadGroup | None = None
         self.inbox: deque[Message] = deque()
         self.blocked: set[Endpoint] = set()  # those who found this inbox full
         self.sent = 0
@@ -104,11 +111,26 @@ class Endpoint:
     # Messages
 
     def deliver(self, to: Endpoint, outgoing: Outgoing, data: bytes) -> None:
-        """Put a message into the inbox of `to`; the first message of `outgoing` carries what goes along."""
+        """Put a message into the inbox of `to`; the first message of `outgoing` carries what goes along.
+
+        Raises Errno(EPERM) for files that the receiver refuses (SO_PASSRIGHTS).
+        """
+        if outgoing.rights is not None and SO_PASSRIGHTS not in to.options.switches:
+            raise Errno(EPERM)
         creds = outgoing.creds
         to.inbox.append(Message(self, data, outgoing.rights, creds))
         outgoing.rights = None
         to.queue.wake(READABLE)
+
+    def deliver_filtered(self, to: Endpoint, outgoing: Outgoing) -> None:
+        """Deliver a datagram or record, as much of it as the receiver's filter lets through."""
+        data, chosen = bytes(outgoing.data), to.options.filter
+        if chosen is not None:
+            kept = chosen.run(data)
+            if not kept:
+                return
+            data = data[:kept]
+        self.deliver(to, outgoing, data)
 
     def take(self) -> Message:
         """Remove the oldest message: its sender has room again."""
@@ -129,21 +151,41 @@ class Endpoint:
         # Linux calls a socket writable while at least three quarters of its send buffer are free.
         return self.sent * 4 <= self.options.sndbuf
 
-    def receive_message(self, count: int, flags: int) -> Received:
+    def receive_message(self, count: int, flags: int) -> Received | _Marker:
         """The oldest message of a non-empty inbox; what exceeds count is lost (datagrams and records)."""
-        message = self.inbox[0] if flags & MSG_PEEK else self.take()
+        options, skip = self.options, 0
+        if flags & MSG_PEEK:
+            skip = max(options.peek_off, 0)
+            found = None
+            for message in self.inbox:
+                if skip < len(message.data) or not skip:
+                    found = message
+                    break
+                skip -= len(message.data)
+            if found is None:
+                return WOULD_BLOCK
+            message = found
+        else:
+            message = self.take()
         sender = message.sender.name
-        length = len(message.data)
+        length = len(message.data) - skip
         received = Received(
-            message.data[:count],
+            message.data[skip : skip + count],
             length,
             unix_names.pack(sender) if sender else b"",
             MSG_TRUNC if length > count else 0,
         )
         received.creds = message.creds
+        received.control = timestamp(options)
         if message.rights is not None:
             received.rights = list(message.rights.files)
+        self.move_peek(len(received.data) if flags & MSG_PEEK else -len(message.data))
         return received
+
+    def move_peek(self, by: int) -> None:
+        """What was peeked at, or read (negative), moves the place where the next peek begins."""
+        if self.options.peek_off >= 0:
+            self.options.peek_off = max(self.options.peek_off + by, 0)
 
     # State
 
@@ -208,6 +250,7 @@ def note_peer(endpoint: Endpoint, task: Task) -> None:
     creds = task.creds
     endpoint.peer_creds = (task.group.tgid, creds.euid, creds.egid)
     endpoint.peer_groups = creds.groups
+    endpoint.peer_process = task.group
 
 
 def blocked_on(sender: Endpoint, receiver: Endpoint) -> _Marker:

@@ -18,15 +18,16 @@ from sentry.vfs.permissions import check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.namespaces import NetNamespace
     from sentry.kernel.task import Task
     from sentry.socket.unix_endpoint import Endpoint
     from sentry.vfs.inode import Inode
 
 _AUTOBIND_NAMES = 1 << 20  # b"\0" and five hexadecimal digits
 
-# What must hold: an endpoint is in one of these exactly while it is open and has a name.
+# What must hold: an endpoint is here, or in the `names` of its network namespace (abstract names, apart for
+# each socket type), exactly while it is open and has a name.
 _by_inode: dict[Inode, Endpoint] = {}
-_by_name: dict[tuple[int, bytes], Endpoint] = {}  # abstract names, apart for each socket type
 _next_autobind = 0
 
 
@@ -53,9 +54,9 @@ def bind(task: Task, endpoint: Endpoint, name: bytes) -> None:
         autobind(endpoint)
     elif name[:1] == b"\0":
         key = (endpoint.type, name)
-        if key in _by_name:
+        if key in endpoint.net.names:
             raise Errno(errno.EADDRINUSE)
-        _by_name[key] = endpoint
+        endpoint.net.names[key] = endpoint
         endpoint.name = name
     else:
         parent, last = walk_parent(task, AT_FDCWD, name[:-1])
@@ -74,8 +75,8 @@ def autobind(endpoint: Endpoint) -> None:
     for _ in range(_AUTOBIND_NAMES):
         name = b"\0%05x" % _next_autobind
         _next_autobind = (_next_autobind + 1) % _AUTOBIND_NAMES
-        if (endpoint.type, name) not in _by_name:
-            _by_name[endpoint.type, name] = endpoint
+        if (endpoint.type, name) not in endpoint.net.names:
+            endpoint.net.names[endpoint.type, name] = endpoint
             endpoint.name = name
             return
     raise Errno(errno.ENOSPC)
@@ -88,12 +89,12 @@ def unbind(endpoint: Endpoint) -> None:
         if _by_inode.get(inode) is endpoint:
             del _by_inode[inode]
         endpoint.path = None
-    elif _by_name.get((endpoint.type, endpoint.name)) is endpoint:
-        del _by_name[endpoint.type, endpoint.name]
+    elif endpoint.net.names.get((endpoint.type, endpoint.name)) is endpoint:
+        del endpoint.net.names[endpoint.type, endpoint.name]
 
 
-def find(task: Task, name: bytes, type: int) -> Endpoint:
-    """The endpoint bound to `name`.
+def find(task: Task, name: bytes, type: int, net: NetNamespace) -> Endpoint:
+    """The endpoint bound to `name`, an abstract one in `net`.
 
     Raises Errno: ECONNREFUSED (nobody listens), EPROTOTYPE (another type of socket), EINVAL (no name), EACCES
     (no write permission for the socket file), and what walks raise.
@@ -101,7 +102,7 @@ def find(task: Task, name: bytes, type: int) -> Endpoint:
     if not name:
         raise Errno(errno.EINVAL)
     if name[:1] == b"\0":
-        found = _by_name.get((type, name))
+        found: Endpoint | None = net.names.get((type, name))
     else:
         inode = walk(task, AT_FDCWD, name[:-1]).inode
         check(task.creds, inode, ACCESS_WRITE)
@@ -113,8 +114,3 @@ def find(task: Task, name: bytes, type: int) -> Endpoint:
     if found is None:
         raise Errno(errno.ECONNREFUSED)
     return found
-
-
-def bound() -> list[Endpoint]:
-    """Every named endpoint, for /proc/net/unix."""
-    return [*_by_inode.values(), *_by_name.values()]

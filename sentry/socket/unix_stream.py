@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+    from sentry.kernel.namespaces import NetNamespace
     from sentry.kernel.task import Task
     from sentry.kernel.wait import _Marker
     from sentry.socket.base import Outgoing
@@ -50,8 +51,8 @@ class StreamEndpoint(Endpoint):
 
     connection_based = True
 
-    def __init__(self, options: Options) -> None:
-        super().__init__(options)
+    def __init__(self, options: Options, net: NetNamespace) -> None:
+        super().__init__(options, net)
         self.backlog: deque[StreamEndpoint] = deque()
         self.limit = 0
         self.room = _core.WaitQueue()  # clients that found the backlog full
@@ -69,7 +70,7 @@ class StreamEndpoint(Endpoint):
     def connect(self, task: Task, name: bytes | None, nonblocking: bool) -> int | Coroutine[None, None, Any]:
         if name is None:
             raise Errno(errno.EINVAL)
-        if self.options.passcred and not self.name:
+        if self.options.wants_creds and not self.name:
             unix_names.autobind(self)
         if self._try_connect(task, name):
             return 0
@@ -95,20 +96,21 @@ class StreamEndpoint(Endpoint):
             raise Errno(errno.EISCONN if self.state == CONNECTED else errno.EINVAL)
         if len(listener.backlog) > listener.limit:
             return False
-        end = type(self)(Options(self.type))
-        end.options.switches |= listener.options.switches  # SO_PASSCRED is inherited
+        end = type(self)(Options(self.type), self.net)
+        end.options.switches = set(listener.options.switches)  # SO_PASSCRED and its kin are inherited
         end.name = listener.name
         end.join(self)
         note_peer(end, task)
         self.peer_creds = listener.peer_creds
         self.peer_groups = listener.peer_groups
+        self.peer_process = listener.peer_process
         listener.backlog.append(end)
         listener.queue.wake(READABLE)
         self.queue.wake(ANY_EVENT)
         return True
 
     def _find_listener(self, task: Task, name: bytes) -> StreamEndpoint:
-        found = unix_names.find(task, name, self.type)
+        found = unix_names.find(task, name, self.type, self.net)
         if not isinstance(found, StreamEndpoint) or found.state != LISTENING or found.shut & NO_READS:
             raise Errno(errno.ECONNREFUSED)
         return found
@@ -159,10 +161,16 @@ class StreamEndpoint(Endpoint):
         left = count
         received = Received(b"", 0)
         used: list[tuple[Message, int]] = []
+        skip = max(self.options.peek_off, 0) if flags & MSG_PEEK else 0
         for message in self.inbox:
-            if used and (not left or (self.options.passcred and message.creds != received.creds)):
+            unread = len(message.data) - message.start
+            if skip and skip >= unread:
+                skip -= unread
+                continue
+            if used and (not left or (self.options.wants_creds and message.creds != received.creds)):
                 break  # messages of different senders are never glued together
-            part = message.data[message.start : message.start + left]
+            part = message.data[message.start + skip : message.start + skip + left]
+            skip = 0
             parts.append(part)
             left -= len(part)
             used.append((message, len(part)))
@@ -170,10 +178,13 @@ class StreamEndpoint(Endpoint):
             if message.rights is not None:  # no reading beyond a message that carries files
                 received.rights = list(message.rights.files)
                 break
+        if not used:  # all there is has been peeked at
+            return self.receive_nothing()
         name = self.inbox[0].sender.name
         received.address = unix_names.pack(name) if name else b""
         received.data = parts[0] if len(parts) == 1 else b"".join(parts)
         received.length = len(received.data)
+        self.move_peek(received.length if flags & MSG_PEEK else -received.length)
         if not flags & MSG_PEEK:
             for message, length in used:
                 message.start += length
@@ -226,7 +237,7 @@ class SeqpacketEndpoint(StreamEndpoint):
             raise Errno(errno.EMSGSIZE)
         if self.sent >= self.options.sndbuf:
             return WOULD_BLOCK
-        self.deliver(peer, outgoing, bytes(outgoing.data))
+        self.deliver_filtered(peer, outgoing)
         return len(outgoing.data)
 
     def receive(self, count: int, flags: int) -> Received | _Marker:
@@ -256,7 +267,7 @@ class UnixStream(UnixSocket):
         note_peer(other.endpoint, task)
 
 
-def make_endpoint(type: int) -> StreamEndpoint:
+def make_endpoint(type: int, net: NetNamespace) -> StreamEndpoint:
     """A new unconnected endpoint of SOCK_STREAM or SOCK_SEQPACKET."""
     assert type in (SOCK_STREAM, SOCK_SEQPACKET)
-    return (StreamEndpoint if type == SOCK_STREAM else SeqpacketEndpoint)(Options(type))
+    return (StreamEndpoint if type == SOCK_STREAM else SeqpacketEndpoint)(Options(type), net)

@@ -8,6 +8,10 @@ from sentry.abi.socket import (
     AF_NETLINK,
     AF_UNIX,
     SHUT_RDWR,
+    SO_ATTACH_FILTER,
+    SO_NETNS_COOKIE,
+    SO_PEERGROUPS,
+    SO_PEERNAME,
     SOCK_CLOEXEC,
     SOCK_DGRAM,
     SOCK_MAX,
@@ -17,6 +21,7 @@ from sentry.abi.socket import (
     SOCK_STREAM,
     SOCK_TYPE_MASK,
     SOCKADDR_MAX,
+    SOL_SOCKET,
 )
 from sentry.errors import Errno
 from sentry.socket import options, transfer
@@ -33,7 +38,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sentry.kernel.task import Task
+    from sentry.socket.filter import Filter
 
+_EXACT = (SO_PEERNAME, SO_NETNS_COOKIE)  # options whose value is not made longer than it is
 _OPTION_MAX = 1 << 16  # bytes of an option's value
 
 
@@ -140,10 +147,28 @@ def setsockopt(task: "Task", fd: Fd, level: Int, name: Int, value: Ptr, length: 
 def getsockopt(task: "Task", fd: Fd, level: Int, name: Int, value: Ptr, length: Ptr) -> int:
     file = socket_of(task, fd)
     room = _length(task, length)
-    data = options.get_option(task, file, level, name)[:room]
-    if data:
-        task.copy_out(value, data)
-    task.write_u32(length, len(data))
+    if level == SOL_SOCKET and name == SO_ATTACH_FILTER:
+        return _get_filter(task, file.options.filter, room, value, length)
+    data = options.get_option(task, file, level, name)
+    if level == SOL_SOCKET and name == SO_PEERGROUPS and room < len(data):
+        task.write_u32(length, len(data))
+        raise Errno(errno.ERANGE)
+    if level == SOL_SOCKET and name in _EXACT and room > len(data):
+        raise Errno(errno.EINVAL)
+    if data[:room]:
+        task.copy_out(value, data[:room])
+    task.write_u32(length, min(len(data), room))
+    return 0
+
+
+def _get_filter(task: "Task", found: "Filter | None", room: int, value: int, length: int) -> int:
+    """SO_GET_FILTER counts in instructions; with a length of 0 it only tells how many there are."""
+    count = len(found) if found is not None else 0
+    if found is not None and room:
+        if room < count:
+            raise Errno(errno.EINVAL)
+        task.copy_out(value, found.code)
+    task.write_u32(length, count)
     return 0
 
 
@@ -204,7 +229,9 @@ def _make(task: "Task", family: int, type: int, protocol: int) -> tuple[Socket, 
     if kind == SOCK_RAW:  # "believed to be a datagram socket", net/unix has it since BSD
         kind = SOCK_DGRAM
     if kind == SOCK_DGRAM:
-        return UnixDatagram(task, kind, flags & O_NONBLOCK, DatagramEndpoint(Options(kind))), cloexec
+        return UnixDatagram(
+            task, kind, flags & O_NONBLOCK, DatagramEndpoint(Options(kind), task.ns.net)
+        ), cloexec
     if kind in (SOCK_STREAM, SOCK_SEQPACKET):
-        return UnixStream(task, kind, flags & O_NONBLOCK, make_endpoint(kind)), cloexec
+        return UnixStream(task, kind, flags & O_NONBLOCK, make_endpoint(kind, task.ns.net)), cloexec
     raise Errno(errno.ESOCKTNOSUPPORT)

@@ -202,7 +202,7 @@ def _receive_message(task: "Task", file: "Socket", at: int, flags: int) -> "Answ
             task.write_u32(at + 8, len(received.address))
         cloexec = bool(flags & MSG_CMSG_CLOEXEC)
         ancillary, truncated = control.deliver(
-            task, received, header.control_length if header.control else 0, cloexec, file.options.passcred
+            task, received, header.control_length if header.control else 0, cloexec, file.options
         )
         if ancillary:
             task.copy_out(header.control, ancillary)

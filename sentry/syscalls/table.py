@@ -110,10 +110,8 @@ _full(50, "listen", "socket.listen")
 _full(51, "getsockname", "socket.getsockname")
 _full(52, "getpeername", "socket.getpeername")
 _full(53, "socketpair", "socket.socketpair")
-_part(
-    54, "setsockopt", "socket.setsockopt", "SO_PEEK_OFF, SO_PASSPIDFD, filters and SO_BUSY_POLL are missing"
-)
-_part(55, "getsockopt", "socket.getsockopt", "SO_PEERSEC, SO_PEERPIDFD and filters are missing")
+_full(54, "setsockopt", "socket.setsockopt")
+_full(55, "getsockopt", "socket.getsockopt")
 _part(56, "clone", "process.clone", "new namespaces: EPERM")
 _full(57, "fork", "process.fork")
 _full(58, "vfork", "process.vfork")

@@ -77,6 +77,10 @@ class File(_core.FileBase):
         """The count of bytes written at `pos` (None: the file offset, which moves)."""
         raise Errno(EINVAL)
 
+    def timeout(self, writing: bool) -> int | None:
+        """How long (ns) a read or write may wait, None: for ever (socket(7), SO_RCVTIMEO)."""
+        return None
+
     def poll(self) -> int:
         """The poll(2) events that hold now."""
         return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM

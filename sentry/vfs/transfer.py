@@ -5,18 +5,19 @@ Partial transfers win over errors: what was moved is the answer, and the error c
 
 from __future__ import annotations
 
-from errno import EAGAIN, EBADF, EFAULT, EINVAL
+from errno import EAGAIN, EBADF, EFAULT, EINTR, EINVAL
 
+from sentry import _core
 from sentry._core import KIND_NULL, KIND_PIPE, KIND_ZERO
 from sentry.abi.fcntl import MAX_FILE_SIZE, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
 from sentry.abi.inotify import IN_ACCESS, IN_MODIFY
 from sentry.errors import Errno
-from sentry.kernel.wait import WOULD_BLOCK, block
+from sentry.kernel.wait import TIMED_OUT, WOULD_BLOCK, block
 from sentry.vfs import notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from sentry.kernel.task import Task
@@ -105,7 +106,9 @@ async def _drain_later(task: Task, pipe: File, iov: Iovec, count: int) -> int:
 
 
 async def _read_later(task: Task, file: File, iov: Iovec, want: int) -> int:
-    data: Any = await block(task, lambda: file.read(task, want, None), file.queue, POLLIN | POLLHUP | POLLERR)
+    data: Any = await _wait(
+        task, file, lambda: file.read(task, want, None), POLLIN | POLLHUP | POLLERR, file.timeout(False)
+    )
     copied = _deliver(task, iov, 0, data)
     if not copied and data:
         raise Errno(EFAULT)
@@ -173,11 +176,22 @@ async def _write_later(task: Task, file: File, iov: Iovec, done: int, total: int
 
 
 async def _write_piece(task: Task, file: File, data: bytes) -> int:
-    written: Any = await block(
-        task, lambda: file.write(task, data, None), file.queue, POLLOUT | POLLHUP | POLLERR
+    written: Any = await _wait(
+        task, file, lambda: file.write(task, data, None), POLLOUT | POLLHUP | POLLERR, file.timeout(True)
     )
     count: int = written
     return count
+
+
+async def _wait(task: Task, file: File, attempt: Callable[[], Any], events: int, timeout: int | None) -> Any:
+    """`attempt` until it has an answer.  A wait that has a time-out (ns) fails with EAGAIN when that is over,
+    and is not restarted after a signal (signal(7))."""
+    if timeout is None:
+        return await block(task, attempt, file.queue, events)
+    answer = await block(task, attempt, file.queue, events, _core.monotonic() + timeout, EINTR)
+    if answer is TIMED_OUT:
+        raise Errno(EAGAIN)
+    return answer
 
 
 def _total(iov: Iovec, pos: int | None) -> int:

@@ -13,6 +13,7 @@ from sentry.abi.resource import RLIM_INFINITY, RLIM_NLIMITS
 from sentry.errors import Errno
 from sentry.kernel.creds import Creds
 from sentry.kernel.kernel import Kernel
+from sentry.kernel.namespaces import Namespaces
 from sentry.kernel.signals import SignalState
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
@@ -54,6 +55,8 @@ class World:
         self.kernel = Kernel(machine, reactor, log, config)
         self._last_tid = 0
 
+    namespaces: Namespaces | None = None
+
     def task(self, uid: int = 0, group: ThreadGroup | None = None) -> FakeTask:
         """A task of a new process, or one more thread of `group`."""
         self._last_tid += 1
@@ -63,6 +66,10 @@ class World:
             self.kernel.groups[group.tgid] = group
         task = FakeTask(self.kernel, self._last_tid, group)
         task.creds = Creds(uid, uid)
+        if self.namespaces is None:
+            nothing: Any = None  # there are no files, so no mounts
+            self.namespaces = Namespaces(task.creds.user_ns, group.pid_ns, nothing)
+        task.ns = self.namespaces
         group.tasks.append(task)
         return task
 
