@@ -56,6 +56,7 @@ class NewSession(Step):
 
     def run(self) -> None:
         os.setsid()
+        os.umask(0)  # guests have their own
         os.chdir("/")  # or the stubs would keep the caller's
         _boot.die_with_parent()
 

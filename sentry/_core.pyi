@@ -693,6 +693,9 @@ def host_open(dirfd: int, path: bytes, flags: int, mode: int = 0, resolve: int =
 def host_fallocate(fd: int, mode: int, offset: int, length: int) -> None:
     """fallocate(2); raises Errno."""
 
+def host_chmod(fd: int, mode: int) -> None:
+    """fchmodat2(2) of the file that `fd` is, O_PATH or not; EPERM where the host lacks the call."""
+
 def host_rename(olddirfd: int, old: bytes, newdirfd: int, new: bytes, flags: int) -> None:
     """renameat2(2); Errno."""
 

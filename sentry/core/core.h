@@ -35,6 +35,7 @@ typedef struct {
 	unsigned long long ino, dev, rdev, nlink, size, blksize;
 	unsigned int mode, uid, gid;
 	long long atime, mtime, ctime, btime;
+	long long held; /* blocks that the host told of; -1: not the host's file */
 	int fd;
 	char is_volatile, writable;
 	char pinned; /* mapped by guests now or before: fd must stay, and pages come by other ways than writes */

@@ -5,18 +5,51 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-static int open_beneath(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+#define SYS_FCHMODAT2 452 /* Linux 6.6 */
+
+static int open_at(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
 	struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
 	long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 	return fd < 0 ? -errno : (int)fd;
+}
+
+/* As openat2(2), for paths of any length: what is longer than the host takes goes in steps. */
+static int open_beneath(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+{
+	int here = dirfd;
+	while (strlen(path) >= PATH_MAX) {
+		char part[PATH_MAX];
+		const char *slash = memrchr(path, '/', PATH_MAX - 1);
+		if (!slash || slash == path) {
+			if (here != dirfd)
+				close(here);
+			return -ENAMETOOLONG;
+		}
+		memcpy(part, path, (size_t)(slash - path));
+		part[slash - path] = 0;
+		int next = open_at(here, part, O_PATH | O_DIRECTORY, 0, resolve);
+		if (here != dirfd)
+			close(here);
+		if (next < 0)
+			return next;
+		here = next;
+		path = slash + 1;
+	}
+	int fd = open_at(here, path, flags, mode, resolve);
+	if (here != dirfd)
+		close(here);
+	return fd;
 }
 
 static PyObject *host_open(PyObject *module, PyObject *args)
@@ -33,9 +66,14 @@ static PyObject *host_open(PyObject *module, PyObject *args)
 	return fd < 0 ? raise_errno(-fd) : PyLong_FromLong(fd);
 }
 
-static long long nanoseconds(struct timespec at)
+static long long nanoseconds(long long seconds, long long rest)
 {
-	return at.tv_sec * 1000000000LL + at.tv_nsec;
+	return seconds * 1000000000LL + rest;
+}
+
+static long long stamp(struct statx_timestamp at)
+{
+	return nanoseconds(at.tv_sec, at.tv_nsec);
 }
 
 static PyObject *host_stat(PyObject *module, PyObject *args)
@@ -43,7 +81,7 @@ static PyObject *host_stat(PyObject *module, PyObject *args)
 	(void)module;
 	int dirfd;
 	const char *path;
-	struct stat st;
+	struct statx st;
 	if (!PyArg_ParseTuple(args, "iy", &dirfd, &path))
 		return NULL;
 	int fd = dirfd;
@@ -53,16 +91,21 @@ static PyObject *host_stat(PyObject *module, PyObject *args)
 		if (fd < 0)
 			return raise_errno(-fd);
 	}
-	int result = fstat(fd, &st) < 0 ? errno : 0;
+	int result = statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &st) < 0 ? errno : 0;
 	if (fd != dirfd)
 		close(fd);
 	if (result)
 		return raise_errno(result);
-	return Py_BuildValue("IKKKIIKLLLLlL", st.st_mode, (unsigned long long)st.st_ino,
-			     (unsigned long long)st.st_dev, (unsigned long long)st.st_nlink, st.st_uid, st.st_gid,
-			     (unsigned long long)st.st_rdev, (long long)st.st_size, nanoseconds(st.st_atim),
-			     nanoseconds(st.st_mtim), nanoseconds(st.st_ctim), (long)st.st_blksize,
-			     (long long)st.st_blocks);
+	long long changed = stamp(st.stx_ctime), modified = stamp(st.stx_mtime);
+	long long born = changed < modified ? changed : modified; /* at the latest, where the host doesn't know */
+	if (st.stx_mask & STATX_BTIME)
+		born = stamp(st.stx_btime);
+	return Py_BuildValue("IKKKIIKLLLLLlL", st.stx_mode, (unsigned long long)st.stx_ino,
+			     (unsigned long long)makedev(st.stx_dev_major, st.stx_dev_minor),
+			     (unsigned long long)st.stx_nlink, st.stx_uid, st.stx_gid,
+			     (unsigned long long)makedev(st.stx_rdev_major, st.stx_rdev_minor),
+			     (long long)st.stx_size, stamp(st.stx_atime), modified, changed, born,
+			     (long)st.stx_blksize, (long long)st.stx_blocks);
 }
 
 /* One batch of getdents64(2) records appended to `list`; 0, or -1 with an exception. */
@@ -128,6 +171,19 @@ static PyObject *host_fallocate(PyObject *module, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+/* A file of any kind, by a descriptor that may be an O_PATH one. */
+static PyObject *host_chmod(PyObject *module, PyObject *args)
+{
+	(void)module;
+	int fd;
+	unsigned mode;
+	if (!PyArg_ParseTuple(args, "iI", &fd, &mode))
+		return NULL;
+	if (syscall(SYS_FCHMODAT2, fd, "", mode, AT_EMPTY_PATH) < 0)
+		return raise_errno(errno == ENOSYS ? EPERM : errno);
+	Py_RETURN_NONE;
+}
+
 static PyObject *host_rename(PyObject *module, PyObject *args)
 {
 	(void)module;
@@ -146,7 +202,7 @@ static PyObject *clock_ns(clockid_t clock)
 {
 	struct timespec now;
 	clock_gettime(clock, &now);
-	return PyLong_FromLongLong(nanoseconds(now));
+	return PyLong_FromLongLong(nanoseconds(now.tv_sec, now.tv_nsec));
 }
 
 static PyObject *monotonic(PyObject *module, PyObject *unused)
@@ -198,6 +254,7 @@ PyMethodDef host_methods[] = {
 	{"host_list", host_list, METH_O, NULL},
 	{"host_stat", host_stat, METH_VARARGS, NULL},
 	{"host_fallocate", host_fallocate, METH_VARARGS, NULL},
+	{"host_chmod", host_chmod, METH_VARARGS, NULL},
 	{"host_rename", host_rename, METH_VARARGS, NULL},
 	{"monotonic", monotonic, METH_NOARGS, NULL},
 	{"realtime", realtime, METH_NOARGS, NULL},

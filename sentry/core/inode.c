@@ -36,6 +36,8 @@ static unsigned long long blocks_held(Inode *inode)
 	/* A sparse memfd holds less than its size tells. */
 	if (inode->fd >= 0 && fstat(inode->fd, &st) == 0)
 		return (unsigned long long)st.st_blocks;
+	if (inode->held >= 0)
+		return (unsigned long long)inode->held;
 	return S_ISREG(inode->mode) || S_ISLNK(inode->mode) ? (inode->size + 511) / 512 : 0;
 }
 
@@ -117,6 +119,7 @@ static PyObject *new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 	Inode *self = (Inode *)type->tp_alloc(type, 0);
 	if (self) {
 		self->fd = -1;
+		self->held = -1;
 		self->blksize = 4096;
 		self->nlink = 1;
 	}
@@ -148,11 +151,11 @@ static PyObject *modified(Inode *self, PyObject *unused)
 
 static PyObject *fill(Inode *self, PyObject *args)
 {
-	unsigned long long ino, dev, nlink, rdev, size, blksize, blocks, shown_dev;
+	unsigned long long ino, dev, nlink, rdev, size, blksize, shown_dev;
 	PyObject *stat;
 	if (!PyArg_ParseTuple(args, "O!K", &PyTuple_Type, &stat, &shown_dev) ||
-	    !PyArg_ParseTuple(stat, "IKKKIIKKLLLKK", &self->mode, &ino, &dev, &nlink, &self->uid, &self->gid,
-			      &rdev, &size, &self->atime, &self->mtime, &self->ctime, &blksize, &blocks))
+	    !PyArg_ParseTuple(stat, "IKKKIIKKLLLLKL", &self->mode, &ino, &dev, &nlink, &self->uid, &self->gid,
+			      &rdev, &size, &self->atime, &self->mtime, &self->ctime, &self->btime, &blksize, &self->held))
 		return NULL;
 	self->ino = ino;
 	self->dev = shown_dev;
@@ -160,7 +163,6 @@ static PyObject *fill(Inode *self, PyObject *args)
 	self->rdev = rdev;
 	self->size = size;
 	self->blksize = blksize;
-	self->btime = self->ctime < self->mtime ? self->ctime : self->mtime;
 	Py_RETURN_NONE;
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from _weakref import ref
-from errno import EACCES, EINVAL, EOPNOTSUPP, EPERM, EROFS, ESTALE, EXDEV
+from errno import EACCES, EINVAL, ENOENT, EOPNOTSUPP, EPERM, EROFS, ESTALE, EXDEV
 
 from sentry import _core
 from sentry.abi.fcntl import O_ACCMODE, O_RDONLY, RENAME_EXCHANGE, RENAME_WHITEOUT
@@ -116,7 +116,13 @@ class HostInode(Inode):
         return join(place[0].where(), place[1]) if place is not None else b""
 
     def getattr(self) -> None:
-        stat = self.fs.tree.stat(self.where())
+        try:
+            stat = self.fs.tree.stat(self.where())
+        except Errno as error:
+            if error.code != ENOENT:
+                raise
+            self.nlink = 0  # its name is gone; what is known of it stays true for who still uses it
+            return
         if stat[INO] != self.ino:
             raise Errno(ESTALE)
         self.fs.tree.fill(self, stat)
@@ -142,8 +148,12 @@ class HostInode(Inode):
             self.resize(size)
         if mode is not None:
             # Through a descriptor, since chmod by name would follow a link put there meanwhile.
-            with self.opened() as this:
-                host(os.fchmod, this.fd, mode & 0o7777)
+            if self.mode & S_IFMT in (S_IFDIR, S_IFREG):
+                with self.opened() as this:
+                    host(os.fchmod, this.fd, mode & 0o7777)
+            else:
+                with Opened(self.fs.tree.open(self.where(), os.O_PATH)) as this:
+                    _core.host_chmod(this.fd, mode & 0o7777)
         if (uid, gid, atime, mtime) != (None,) * 4:
             if self.place is None:
                 with self.opened() as this:

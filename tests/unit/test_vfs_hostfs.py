@@ -162,3 +162,33 @@ def test_setting_the_times_to_now_does_not_go_back_behind_the_host_s_finer_clock
         changed = (shared / "file").stat().st_ctime_ns  # whoever looks gets a time finer than a tick
         attributes.set_times(guest.task, guest.path(b"/file"), None)
         assert (shared / "file").stat().st_mtime_ns >= changed
+
+
+def test_a_fifo_s_mode_can_be_changed_without_opening_it(guest: Guest, shared: HostPath) -> None:
+    os.mkfifo(shared / "fifo", 0o600)
+    attributes.chmod(guest.task, guest.path(b"/fifo"), 0o640)
+    assert stat.S_IMODE((shared / "fifo").stat().st_mode) == 0o640
+
+
+def test_a_hole_holds_no_blocks_and_a_directory_what_the_host_says(guest: Guest, shared: HostPath) -> None:
+    os.truncate(shared / "file", 10 << 20)
+    for name in ("file", "dir"):
+        assert guest.inode(b"/" + name.encode()).blocks() == (shared / name).stat().st_blocks
+
+
+def test_paths_longer_than_the_host_takes_at_once(guest: Guest) -> None:
+    name = b"d" * 250
+    deep = guest.inode(b"/")
+    for _ in range(40):
+        deep = deep.mkdir(name, 0o755, guest.task.creds)
+    assert deep.is_dir()
+    deep.getattr()
+    assert deep.nlink == 2
+
+
+def test_a_directory_that_is_gone_still_has_its_attributes(guest: Guest, shared: HostPath) -> None:
+    gone = guest.inode(b"/dir")
+    (shared / "dir").rmdir()
+    gone.getattr()
+    assert gone.nlink == 0
+    assert gone.is_dir()
