@@ -42,7 +42,9 @@ def after_exec(task: Task, path: Path) -> tuple[Creds, bool]:
 def may_suid(task: Task, path: Path) -> bool:
     """Whether set-id bits and capabilities of files count there: not on a nosuid mount, nor one of others."""
     owner = path.mount.fs.owner
-    return not path.mount.flags & MS_NOSUID and (owner is None or task.creds.user_ns.is_within(owner))
+    if path.mount.flags & MS_NOSUID or path.mount.namespace is not task.ns.mnt:
+        return False
+    return owner is None or task.creds.user_ns.is_within(owner)
 
 
 def _trusted(task: Task) -> bool:

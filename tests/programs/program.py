@@ -38,6 +38,7 @@ PACKAGES = {
     PIP: "python3-pip-whl",
     PLYVEL: "python3-plyvel",
     POSTGRESQL: "postgresql",
+    "bwrap": "bubblewrap",
     "bzip2": "bzip2",
     "busybox": "busybox-static",
     "diff": "diffutils",

@@ -6,12 +6,24 @@ from tests.programs.builds import BUILDS
 from tests.programs.busybox import BUSYBOX
 from tests.programs.coreutils import COREUTILS
 from tests.programs.languages import LANGUAGES
+from tests.programs.mounting import MOUNTING
 from tests.programs.runtimes import PACKAGE_MANAGERS, RUNTIMES
 from tests.programs.servers import SERVERS
 from tests.programs.shells import SHELLS
 from tests.programs.terminals import TERMINALS
 from tests.programs.tools import TOOLS
 
-PROGRAMS = SHELLS + COREUTILS + TOOLS + LANGUAGES + BUILDS + TERMINALS + SERVERS + RUNTIMES + PACKAGE_MANAGERS
+PROGRAMS = (
+    SHELLS
+    + COREUTILS
+    + TOOLS
+    + LANGUAGES
+    + BUILDS
+    + TERMINALS
+    + MOUNTING
+    + SERVERS
+    + RUNTIMES
+    + PACKAGE_MANAGERS
+)
 
 __all__ = ["BUSYBOX", "PROGRAMS"]
