@@ -18,7 +18,6 @@ from sentry.vfs.xattr import CAPABILITY, get_attribute, set_attribute
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.fs.memory_directory import MemoryDirectory
-    from sentry.vfs.path import Dentry
 
 
 class MemoryFileSystem(FileSystem):
@@ -28,7 +27,6 @@ class MemoryFileSystem(FileSystem):
         super().__init__(name, magic)
         self.pool = PagePool(0)
         self.inodes_used = 0
-        self.handed_out: dict[Dentry, None] = {}  # names whose files somebody has a handle of (vfs.handles)
         self.limit_pages(pages)
         self.limit_inodes(inodes)
 

@@ -26,6 +26,10 @@ from sentry.vfs.mount import StatFs
 from sentry.vfs.regular import descriptors
 from sentry.vfs.xattr import CAPABILITY
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.vfs.path import Dentry
+
 COPY_PIECE = 1 << 20
 _UPPER_INO = 1 << 40  # numbers of new files start here: above those that host file systems use
 
@@ -38,6 +42,7 @@ class OverlayFs(MemoryFileSystem):
         self._last_ino = _UPPER_INO
         self.tree = HostTree(root_fd, self.dev)
         self._linked: dict[tuple[int, int], ref[LowerFile]] = {}
+        self.handed_out: dict[Dentry, None] = {}  # names whose files somebody has a handle of (vfs.handles)
         self._changed_links: dict[tuple[int, int], LowerFile] = {}
         self.set_root(LowerDirectory(self, b"", self.tree.stat(b"")))
 

@@ -12,6 +12,7 @@ from struct import Struct
 from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem
 from sentry.fs.memory_directory import MemoryDirectory
+from sentry.fs.overlay import OverlayFs
 from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False
@@ -36,8 +37,8 @@ def _stamp(inode: Inode) -> int:
 def encode(place: Path, openable: bool) -> tuple[int, bytes]:
     """(type, handle) of a file; EOPNOTSUPP: to be `openable`, on a file system that can't find it."""
     inode = place.inode
-    if isinstance(inode.fs, MemoryFileSystem):
-        if openable:
+    if isinstance(inode.fs, MemoryFileSystem) and not inode.fs.anonymous:
+        if openable and isinstance(inode.fs, OverlayFs):
             _keep(inode.fs, place.dentry)
         return INO32_GEN, _HANDLE.pack(_stamp(inode), inode.ino & 0xFFFFFFFF, inode.ino >> 32)
     if openable:
@@ -45,7 +46,7 @@ def encode(place: Path, openable: bool) -> tuple[int, bytes]:
     return INO64_GEN, _HANDLE_64.pack(inode.ino, _stamp(inode))
 
 
-def _keep(fs: MemoryFileSystem, dentry: Dentry) -> None:
+def _keep(fs: OverlayFs, dentry: Dentry) -> None:
     """The name stays in the dentry cache, and with it the file's number in a directory of a lower layer."""
     kept = fs.handed_out
     kept.pop(dentry, None)
@@ -59,7 +60,7 @@ def _keep(fs: MemoryFileSystem, dentry: Dentry) -> None:
 def decode(mount: Mount, kind: int, handle: bytes) -> Path:
     """The file of `mount` with this handle; ESTALE: there is none (any more)."""
     fs = mount.fs
-    if not isinstance(fs, MemoryFileSystem) or kind != INO32_GEN or len(handle) < SIZE:
+    if not isinstance(fs, MemoryFileSystem) or fs.anonymous or kind != INO32_GEN or len(handle) < SIZE:
         raise Errno(ESTALE)
     stamp, low, high = _HANDLE.unpack_from(handle)
     dentry = _find(fs.root, low | high << 32)

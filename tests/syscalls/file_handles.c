@@ -159,3 +159,12 @@ CASE(quotas_are_nowhere, "quotactl(2)")
 	CHECK_ERR(syscall(443, proc, QCMD(Q_GETQUOTA, 3), 0, info), EINVAL);
 	CHECK_ERR(syscall(443, 99, QCMD(Q_GETQUOTA, USRQUOTA), 0, info), EBADF);
 }
+
+CASE(files_of_no_tree_are_not_found_again, "name_to_handle_at(2)")
+{
+	struct handle handle = { .bytes = 12, .type = 1 };
+	int fd = CHECK_OK(memfd_create("name", 0));
+
+	NEEDS_ROOT();
+	CHECK_ERR(open_handle(fd, &handle, O_RDONLY), ESTALE);
+}
