@@ -3,6 +3,7 @@
 #include "fixtures.h"
 #include "mounts.h"
 
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 
@@ -555,4 +556,75 @@ CASE(relatime_updates_what_is_older_than_the_change_or_a_day, "mount(8)")
 	set_times("a/file", now - 2000, now - 1000);
 	read_all("a/file");
 	CHECK(atime_of("a/file") != now - 2000);
+}
+
+CASE(what_was_in_use_is_free_when_its_users_are_gone, "umount(2)")
+{
+	siginfo_t info;
+	char *page;
+	pid_t child;
+	int fd, pair[2];
+
+	PRIVATE_MOUNTS();
+	directory("a");
+	tmpfs_on("a");
+	child = CHECK_OK(fork());
+	if (child == 0)
+		_exit(chdir("a") == 0 && open(".", O_RDONLY) >= 0 ? 0 : 1);
+	CHECK_OK(waitid(P_PID, child, &info, WEXITED | WNOWAIT));
+	CHECK_OK(umount("a"));
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	tmpfs_on("a");
+	fd = make_file("a/file", "x");
+	page = CHECK_OK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0));
+	CHECK_EQ(page[0], 'x');
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	CHECK_OK(dup2(fd, 50));
+	CHECK_OK(close(fd));
+	CHECK_ERR(umount("a"), EBUSY);
+	CHECK_OK(close(50));
+	CHECK_ERR(umount("a"), EBUSY);
+	CHECK_OK(munmap(page, 4096));
+	CHECK_OK(umount("a"));
+	tmpfs_on("a");
+	put_file("a/script", "#!/bin/sh\nexit 0\n");
+	CHECK_OK(chmod("a/script", 0755));
+	CHECK_EQ(runs("a/script"), 0);
+	CHECK_ERR(chdir("a/missing"), ENOENT);
+	CHECK_OK(umount("a"));
+}
+
+CASE(a_program_on_it_keeps_a_mount_busy, "umount(2)")
+{
+	int status, ready[2];
+	pid_t child;
+
+	PRIVATE_MOUNTS();
+	directory("a");
+	tmpfs_on("a");
+	status = system("cp /bin/cat a/cat");
+	CHECK_EQ(status, 0);
+	CHECK_OK(pipe(ready));
+	child = CHECK_OK(fork());
+	if (child == 0) {
+		CHECK_OK(dup2(ready[0], 0));
+		CHECK_OK(close(ready[1]));
+		execl("a/cat", "cat", (char *)NULL);
+		_exit(1);
+	}
+	for (int tries = 0; tries < 200; tries++) {
+		char exe[4096] = "";
+		char name[64];
+
+		snprintf(name, sizeof(name), "/proc/%d/exe", child);
+		CHECK_OK(readlink(name, exe, sizeof(exe) - 1));
+		if (strstr(exe, "/a/cat"))
+			break;
+		usleep(10000);
+	}
+	CHECK_ERR(umount("a"), EBUSY);
+	CHECK_OK(close(ready[1]));
+	CHECK_OK(close(ready[0]));
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_OK(umount("a"));
 }
