@@ -61,4 +61,19 @@ static inline int group_of(const char *point, const char *field)
 	return text ? atoi(text + strlen(field)) : 0;
 }
 
+/* The exit status of a program without arguments, or the errno of its execve. */
+static inline int runs(const char *path)
+{
+	int status;
+	pid_t child = CHECK_OK(fork());
+
+	if (child == 0) {
+		execl(path, path, (char *)NULL);
+		_exit(errno);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
 #endif
