@@ -8,7 +8,7 @@ senders), never a file, so that a file dies with its last descriptor whatever it
 from __future__ import annotations
 
 from _collections import deque
-from errno import EPERM
+from errno import ENOBUFS, EPERM
 
 from sentry import _core
 from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLRDHUP, POLLWRBAND, READABLE, WRITABLE
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 NO_READS = 1  # bits of Endpoint.shut: SHUT_RD + 1, SHUT_WR + 1
 NO_WRITES = 2
 OVERHEAD = 256  # what a message is charged beyond its bytes
+QUEUED_MAX = 256 << 20  # charges of all messages in the sandbox: they lie in the sentry's memory
 
 UNCONNECTED = "unconnected"
 LISTENING = "listening"
@@ -52,6 +53,8 @@ class Message:
 
     __slots__ = ("charge", "creds", "data", "rights", "sender", "start")
 
+    queued = 0  # the sum of the charges of all messages
+
     def __init__(
         self, sender: Endpoint, data: bytes, rights: Rights | None = None, creds: Credentials | None = None
     ) -> None:
@@ -62,6 +65,10 @@ class Message:
         self.creds = creds
         self.charge = len(data) + OVERHEAD
         sender.sent += self.charge
+        Message.queued += self.charge
+
+    def __del__(self) -> None:
+        Message.queued -= self.charge
 
 
 class Endpoint:
@@ -113,10 +120,13 @@ class Endpoint:
     def deliver(self, to: Endpoint, outgoing: Outgoing, data: bytes) -> None:
         """Put a message into the inbox of `to`; the first message of `outgoing` carries what goes along.
 
-        Raises Errno(EPERM) for files that the receiver refuses (SO_PASSRIGHTS).
+        Raises Errno: EPERM for files that the receiver refuses (SO_PASSRIGHTS), ENOBUFS when too much lies
+        unread in the whole sandbox.
         """
         if outgoing.rights is not None and SO_PASSRIGHTS not in to.options.switches:
             raise Errno(EPERM)
+        if Message.queued > QUEUED_MAX:
+            raise Errno(ENOBUFS)
         creds = outgoing.creds
         to.inbox.append(Message(self, data, outgoing.rights, creds))
         outgoing.rights = None

@@ -25,6 +25,7 @@ from sentry.socket.unix_endpoint import (
     LISTENING,
     NO_READS,
     NO_WRITES,
+    QUEUED_MAX,
     UNCONNECTED,
     Endpoint,
     Message,
@@ -147,6 +148,8 @@ class StreamEndpoint(Endpoint):
         peer = self.check_send(outgoing)
         data, done = outgoing.data, 0
         while done < len(data) and self.sent < self.options.sndbuf:
+            if done and Message.queued > QUEUED_MAX:
+                break
             chunk = bytes(data[done : done + _CHUNK])
             self.deliver(peer, outgoing, chunk)
             done += len(chunk)

@@ -36,6 +36,10 @@ CAPACITY = 16 * PAGE
 CAPACITY_SCARCE = 2 * PAGE  # of a new pipe once the soft limit is reached
 PIPE_MAX_SIZE = 1 << 20  # /proc/sys/fs/pipe-max-size
 USER_PAGES_SOFT = 16384  # /proc/sys/fs/pipe-user-pages-soft
+# Of all pipes of the sandbox, whoever asks: their bytes lie in the sentry's memory.  Growing pipes leave some
+# for new ones.
+PAGES_MAX = 1 << 17
+PAGES_GROWN_MAX = PAGES_MAX // 4 * 3
 FIONREAD = 0x541B
 
 _pipes: dict[Inode, Pipe] = {}
@@ -76,13 +80,15 @@ class PacketBuffer:
 
 
 class Pipe:
-    """A pipe or an open FIFO: the buffer, and how often each end was opened (fifo(7))."""
+    """A pipe or an open FIFO: the buffer, and how often each end was opened (fifo(7)).  ENFILE: too many."""
 
     __slots__ = ("buffer", "inode", "reader_opens", "writer_opens")
 
     def __init__(self, inode: Inode, packets: bool = False) -> None:
         global _pages_used
         capacity = CAPACITY if _pages_used < USER_PAGES_SOFT else CAPACITY_SCARCE
+        if _pages_used + capacity // PAGE > PAGES_MAX:
+            raise Errno(errno.ENFILE)
         self.buffer: PipeBuffer | PacketBuffer = PacketBuffer(capacity) if packets else PipeBuffer(capacity)
         self.inode = inode
         self.reader_opens = 0
@@ -91,7 +97,7 @@ class Pipe:
         _pipes[inode] = self
 
     def resize(self, task: Task, size: int) -> int:
-        """F_SETPIPE_SZ (fcntl(2)): the new capacity.  Raises Errno: EINVAL, EPERM, EBUSY."""
+        """F_SETPIPE_SZ (fcntl(2)): the new capacity.  Raises Errno: EINVAL, EPERM, EBUSY, ENOMEM."""
         global _pages_used
         if not 0 <= size <= 1 << 31:
             raise Errno(errno.EINVAL)
@@ -102,6 +108,8 @@ class Pipe:
             raise Errno(errno.EPERM)
         if growth > 0 and _pages_used + growth > USER_PAGES_SOFT and not _is_exempt(task):
             raise Errno(errno.EPERM)
+        if growth > 0 and _pages_used + growth > PAGES_GROWN_MAX:
+            raise Errno(errno.ENOMEM)
         if capacity < len(buffer):
             raise Errno(errno.EBUSY)
         _pages_used += growth
