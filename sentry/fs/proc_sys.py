@@ -22,6 +22,7 @@ from sentry.kernel.pids import PID_MAX, TASKS_MAX
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
 from sentry.vfs import inotify, leases
 from sentry.vfs.epoll import MAX_WATCHES
+from sentry.vfs.mount_namespace import MOUNTS_MAX
 from sentry.vfs.pipe import PIPE_MAX_SIZE, USER_PAGES_SOFT
 
 TYPE_CHECKING = False
@@ -134,7 +135,7 @@ def system_controls(kernel: Kernel) -> Tree:
 def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     numbers: dict[str, int | str | bytes] = {
         "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": FILE_MAX,
-        "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0",
+        "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0", "mount-max": MOUNTS_MAX,
         "nr_open": NR_OPEN, "overflowgid": OVERFLOW_ID, "overflowuid": OVERFLOW_ID,
         "pipe-max-size": PIPE_MAX_SIZE, "pipe-user-pages-hard": 0, "pipe-user-pages-soft": USER_PAGES_SOFT,
         "protected_fifos": 0, "protected_hardlinks": 1, "protected_regular": 0, "protected_symlinks": 0,

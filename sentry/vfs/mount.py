@@ -55,6 +55,7 @@ _FS_OPTIONS = (
 
 _last_dev = 0x1F
 _last_id = 20
+_alive = 0
 
 
 def new_dev() -> int:
@@ -62,6 +63,11 @@ def new_dev() -> int:
     global _last_dev
     _last_dev += 1
     return makedev(0, _last_dev)
+
+
+def mounts_alive() -> int:
+    """How many mounts there are in the whole sandbox, those included that are attached nowhere."""
+    return _alive
 
 
 class StatFs:
@@ -171,8 +177,9 @@ class Mount(_core.MountBase):
 
     def __init__(self, fs: FileSystem, root: Dentry, attributes: int, source: bytes) -> None:
         """A mount that is nowhere yet (mount_tree.connect)."""
-        global _last_id
+        global _alive, _last_id
         super().__init__()
+        _alive += 1
         _last_id += 1
         self.id = _last_id
         self.fs = fs
@@ -215,6 +222,8 @@ class Mount(_core.MountBase):
         return b",".join(words)
 
     def __del__(self) -> None:
+        global _alive
+        _alive -= 1
         if self.point is not None:  # it was unmounted together with its parent, and nobody uses them any more
             self.point.mounted -= 1
 

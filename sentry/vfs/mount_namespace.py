@@ -13,7 +13,7 @@ from sentry.kernel import user_namespace
 from sentry.kernel.namespaces import Namespace
 from sentry.vfs import notify
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem, Mount
+from sentry.vfs.mount import FileSystem, Mount, mounts_alive
 from sentry.vfs.mount_tree import connect, copy, disconnect, lock, subtree, top, topmost
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.propagation import change, inherit, propagate, propagate_unmount, recipients
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sentry.kernel.user_namespace import UserNamespace
 
 MOUNTS_MAX = 16_384  # of one namespace; told in /proc/sys/fs/mount-max
+ALL_MOUNTS_MAX = 131_072  # of all together, since a guest can have many namespaces
 ROOTFS_MAGIC = 0x858458F6  # ramfs's, which is the root below all roots
 
 
@@ -72,7 +73,7 @@ class MountNamespace(Namespace):
 
     def check_room(self, more: int) -> None:
         """ENOSPC if that many mounts would be too many."""
-        if len(self.mounts) + more > MOUNTS_MAX:
+        if len(self.mounts) + more > MOUNTS_MAX or mounts_alive() + more > ALL_MOUNTS_MAX:
             raise Errno(ENOSPC)
 
     def add(self, tree: Mount) -> None:
@@ -88,9 +89,10 @@ class MountNamespace(Namespace):
     def copy(self, owner: UserNamespace) -> tuple[MountNamespace, dict[Mount, Mount]]:
         """What CLONE_NEWNS gives, and the copy of each mount, by which the caller finds its directories.
 
-        A less privileged owner gets slaves, with everything locked that must not be revealed.
+        A less privileged owner gets slaves, with everything locked that must not be revealed.  ENOSPC.
         """
         new = MountNamespace(owner)
+        new.check_room(len(self.mounts))
         base, pairs = copy(self.base, self.base.root, True, unbindable=True)
         weaker = owner is not self.owner
         for old, made in pairs:

@@ -14,6 +14,7 @@ from sentry.fs.tmpfs import Tmpfs
 from sentry.kernel.user_namespace import INITIAL, UserNamespace
 from sentry.vfs import mount_namespace, propagation
 from sentry.vfs.file_systems import TYPES
+from sentry.vfs.mount import mounts_alive
 from sentry.vfs.mount_tree import subtree
 from tests.unit.vfs_doubles import Guest, fails
 
@@ -76,6 +77,17 @@ def test_copies_for_peers_count_too(guest: Guest, monkeypatch: Any) -> None:
     namespace.mount(Tmpfs(), guest.path(b"/a"))
     assert [len(copy.mounts) for copy in copies] == [len(namespace.mounts)] * 3
     fails(errno.ENOSPC, namespace.mount, Tmpfs(), guest.path(b"/b"))
+
+
+def test_mounts_in_all_namespaces_are_limited(guest: Guest, monkeypatch: Any) -> None:
+    namespace = guest.ns.mnt
+    gc.collect()
+    monkeypatch.setattr(mount_namespace, "ALL_MOUNTS_MAX", mounts_alive() + len(namespace.mounts))
+    copies = [namespace.copy(INITIAL)[0]]
+    fails(errno.ENOSPC, namespace.copy, INITIAL)
+    copies.clear()
+    gc.collect()
+    namespace.copy(INITIAL)
 
 
 def test_dentries_of_unmounted_trees_are_free_again(guest: Guest) -> None:
