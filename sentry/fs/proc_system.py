@@ -9,6 +9,7 @@ from sentry import _core
 from sentry.abi.time import NSEC, NSEC_PER_TICK
 from sentry.fs.host_facts import host_facts
 from sentry.fs.proc_ipc import SYSVIPC
+from sentry.fs.proc_keys import show_keys, show_users
 from sentry.kernel import cpus, version
 
 TYPE_CHECKING = False
@@ -164,6 +165,8 @@ def system_files(view: SystemView) -> Tree:
         b"execdomains": b"0-0\tLinux           \t[kernel]\n",
         b"filesystems": b"".join([b"nodev\t%b\n" % name for name in _NODEV]),
         b"interrupts": b"     " + b"".join([b"      CPU%d" % number for number in numbers]) + b"\n",
+        b"key-users": show_users,
+        b"keys": show_keys,
         b"loadavg": view.loadavg,
         b"meminfo": view.meminfo,
         b"misc": b"",

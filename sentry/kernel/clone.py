@@ -284,6 +284,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
         child.mm = task.mm.fork(task, child)
         if child.mm.attached:
             shm.inherited(task, child.mm)
+    child.keyrings = task.keyrings.inherit(task.creds, thread=bool(flags & CLONE_THREAD))
     if flags & CLONE_SYSVSEM:
         child.sem_undo = task.sem_undo
         child.sem_undo.users += 1

@@ -155,6 +155,7 @@ def _replace(task: Task, program: NewProgram, old_tid: int) -> Any:
     for timer in group.posix_timers.values():
         timer.cancel()
     group.posix_timers.clear()
+    task.keyrings = task.keyrings.inherit(task.creds, thread=False)
     task.altstack_sp = task.altstack_size = 0
     task.fault_error = task.fault_trapno = task.fault_addr = 0
     task.signal.restart_block = None

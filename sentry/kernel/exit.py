@@ -12,6 +12,7 @@ from sentry.abi.wait import exited
 from sentry.errors import Errno
 from sentry.ipc import aio, sem_undo, shm
 from sentry.kernel import job_control, membarrier, reap, robust, seccomp, signals, trace_stops, tracing
+from sentry.keys.process import TaskKeyrings
 from sentry.vfs import locks
 
 TYPE_CHECKING = False
@@ -74,6 +75,7 @@ def exit_task(task: Task) -> None:
     task.state = "dead"
     release_mm(task)
     sem_undo.leave(task)
+    task.keyrings = TaskKeyrings()
     if len(group.tasks) == 1:
         task.ns.ipc.shm.creator_exited(group)
     release_files(task)

@@ -17,6 +17,7 @@ from sentry.ipc.sem_undo import UndoList
 from sentry.kernel.sched import SchedPolicy
 from sentry.kernel.signals import SignalState
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, WOKEN
+from sentry.keys.process import TaskKeyrings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Task(_core.TaskBase):
         self.sched = SchedPolicy()
         self.mempolicy: Policy | None = None  # None: the default one
         self.sem_undo = UndoList()
+        self.keyrings = TaskKeyrings()
         self.start_time = _core.monotonic()
 
     def find(self, number: int) -> Task | None:
