@@ -131,6 +131,7 @@ class FileBase:
     path: Any  # PathBase or None
     owner: Any  # who gets its signals (vfs.owner.Owner), or None
     created: bool  # this open has made the file
+    denied: int  # Landlock's rights that it was opened without
     kind: int
     flags: int  # O_ACCMODE and the status flags (O_APPEND, O_NONBLOCK, ...)
     pos: int
@@ -294,6 +295,7 @@ class CredsBase:
     sgid: int
     fsgid: int
     user_ns: Any  # UserNamespaceBase: by which the ids are shown
+    restricted: bool  # it has a Landlock domain: Python opens files
     def __init__(self) -> None: ...
 
 class UserNamespaceBase:

@@ -64,6 +64,7 @@ typedef struct {
 	PyObject *path, *inode, *state, *queue;
 	PyObject *owner; /* who gets its signals (sentry.vfs.owner) */
 	char counted;	 /* the inode's counts have it: 1 as open, 2 as open for writing */
+	int denied;	 /* Landlock's rights that it was opened without */
 	char created;	 /* this open has made the file */
 } File;
 
@@ -126,6 +127,7 @@ typedef struct {
 	PyObject_HEAD
 	unsigned int uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 	PyObject *user_ns; /* UserNamespace, by which ids are shown; NULL: the initial one */
+	char restricted;   /* it has a Landlock domain: Python opens files */
 } Creds;
 
 /* A user namespace's map of one kind of ids: `inner` ones seen inside are `outer` ones of the initial namespace. */

@@ -106,7 +106,7 @@ static void dealloc(File *self)
 static PyMemberDef members[] = {
 	FIELD(kind, T_INT),	 FIELD(flags, T_INT),	 FIELD(pos, T_LONGLONG), FIELD(readable, T_BOOL),
 	FIELD(writable, T_BOOL), {"inode", T_OBJECT, offsetof(File, inode), READONLY, NULL}, FIELD(state, T_OBJECT),
-	FIELD(path, T_OBJECT),	 FIELD(owner, T_OBJECT),	 FIELD(created, T_BOOL),	 {0},
+	FIELD(path, T_OBJECT),	 FIELD(owner, T_OBJECT),	 FIELD(created, T_BOOL),	 FIELD(denied, T_INT),	 {0},
 };
 
 static PyGetSetDef getset[] = {

@@ -12,7 +12,9 @@ static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
 #define CREDS(name) {#name, T_UINT, offsetof(Creds, name), 0, NULL}
 static PyMemberDef creds_members[] = {
 	CREDS(uid), CREDS(euid), CREDS(suid), CREDS(fsuid), CREDS(gid), CREDS(egid), CREDS(sgid), CREDS(fsgid),
-	{"user_ns", T_OBJECT_EX, offsetof(Creds, user_ns), 0, NULL}, {0},
+	{"user_ns", T_OBJECT_EX, offsetof(Creds, user_ns), 0, NULL},
+	{"restricted", T_BOOL, offsetof(Creds, restricted), 0, NULL},
+	{0},
 };
 
 static void creds_dealloc(Creds *self)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sentry.config import Config
     from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.inode import Inode
+    from sentry.vfs.landlock import Domain
 
 
 class Creds(_core.CredsBase):
@@ -42,6 +43,7 @@ class Creds(_core.CredsBase):
         self.securebits = 0
         self.no_new_privs = False
         self.user_ns = user_namespace.INITIAL
+        self.landlock: Domain = ()
 
     def copy(self) -> Creds:
         """A Creds to change before it is given to a task."""
@@ -120,7 +122,7 @@ class Creds(_core.CredsBase):
 
 _COPIED = (
     "uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid", "groups", "permitted", "effective",
-    "inheritable", "bounding", "ambient", "securebits", "no_new_privs", "user_ns",
+    "inheritable", "bounding", "ambient", "securebits", "no_new_privs", "user_ns", "landlock", "restricted",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from errno import EPERM, ESRCH
 
 from sentry.abi.capability import CAP_SYS_PTRACE
 from sentry.errors import Errno
+from sentry.vfs import landlock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def may_access(task: Task, target: Task, real: bool = True) -> bool:
 def may_access_as(mine: Creds, target: Task, real: bool = True) -> bool:
     """The same for whoever has these credentials and is of another process."""
     theirs = target.creds
+    if not landlock.may_trace(mine, theirs):
+        return False
     if mine.has_cap(CAP_SYS_PTRACE, theirs.user_ns):
         return True
     uid, gid = (mine.uid, mine.gid) if real else (mine.fsuid, mine.fsgid)

@@ -51,7 +51,7 @@ from sentry.mm.vma import (
     SharedMemory,
     Vma,
 )
-from sentry.vfs import namei, notify
+from sentry.vfs import landlock, namei, notify
 from sentry.vfs.file import File
 from sentry.vfs.permissions import check
 from sentry.vfs.text_busy import ProgramPath
@@ -209,6 +209,7 @@ def _open(task: Task, path: Path) -> tuple[File, bytes]:
     if inode.mode & S_IFMT != S_IFREG or path.mount.flags & MS_NOEXEC:
         raise Errno(EACCES)
     check(task.creds, inode, ACCESS_EXEC)
+    landlock.check_exec(task, path)
     file = inode.open(task, path, O_RDONLY)
     notify.opened(file)
     head = _reader(task, file)(elf.HEADER_BYTES, 0)

@@ -96,11 +96,13 @@ class UnixSocket(Socket):
         return len(inbox[0].data) if inbox else 0
 
     def bind(self, task: Task, address: bytes) -> None:
+        self.endpoint.domain = task.creds.landlock
         unix_names.bind(task, self.endpoint, unix_names.parse(address))
 
     def connect(self, task: Task, address: bytes) -> int | Coroutine[None, None, Any]:
         if len(address) >= FAMILY.size and FAMILY.unpack_from(address)[0] == AF_UNSPEC:
             return self.endpoint.connect(task, None, False)
+        self.endpoint.domain = task.creds.landlock
         return self.endpoint.connect(task, unix_names.parse(address), bool(self.flags & O_NONBLOCK))
 
     def name(self) -> bytes:

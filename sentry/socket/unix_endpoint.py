@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sentry.socket.base import Credentials, Outgoing
     from sentry.socket.options import Options
     from sentry.socket.rights import Rights
+    from sentry.vfs.landlock import Domain
     from sentry.vfs.path import Path
 
 NO_READS = 1  # bits of Endpoint.shut: SHUT_RD + 1, SHUT_WR + 1
@@ -75,8 +76,8 @@ class Endpoint:
     """One UNIX socket."""
 
     __slots__ = (
-        "__weakref__", "blocked", "error", "inbox", "name", "net", "options", "path", "peer", "peer_creds",
-        "peer_groups", "peer_process", "queue", "sent", "shut", "state", "type",
+        "__weakref__", "blocked", "domain", "error", "inbox", "name", "net", "options", "path", "peer",
+        "peer_creds", "peer_groups", "peer_process", "queue", "sent", "shut", "state", "type",
     )  # fmt: skip
 
     connection_based = False
@@ -97,6 +98,7 @@ class Endpoint:
         self.blocked: set[Endpoint] = set()  # those who found this inbox full
         self.sent = 0
         self.shut = 0
+        self.domain: Domain = ()  # Landlock's, of who named it
         self.error = 0
 
     # What the types do differently

@@ -9,9 +9,11 @@ from __future__ import annotations
 import errno
 
 from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.landlock import SCOPE_ABSTRACT_UNIX_SOCKET
 from sentry.abi.socket import AF_UNIX, FAMILY, UNIX_ADDRESS_MAX
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFSOCK
 from sentry.errors import Errno
+from sentry.vfs import landlock
 from sentry.vfs.namei import walk, walk_parent
 from sentry.vfs.namespace import bind_socket
 from sentry.vfs.permissions import check
@@ -103,6 +105,9 @@ def find(task: Task, name: bytes, type: int, net: NetNamespace) -> Endpoint:
         raise Errno(errno.EINVAL)
     if name[:1] == b"\0":
         found: Endpoint | None = net.names.get((type, name))
+        scope = SCOPE_ABSTRACT_UNIX_SOCKET
+        if found is not None and not landlock.may_reach(task.creds, found.domain, scope):
+            raise Errno(errno.EPERM)
     else:
         inode = walk(task, AT_FDCWD, name[:-1]).inode
         check(task.creds, inode, ACCESS_WRITE)

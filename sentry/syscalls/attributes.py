@@ -17,7 +17,7 @@ from sentry.abi.inotify import IN_MODIFY
 from sentry.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Long, Path, Ptr, UInt
-from sentry.vfs import attributes, notify
+from sentry.vfs import attributes, landlock, notify
 from sentry.vfs.namei import walk, walk_at
 from sentry.vfs.regular import drop_privileges
 
@@ -160,6 +160,8 @@ def ftruncate(task: "Task", fd: Fd, length: Long) -> int:
         raise Errno(EBADF)
     if not file.writable or file.inode.mode & S_IFMT != S_IFREG:
         raise Errno(EINVAL)
+    if file.denied:
+        landlock.check_truncate(file)
     attributes.check_size(task, length)
     drop_privileges(task, file.inode)
     file.truncate(length)

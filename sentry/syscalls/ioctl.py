@@ -15,7 +15,7 @@ from sentry.abi.ioctl import (
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Ptr, UInt
-from sentry.vfs import owner
+from sentry.vfs import landlock, owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def ioctl(task: "Task", fd: Fd, request: UInt, arg: Ptr) -> "int | Coroutine[Any
     elif request == FIGETBSZ:
         task.write_u32(arg, file.stat_inode().blksize)
     else:
+        if file.denied:
+            landlock.check_ioctl(file)
         return file.ioctl(task, request, arg)
     return 0
 

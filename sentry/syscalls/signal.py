@@ -4,6 +4,7 @@ import errno
 
 from sentry._core import NO_RESULT, Action
 from sentry.abi.capability import CAP_KILL
+from sentry.abi.landlock import SCOPE_SIGNAL
 from sentry.abi.restart import ERESTARTNOHAND
 from sentry.abi.signal import (
     NSIG,
@@ -28,6 +29,7 @@ from sentry.kernel import altstack, pidfd, sigframe, siginfo, signals
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 from sentry.syscalls.timespec import read_timespec
+from sentry.vfs import landlock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,6 +144,8 @@ def sigaltstack(task: "Task", new: Ptr, old: Ptr) -> int:
 
 def _may_signal(task: "Task", group: "ThreadGroup", signo: int) -> bool:
     theirs = group.leader.creds
+    if task.group is not group and not landlock.may_reach(task.creds, theirs.landlock, SCOPE_SIGNAL):
+        return False
     if task.group is group or task.creds.may_signal(theirs) or task.creds.has_cap(CAP_KILL, theirs.user_ns):
         return True
     return signo == SIGCONT and group.session is task.group.session

@@ -7,10 +7,11 @@ from errno import EACCES, EFBIG, EINVAL, EISDIR, EPERM, EROFS
 from sentry._core import now
 from sentry.abi.capability import CAP_CHOWN, CAP_FSETID
 from sentry.abi.inotify import IN_ACCESS, IN_ATTRIB, IN_MODIFY
+from sentry.abi.landlock import FS_TRUNCATE
 from sentry.abi.signal import SIGXFSZ
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
-from sentry.vfs import leases, notify, posix_acl, text_busy
+from sentry.vfs import landlock, leases, notify, posix_acl, text_busy
 from sentry.vfs.permissions import check, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
 from sentry.vfs.xattr import CAPABILITY
@@ -118,6 +119,7 @@ def truncate(task: Task, path: Path, length: int) -> Coroutine[None, None, None]
     if path.mount.readonly:
         raise Errno(EROFS)
     check(task.creds, inode, ACCESS_WRITE)
+    landlock.check(task, path, FS_TRUNCATE)
     if inode.wary:
         text_busy.check_writable(inode)
         if leases.conflicts(inode, True):

@@ -17,6 +17,7 @@ from sentry.abi.mount import (
 from sentry.abi.stat import S_IFLNK, S_IFMT
 from sentry.errors import Errno
 from sentry.fs.nsfs import NamespaceInode
+from sentry.vfs import landlock
 from sentry.vfs.file_systems import split_options
 from sentry.vfs.mount import FileSystem, Mount
 from sentry.vfs.mount_namespace import MountNamespace, attach
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 
 def may_mount(task: Task) -> None:
-    """EPERM without CAP_SYS_ADMIN in the user namespace that owns the mounts."""
+    """EPERM without CAP_SYS_ADMIN in the user namespace that owns the mounts, or with a Landlock domain."""
+    landlock.check_mount(task)
     if not task.creds.has_cap(CAP_SYS_ADMIN, task.ns.mnt.owner):
         raise Errno(EPERM)
 

@@ -37,7 +37,7 @@ from sentry.abi.stat import (
     S_IFREG,
 )
 from sentry.errors import Errno
-from sentry.vfs import leases, notify, text_busy
+from sentry.vfs import landlock, leases, notify, text_busy
 from sentry.vfs.file import File, PathFile
 from sentry.vfs.mount_tree import top
 from sentry.vfs.path import Dentry, Path
@@ -276,6 +276,11 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File
     if flags & O_NOATIME:
         check_owner(task.creds, inode)
     writes = bool(wanted & ACCESS_WRITE)
+    denied = 0
+    if task.creds.landlock:
+        truncates = bool(flags & O_TRUNC) and kind == S_IFREG and not created
+        asked = ACCESS_READ if access == O_RDONLY else wanted
+        denied = landlock.check_open(task, path, asked, truncates)
     if inode.wary:
         if writes:
             text_busy.check_writable(inode)
@@ -285,8 +290,9 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File
         drop_privileges(task, inode)
         inode.setattr(size=0)
     file = inode.open(task, path, flags)
-    if created and isinstance(file, File):
-        file.created = True
+    if isinstance(file, File):
+        file.created = created
+        file.denied = denied
     if notify.level and isinstance(file, File):
         notify.opened(file, bool(flags & O_TRUNC) and kind == S_IFREG and not created)
     return file

@@ -30,6 +30,7 @@ from sentry.abi.stat import (
     S_IFCHR,
     S_IFDIR,
     S_IFIFO,
+    S_IFLNK,
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
@@ -38,7 +39,7 @@ from sentry.abi.stat import (
     S_IXGRP,
 )
 from sentry.errors import Errno
-from sentry.vfs import notify, posix_acl
+from sentry.vfs import landlock, notify, posix_acl
 from sentry.vfs.mount_namespace import abandon
 from sentry.vfs.namei import child_of
 from sentry.vfs.path import Dentry, Path
@@ -50,13 +51,14 @@ if TYPE_CHECKING:
     from sentry.vfs.inode import Inode
 
 LINK_MAX = 65000
+_NODES = (S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK)
 _DOTS = (b"", b".", b"..")
 
 
-def _new(task: Task, parent: Path, name: bytes, slash: bool = False) -> Inode:
+def _new(task: Task, parent: Path, name: bytes, mode: int, slash: bool = False) -> Inode:
     """The directory's inode once it is sure that `name` may be made in it, checked in Linux's order.
 
-    `slash`: the name ended in one, which only a directory's may.
+    `mode` is of what type (0: it exists already); `slash`: the name ended in one, as only a directory's may.
     """
     if name in _DOTS or child_of(parent, name).inode is not None:
         raise Errno(EEXIST)
@@ -67,13 +69,15 @@ def _new(task: Task, parent: Path, name: bytes, slash: bool = False) -> Inode:
     inode = parent.inode
     if parent.dentry.deleted or inode.nlink == 0:
         raise Errno(ENOENT)
+    if mode:
+        landlock.check_make(task, parent, mode)
     check_create(task.creds, inode)
     return inode
 
 
 def mkdir(task: Task, parent: Path, name: bytes, mode: int) -> None:
     """mkdir(2): EEXIST, EROFS, EACCES, ENOSPC, EMLINK; the umask is applied here."""
-    directory = _new(task, parent, name)
+    directory = _new(task, parent, name, S_IFDIR)
     if directory.nlink >= LINK_MAX:
         raise Errno(EMLINK)
     inode = directory.mkdir(name, posix_acl.masked(directory, mode & 0o1777, task.fs.umask), task.creds)
@@ -84,8 +88,8 @@ def mkdir(task: Task, parent: Path, name: bytes, mode: int) -> None:
 
 def mknod(task: Task, parent: Path, name: bytes, mode: int, rdev: int, slash: bool = False) -> None:
     """mknod(2), for every type but directories: EPERM for device nodes without CAP_MKNOD."""
-    directory = _new(task, parent, name, slash)
     kind = mode & S_IFMT or S_IFREG
+    directory = _new(task, parent, name, kind if kind in _NODES else 0, slash)
     if kind in (S_IFCHR, S_IFBLK) and not task.creds.has_cap(CAP_MKNOD):
         raise Errno(EPERM)
     permissions = posix_acl.masked(directory, mode & 0o7777, task.fs.umask)
@@ -108,7 +112,7 @@ def bind_socket(task: Task, parent: Path, name: bytes, mode: int) -> Path:
 
 def symlink(task: Task, parent: Path, name: bytes, target: bytes, slash: bool = False) -> None:
     """symlink(2)."""
-    directory = _new(task, parent, name, slash)
+    directory = _new(task, parent, name, S_IFLNK, slash)
     inode = directory.symlink(name, target, task.creds)
     parent.dentry.attach(name, inode)
     notify.created(directory, name, inode)
@@ -117,9 +121,11 @@ def symlink(task: Task, parent: Path, name: bytes, target: bytes, slash: bool = 
 def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) -> None:
     """link(2): EXDEV, EPERM (directories, protected hard links of proc(5)), EMLINK, ENOENT (no name left)."""
     inode = old.inode
-    directory = _new(task, parent, name, slash)
+    directory = _new(task, parent, name, 0, slash)
     if old.mount is not parent.mount:
         raise Errno(EXDEV)
+    if task.creds.landlock:
+        landlock.check_move(task, old.parent(), old.dentry, parent, None, removes=False)
     if not _may_link(task, inode) or inode.is_dir():
         raise Errno(EPERM)
     # A file that never had a name (O_TMPFILE) may get one; one that lost its last may not (linkat(2)).
@@ -151,6 +157,7 @@ def _victim(task: Task, parent: Path, name: bytes) -> tuple[Dentry, Inode]:
     inode = dentry.inode
     if inode is None:
         raise Errno(ENOENT)
+    landlock.check_remove(task, parent, inode)
     check_delete(task.creds, parent.inode, inode)
     return dentry, inode
 
@@ -239,6 +246,8 @@ def rename(
         raise Errno(EINVAL)
     if olddir.dentry.is_below(target) and target.inode is not None:
         raise Errno(EINVAL if exchange else ENOTEMPTY)
+    if task.creds.landlock:
+        landlock.check_move(task, olddir, source, newdir, target, removes=True, exchange=exchange)
     if moved is replaced:
         return  # two names of one file: nothing happens
     _check_rename(task, olddir.inode, moved, newdir, replaced, exchange)

@@ -15,8 +15,9 @@ from sentry.abi.fcntl import (
     O_TMPFILE,
     O_TRUNC,
 )
+from sentry.abi.stat import S_IFREG
 from sentry.errors import Errno
-from sentry.vfs import notify, posix_acl
+from sentry.vfs import landlock, notify, posix_acl
 from sentry.vfs.namei import open_path, start, step, walk, walk_parent
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check_create
@@ -65,6 +66,7 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
         raise Errno(EROFS)
     if parent.deleted or parent.inode.nlink == 0:
         raise Errno(ENOENT)
+    landlock.check_make(task, Path(mount, parent), S_IFREG)
     check_create(task.creds, parent.inode)
     permissions = posix_acl.masked(parent.inode, mode & 0o7777, task.fs.umask)
     inode = parent.inode.create(dentry.name, permissions, task.creds)

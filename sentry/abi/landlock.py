@@ -1,0 +1,45 @@
+"""landlock(7): access rights, flags and structs."""
+
+from struct import Struct
+
+ABI = 7
+ERRATA = 7
+
+FS_EXECUTE = 1 << 0
+FS_WRITE_FILE = 1 << 1
+FS_READ_FILE = 1 << 2
+FS_READ_DIR = 1 << 3
+FS_REMOVE_DIR = 1 << 4
+FS_REMOVE_FILE = 1 << 5
+FS_MAKE_CHAR = 1 << 6
+FS_MAKE_DIR = 1 << 7
+FS_MAKE_REG = 1 << 8
+FS_MAKE_SOCK = 1 << 9
+FS_MAKE_FIFO = 1 << 10
+FS_MAKE_BLOCK = 1 << 11
+FS_MAKE_SYM = 1 << 12
+FS_REFER = 1 << 13
+FS_TRUNCATE = 1 << 14
+FS_IOCTL_DEV = 1 << 15
+FS_KNOWN = (1 << 16) - 1
+FS_OF_FILES = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV
+
+NET_BIND_TCP = 1
+NET_CONNECT_TCP = 2
+NET_KNOWN = 3
+
+SCOPE_ABSTRACT_UNIX_SOCKET = 1
+SCOPE_SIGNAL = 2
+SCOPE_KNOWN = 3
+
+CREATE_VERSION = 1
+CREATE_ERRATA = 2
+RULE_PATH_BENEATH = 1
+RULE_NET_PORT = 2
+RESTRICT_LOG_KNOWN = 7
+RESTRICT_LOG_SUBDOMAINS_OFF = 4
+
+RULESET_ATTR = Struct("=QQQ")  # handled_access_fs, handled_access_net, scoped
+RULESET_ATTR_MIN = 8
+PATH_BENEATH_ATTR = Struct("=Qi")  # allowed_access, parent_fd
+NET_PORT_ATTR = Struct("=QQ")  # allowed_access, port
