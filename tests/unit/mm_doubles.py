@@ -108,6 +108,7 @@ class FakeCreds:
     uid = euid = suid = fsuid = 1000
     gid = egid = sgid = fsgid = 1000
     groups = ()
+    landlock = ()
 
     def __init__(self) -> None:
         self.capabilities: set[int] = set()
