@@ -222,4 +222,4 @@ def _memory_lines(task: Task, told: dict[bytes, int]) -> list[bytes]:
         (b"VmSwap", 0), (b"HugetlbPages", 0),
     )  # fmt: skip
     lines = [b"%b:\t%8d kB" % (name, size // 1024) for name, size in sizes]
-    return [*lines, b"CoreDumping:\t0", b"THP_enabled:\t1"]
+    return [*lines, b"CoreDumping:\t0", b"THP_enabled:\t1", b"untag_mask:\t0xffffffffffffffff"]

@@ -123,11 +123,15 @@ def system_controls(kernel: Kernel) -> Tree:
         },
         b"user": namespace_limits(),
         b"vm": _numbers(
-            admin_reserve_kbytes=8192, compact_memory=0, dirty_background_ratio=10,
+            admin_reserve_kbytes=8192, compact_memory=0, dirty_background_bytes=0, dirty_bytes=0,
+            dirty_background_ratio=10,
             dirty_expire_centisecs=3000, dirty_ratio=20, dirty_writeback_centisecs=500, drop_caches=0,
             legacy_va_layout=0, max_map_count=MAX_MAP_COUNT, min_free_kbytes=67584, mmap_min_addr=GUEST_START,
             nr_hugepages=0, oom_kill_allocating_task=0, overcommit_kbytes=0, overcommit_memory=0,
-            overcommit_ratio=50, page_cluster=3, panic_on_oom=0, swappiness=60, user_reserve_kbytes=131072,
+            overcommit_ratio=50, **{"page-cluster": 3}, nr_overcommit_hugepages=0, memfd_noexec=0,
+            hugetlb_shm_group=0, laptop_mode=0, unprivileged_userfaultfd=0, watermark_scale_factor=10,
+            dirtytime_expire_seconds=43200, compaction_proactiveness=20, stat_interval=1,
+            panic_on_oom=0, swappiness=60, user_reserve_kbytes=131072,
             vfs_cache_pressure=100, zone_reclaim_mode=0,
         ),
     }  # fmt: skip

@@ -107,12 +107,15 @@ class SystemView:
             (b"Buffers", sizes[b"Buffers"]), (b"Cached", cached), (b"SwapCached", 0), (b"Active", used),
             (b"Inactive", cached), (b"Active(anon)", used), (b"Inactive(anon)", 0), (b"Active(file)", 0),
             (b"Inactive(file)", cached), (b"Unevictable", 0), (b"Mlocked", 0), (b"SwapTotal", 0),
-            (b"SwapFree", 0), (b"Dirty", 0), (b"Writeback", 0), (b"AnonPages", used), (b"Mapped", 0),
+            (b"SwapFree", 0), (b"Zswap", 0), (b"Zswapped", 0), (b"Dirty", 0), (b"Writeback", 0),
+            (b"AnonPages", used), (b"Mapped", 0),
             (b"Shmem", 0), (b"KReclaimable", sizes[b"SReclaimable"]), (b"Slab", sizes[b"SReclaimable"]),
             (b"SReclaimable", sizes[b"SReclaimable"]), (b"SUnreclaim", 0), (b"KernelStack", 0),
-            (b"PageTables", 0), (b"NFS_Unstable", 0), (b"Bounce", 0), (b"WritebackTmp", 0), (b"CommitLimit",
-            total // 2), (b"Committed_AS", used), (b"VmallocTotal", 34359738367), (b"VmallocUsed", 0),
+            (b"PageTables", 0), (b"SecPageTables", 0), (b"NFS_Unstable", 0), (b"Bounce", 0),
+            (b"WritebackTmp", 0), (b"CommitLimit", total // 2), (b"Committed_AS", used),
+            (b"VmallocTotal", 34359738367), (b"VmallocUsed", 0),
             (b"VmallocChunk", 0), (b"Percpu", 0), (b"AnonHugePages", 0),
+            (b"ShmemHugePages", 0), (b"ShmemPmdMapped", 0), (b"FileHugePages", 0), (b"FilePmdMapped", 0),
         )  # fmt: skip
         lines = [b"%-16b%8d kB\n" % (name + b":", size) for name, size in fields]
         for name in (b"HugePages_Total", b"HugePages_Free", b"HugePages_Rsvd", b"HugePages_Surp"):
@@ -131,6 +134,24 @@ class SystemView:
             (b"pswpout", 0), (b"pgfault", 0), (b"pgmajfault", 0), (b"oom_kill", 0),
         )  # fmt: skip
         return b"".join([b"%b %d\n" % field for field in fields])
+
+    def zoneinfo(self, task: Task) -> bytes:
+        """One zone with all memory."""
+        sizes = self.facts.memory(self.kernel)
+        total, free = sizes[b"MemTotal"] // 4, sizes[b"MemFree"] // 4
+        low = total // 256
+        rows = (
+            (b"pages free", free), (b"boost", 0), (b"min", low), (b"low", low * 5 // 4),
+            (b"high", low * 3 // 2), (b"spanned", total), (b"present", total), (b"managed", total),
+        )  # fmt: skip
+        lines = [b"  %b%d\n" % (name.rjust(8).ljust(13) if index else b"pages free     ", value)
+                 for index, (name, value) in enumerate(rows)]  # fmt: skip
+        return b"Node 0, zone   Normal\n" + b"".join(lines) + b"        protection: (0, 0, 0)\n"
+
+    def buddyinfo(self, task: Task) -> bytes:
+        """Free memory as blocks of the largest order."""
+        blocks = self.facts.memory(self.kernel)[b"MemFree"] // 4096
+        return b"Node 0, zone   Normal " + b"%6d " * 11 % (*(0,) * 10, blocks) + b"\n"
 
 
 def _hundredths(time: int) -> bytes:
@@ -157,13 +178,16 @@ def system_files(view: SystemView) -> Tree:
     numbers = cpus.numbers(view.kernel.cpus)
     return {
         b"cgroups": _cgroups(),
+        b"buddyinfo": view.buddyinfo,
         b"cmdline": b"runsc-py\n",
         b"consoles": b"",
         b"cpuinfo": view.cpuinfo,
+        b"crypto": b"",
         b"devices": _devices(),
         b"diskstats": b"",
         b"execdomains": b"0-0\tLinux           \t[kernel]\n",
         b"filesystems": b"".join([b"nodev\t%b\n" % name for name in _NODEV]),
+        b"kallsyms": b"",
         b"interrupts": b"     " + b"".join([b"      CPU%d" % number for number in numbers]) + b"\n",
         b"key-users": show_users,
         b"keys": show_keys,
@@ -180,4 +204,5 @@ def system_files(view: SystemView) -> Tree:
         b"uptime": view.uptime,
         b"version": version.PROC_VERSION + b"\n",
         b"vmstat": view.vmstat,
+        b"zoneinfo": view.zoneinfo,
     }

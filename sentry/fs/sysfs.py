@@ -5,6 +5,7 @@ from __future__ import annotations
 from sentry.abi.mount import MS_NODEV, MS_NOEXEC
 from sentry.fs.host_facts import HostFacts, host_facts
 from sentry.fs.pseudo import DirectoryInode
+from sentry.fs.sysfs_cpu import cpu_directory
 from sentry.kernel import cpus
 from sentry.vfs.mount import FileSystem
 
@@ -36,7 +37,7 @@ def _tree(facts: HostFacts, mask: int) -> Tree:
         b"class": {b"block": {}, b"drm": {}, b"net": {}, b"power_supply": {}, b"thermal": {}, b"tty": {}},
         b"dev": {b"block": {}, b"char": {}},
         b"devices": {
-            b"system": {b"cpu": _cpu_directory(mask), b"node": _node_directory(facts, mask)},
+            b"system": {b"cpu": cpu_directory(mask), b"node": _node_directory(facts, mask)},
             b"virtual": {b"dmi": {b"id": {}}, b"net": {}},
         },
         b"firmware": {},
@@ -58,28 +59,6 @@ def _tree(facts: HostFacts, mask: int) -> Tree:
         b"module": {},
         b"power": {},
     }
-
-
-def _cpu_directory(mask: int) -> Tree:
-    present = cpus.list_text(mask) + b"\n"
-    tree: dict[bytes, Tree | bytes] = {
-        b"cpu%d" % number: {
-            b"online": b"1\n",
-            b"topology": {
-                b"core_id": b"%d\n" % number,
-                b"core_cpus_list": b"%d\n" % number,
-                b"core_siblings_list": present,
-                b"physical_package_id": b"0\n",
-                b"thread_siblings": cpus.mask_text(1 << number, mask) + b"\n",
-                b"thread_siblings_list": b"%d\n" % number,
-            },
-        }
-        for number in cpus.numbers(mask)
-    }
-    tree[b"kernel_max"] = b"8191\n"
-    tree[b"offline"] = b"\n"
-    tree[b"online"] = tree[b"possible"] = tree[b"present"] = present
-    return tree
 
 
 def _node_directory(facts: HostFacts, mask: int) -> Tree:
