@@ -255,13 +255,12 @@ class ThreadsDirectory(_TaskOwned):
 
 PARAMETERS = {
     "gid": number,
-    "hidepid": word("0", "off", "1", "noaccess", "2", "invisible", "4", "ptraceable"),
-    "subset": word("pid"),
+    "hidepid": word("0", "off"),  # who asks for less to be seen must not get more in silence
 }
 
 
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:
-    """A proc; its options are checked, and then passed over: everybody sees all processes."""
+    """A proc, in which everybody sees all processes: EINVAL where the options ask for something else."""
     parse(options, PARAMETERS)
     return ProcFs(kernel, INITIAL)
 
