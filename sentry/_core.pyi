@@ -418,6 +418,7 @@ class Context:
 class TaskBase:
     """A guest thread as the dispatcher sees it."""
 
+    shifted: bool  # its monotonic clocks are not the machine's (time_namespaces(7))
     tid: int  # as the initial PID namespace has it
     local_tid: int  # as its own PID namespace has it
     group: Any  # GroupBase

@@ -184,6 +184,7 @@ struct Task {
 	int tid, local_tid; /* in the initial PID namespace, and in its own */
 	int state, outcome, syscall_nr;
 	char interruptible;
+	char shifted; /* its monotonic clocks are not the machine's (time_namespaces(7)) */
 	unsigned int work, guard;
 	unsigned int altstack_flags; /* as set; without a size there is no alternate stack */
 	unsigned long long sigmask, pending;

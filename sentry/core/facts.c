@@ -27,7 +27,7 @@ void facts_publish(Task *task, struct pf_context *pf)
 		return;
 	}
 	struct pf_facts facts = facts_of(task);
-	ops->publish(pf, &facts);
+	ops->publish(pf, task->shifted ? NULL : &facts); /* its clocks are not those that a stub knows */
 }
 
 /* The call came from code that could be patched: whether it may be is for the memory manager to say. */

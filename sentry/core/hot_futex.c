@@ -64,6 +64,8 @@ static bool find_deadline(Task *task, uint64_t addr, bool absolute, bool realtim
 		return false;
 	if (time.tv_sec < 0 || time.tv_nsec < 0 || time.tv_nsec >= NSEC)
 		return false;
+	if (absolute && !realtime && task->shifted)
+		return false;
 	long long when = time.tv_sec >= FAR / NSEC ? FAR : time.tv_sec * NSEC + time.tv_nsec;
 	if (!absolute)
 		when += clock_ns(CLOCK_MONOTONIC);

@@ -52,6 +52,8 @@ static int64_t hot_sched_yield(Task *task, struct pf_regs *regs)
 static int64_t hot_clock_gettime(Task *task, struct pf_regs *regs)
 {
 	struct timespec now;
+	if (task->shifted)
+		return HOT_MISS;
 	switch ((int)regs->rdi) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:

@@ -10,7 +10,7 @@ from errno import EACCES, EINVAL, EIO, ENOENT, EPERM, ESRCH
 from sentry.abi.capability import CAP_SYS_RESOURCE
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
-from sentry.fs import nsfs, proc_maps, proc_mounts, proc_net, proc_status, proc_task
+from sentry.fs import nsfs, proc_maps, proc_mounts, proc_net, proc_status, proc_task, proc_time
 from sentry.fs.proc_access import check_alive, check_inspect, owner
 from sentry.fs.pseudo import PseudoInode, TextInode, parse_int
 from sentry.kernel.pid_namespace import INITIAL, PidNamespace
@@ -300,6 +300,7 @@ _PROCESS = [
     Entry(b"mountstats", 0o400, proc_mounts.mountstats),
     Entry(b"autogroup", 0o644, proc_task.autogroup, _refuse),
     Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _set_coredump_filter),
+    Entry(b"timens_offsets", 0o644, proc_time.show_offsets, proc_time.store_offsets),
     Entry(b"timers", 0o444, numbered=proc_task.timers),
     Entry(b"timerslack_ns", 0o666, proc_task.timerslack, _set_timer_slack, inspect=True),
 ]

@@ -107,7 +107,7 @@ def _stat(task: Task, reader: Task, pid_ns: PidNamespace, whole: bool) -> bytes:
         used.minor_faults, past.minor_faults, used.major_faults, past.major_faults,
         user, system, *past.ticks(),
         -1 - policy.priority if real_time else 20 + policy.nice, policy.nice,
-        len(group.tasks), 0, since_boot(task.start_time) // NSEC_PER_TICK,
+        len(group.tasks), 0, (since_boot(task.start_time) + reader.ns.time.boottime) // NSEC_PER_TICK,
         size, resident, group.rlimit(RLIMIT_RSS), *code, stack, 0, 0,
         pending, task.sigmask & low, group.sighand.ignored() & low, group.sighand.caught() & low,
         0, 0, 0, group.exit_signal if whole else -1, 0,

@@ -54,7 +54,7 @@ class SystemView:
 
     def uptime(self, task: Task) -> bytes:
         """Seconds since boot, as the clocks have it, and the idle time of all CPUs."""
-        up = clock_gettime_ns(CLOCK_BOOTTIME)
+        up = clock_gettime_ns(CLOCK_BOOTTIME) + task.ns.time.boottime
         idle = max(up * self.kernel.cpus.bit_count() - self.used(), 0)
         return b"%b %b\n" % (_hundredths(up), _hundredths(idle))
 

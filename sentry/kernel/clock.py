@@ -63,16 +63,26 @@ class Clock:
         return time.clock_gettime_ns(_HOST[clock_id])
 
 
+def shift(task: Task, clock_id: int) -> int:
+    """How far a clock of the task's time namespace is ahead of the machine's, in ns (time_namespaces(7))."""
+    namespace = task.ns.time
+    if clock_id in (CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC_COARSE):
+        return namespace.monotonic
+    return namespace.boottime if clock_id in (CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM) else 0
+
+
 def read(task: Task, clock_id: int) -> int:
     """clock_gettime(2) in ns; EINVAL for a clock that doesn't exist."""
     if clock_id in _HOST:
-        return task.kernel.clock.read(clock_id)
+        return task.kernel.clock.read(clock_id) + shift(task, clock_id)
     group = cpu_clock_group(task, clock_id)
     if clock_id == CLOCK_THREAD_CPUTIME_ID:
         return thread_time(task)
     pid = ~(clock_id >> 3)
     if clock_id < 0 and clock_id & 4 and pid:
-        return thread_time(task.kernel.tasks[pid])
+        other = task.find(pid)
+        assert other is not None  # cpu_clock_group has found it
+        return thread_time(other)
     return thread_time(task) if clock_id < 0 and clock_id & 4 else group.usage.cpu()
 
 
@@ -104,6 +114,11 @@ def cpu_clock_group(task: Task, clock_id: int) -> ThreadGroup:
 
 def is_cpu_clock(clock_id: int) -> bool:
     return clock_id < 0 or clock_id in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)
+
+
+def absolute(task: Task, clock_id: int, when: int) -> int:
+    """The CLOCK_MONOTONIC time of the machine at which the task's clock will show `when`."""
+    return deadline(task.kernel.clock, clock_id, when - shift(task, clock_id))
 
 
 def deadline(clock: Clock, clock_id: int, when: int) -> int:

@@ -16,7 +16,6 @@ from sentry.abi.clone import (
     CLONE_NEWIPC,
     CLONE_NEWNS,
     CLONE_NEWPID,
-    CLONE_NEWTIME,
     CLONE_NEWUSER,
     CLONE_PARENT,
     CLONE_PARENT_SETTID,
@@ -102,10 +101,6 @@ class CloneArgs:
             or (flags & CLONE_THREAD and flags & (CLONE_NEWUSER | CLONE_NEWPID))
             or (flags & CLONE_THREAD and task.ns.pid_for_children is not task.group.pid_ns)
             or (flags & CLONE_NEWIPC and flags & CLONE_SYSVSEM)
-            or (flags & (CLONE_VM | CLONE_VFORK) == CLONE_VM and flags & CLONE_NEWTIME)
-            or (
-                flags & (CLONE_VM | CLONE_VFORK) == CLONE_VM and task.ns.time is not task.ns.time_for_children
-            )
             or (flags & CLONE_PARENT and task.group.unkillable)
             or (flags & CLONE_SIGHAND and flags & CLONE_CLEAR_SIGHAND)
             or (flags & CLONE_PIDFD and flags & (CLONE_THREAD | CLONE_DETACHED))
@@ -153,6 +148,7 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     child.local_tid = pid_ns.number(tid)
     child.ctx = context
     child.creds, child.ns, child.fs = creds, ns, fs
+    child.shifted = ns.time.shifted
     _copy(task, child, flags)
     if not flags & CLONE_THREAD:
         _found_family(task, child, args)

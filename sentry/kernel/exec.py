@@ -20,7 +20,7 @@ from sentry.kernel import exit as exits
 from sentry.kernel.cgroup import CgroupNamespace
 from sentry.kernel.exec_creds import after_exec
 from sentry.kernel.fs_context import FsContext
-from sentry.kernel.namespaces import Namespaces
+from sentry.kernel.namespaces import Namespaces, enter_time
 from sentry.kernel.task import Task
 from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm import loader
@@ -103,6 +103,9 @@ def execve(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes],
     if group.execing is not None or group.exiting:
         raise Errno(errno.EAGAIN)  # another thread is about to end this one
     creds = after_exec(task, image.path)
+    if task.ns.time is not task.ns.time_for_children:  # a child of vfork enters it now
+        task.ns = enter_time(task.ns)
+        task.shifted = task.ns.time.shifted
     try:
         program = NewProgram(task, image, creds)
     except Errno:

@@ -115,6 +115,10 @@ class TimeNamespace(Namespace):
         self.boottime = 0
         self.fixed = initial
 
+    @property
+    def shifted(self) -> bool:
+        return bool(self.monotonic or self.boottime)
+
     def copy(self, owner: UserNamespace) -> TimeNamespace:
         """What CLONE_NEWTIME gives."""
         new = TimeNamespace(owner)

@@ -145,6 +145,7 @@ class Entry:
         if task.ns.ipc is not self.ns.ipc:
             sem_undo.leave(task)
         task.creds, task.ns, task.fs = self.creds, self.ns, self.fs
+        task.shifted = task.ns.time.shifted
 
 
 def _shares_fs(task: Task) -> bool:

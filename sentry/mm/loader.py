@@ -141,7 +141,8 @@ class Image:
         mm.brk_start = mm.brk_end = layout.brk_start(PIE_BASE if among else program.end + bias)
 
         ids = task.creds if creds is None else creds
-        auxv = [AT_SYSINFO_EHDR, vdso[1]] if vdso[1] else []
+        # The vDSO reads the machine's clocks: a program that has others must ask us.
+        auxv = [AT_SYSINFO_EHDR, vdso[1]] if vdso[1] and not task.shifted else []
         auxv += [
             AT_PHDR, program.phdr + bias if program.phdr else 0,
             AT_PHENT, PHDR.size,

@@ -99,9 +99,7 @@ def _relative(task: "Task", timeout: int) -> int | None:
 def _absolute(task: "Task", timeout: int, realtime: bool) -> int | None:
     if not timeout:
         return None
-    return clock.deadline(
-        task.kernel.clock, CLOCK_REALTIME if realtime else CLOCK_MONOTONIC, read_timespec(task, timeout)
-    )
+    return clock.absolute(task, CLOCK_REALTIME if realtime else CLOCK_MONOTONIC, read_timespec(task, timeout))
 
 
 def _requeue(

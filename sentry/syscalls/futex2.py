@@ -56,7 +56,7 @@ def _deadline(task: "Task", timeout: int, clock_id: int) -> int | None:
         return None
     if clock_id not in (CLOCK_MONOTONIC, CLOCK_REALTIME):
         raise Errno(errno.EINVAL)
-    return clock.deadline(task.kernel.clock, clock_id, read_timespec(task, timeout))
+    return clock.absolute(task, clock_id, read_timespec(task, timeout))
 
 
 def _count(count: int) -> int:

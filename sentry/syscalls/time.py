@@ -17,7 +17,6 @@ from sentry.abi.time import (
     ADJ_ADJTIME,
     ADJ_OFFSET_READONLY,
     ADJ_OFFSET_SINGLESHOT,
-    CLOCK_MONOTONIC,
     CLOCK_REALTIME,
     CLOCK_TAI,
     CLOCK_THREAD_CPUTIME_ID,
@@ -160,7 +159,7 @@ def clock_nanosleep(task: "Task", clock_id: Int, flags: Int, request: Ptr, remai
     if group is not None:
         return sleep_cpu(task, group, duration if absolute else group.usage.cpu() + duration)
     if absolute:
-        return sleep(task, clock.deadline(task.kernel.clock, clock_id, duration), None)
+        return sleep(task, clock.absolute(task, clock_id, duration), None)
     return sleep(task, task.kernel.clock.monotonic() + duration, _report(task, remaining))
 
 
@@ -259,7 +258,10 @@ def timer_settime(task: "Task", timer_id: Int, flags: Int, new: Ptr, old: Ptr) -
     interval, value = checked_timespec(*fields[:2]), checked_timespec(*fields[2:])
     timer = _timer(task, timer_id)
     before = timer.get()
-    timer.set(interval, value, bool(flags & TIMER_ABSTIME))
+    absolute = bool(flags & TIMER_ABSTIME)
+    if absolute and value:
+        value = max(value - clock.shift(task, timer.clock_id), 1)
+    timer.set(interval, value, absolute)
     if old:
         task.copy_out(old, pack_timespec(before[0]) + pack_timespec(before[1]))
     return 0
@@ -288,7 +290,7 @@ def times(task: "Task", address: Ptr) -> int:
     usage = task.group.usage
     if address:
         task.copy_out(address, TMS.pack(*usage.ticks(), *usage.children.ticks()))
-    return clock.read(task, CLOCK_MONOTONIC) // NSEC_PER_TICK
+    return task.kernel.clock.monotonic() // NSEC_PER_TICK
 
 
 def getrusage(task: "Task", who: Int, address: Ptr) -> int:

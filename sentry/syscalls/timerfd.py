@@ -14,6 +14,7 @@ from sentry.abi.time import (
     NSEC,
 )
 from sentry.errors import Errno
+from sentry.kernel import clock
 from sentry.syscalls.args import File, Int, Ptr
 from sentry.vfs.timerfd import TimerFile
 
@@ -49,10 +50,13 @@ def timerfd_settime(task: "Task", file: File, flags: Int, new: Ptr, old: Ptr) ->
         raise Errno(errno.EINVAL)
     timer = _timer(file)
     timer.set_flags = flags
+    value, absolute = value_seconds * NSEC + value_nanoseconds, bool(flags & TFD_TIMER_ABSTIME)
+    if absolute and value:
+        value = max(value - clock.shift(task, timer.clock), 1)
     before = timer.settime(
-        value_seconds * NSEC + value_nanoseconds,
+        value,
         seconds * NSEC + nanoseconds,
-        bool(flags & TFD_TIMER_ABSTIME),
+        absolute,
     )
     if old:
         task.copy_out(old, _pack(before))

@@ -1,0 +1,143 @@
+/* Time namespaces: offsets of the monotonic clocks. */
+#include "harness.h"
+#include "fixtures.h"
+
+#include <sys/prctl.h>
+#include <sys/timerfd.h>
+
+#define NEEDS_NAMESPACES()								\
+	do {										\
+		if (geteuid() != 0 && unshare(CLONE_NEWUSER) != 0)			\
+			SKIP("needs root or user namespaces");				\
+	} while (0)
+
+static long long raw_clock(clockid_t clock)
+{
+	struct timespec now;
+
+	CHECK_OK(syscall(SYS_clock_gettime, clock, &now));
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static int set_offsets(const char *text)
+{
+	int fd = CHECK_OK(open("/proc/self/timens_offsets", O_WRONLY)), error;
+	ssize_t done = write(fd, text, strlen(text));
+
+	error = errno;
+	close(fd);
+	errno = error;
+	return done < 0 ? -1 : 0;
+}
+
+CASE(new_namespace_is_for_children, "time_namespaces(7)")
+{
+	char one[64] = "", two[64] = "";
+
+	NEEDS_NAMESPACES();
+	CHECK_OK(unshare(CLONE_NEWTIME));
+	CHECK_OK(readlink("/proc/self/ns/time", one, 63));
+	CHECK_OK(readlink("/proc/self/ns/time_for_children", two, 63));
+	CHECK(strcmp(one, two) != 0);
+	pid_t child = fork_child();
+	if (child == 0) {
+		memset(one, 0, sizeof(one));
+		CHECK_OK(readlink("/proc/self/ns/time", one, 63));
+		CHECK_STREQ(one, two);
+		_exit(0);
+	}
+	CHECK_EQ(wait_status(child), 0);
+}
+
+CASE(clocks_are_shifted, "time_namespaces(7)")
+{
+	long long monotonic = raw_clock(CLOCK_MONOTONIC), boot = raw_clock(CLOCK_BOOTTIME);
+
+	NEEDS_NAMESPACES();
+	CHECK_OK(unshare(CLONE_NEWTIME));
+	CHECK_OK(set_offsets("monotonic 100000 500\nboottime 200000 0\n"));
+	CHECK(raw_clock(CLOCK_MONOTONIC) - monotonic < 50000000000000LL);
+	pid_t child = fork_child();
+	if (child == 0) {
+		long long past = raw_clock(CLOCK_MONOTONIC) - monotonic;
+
+		CHECK(past >= 100000000000000LL && past < 101000000000000LL);
+		past = raw_clock(CLOCK_MONOTONIC_COARSE) - monotonic;
+		CHECK(past >= 99999000000000LL && past < 101000000000000LL);
+		past = raw_clock(CLOCK_BOOTTIME) - boot;
+		CHECK(past >= 200000000000000LL && past < 201000000000000LL);
+		CHECK(raw_clock(CLOCK_REALTIME) - time(NULL) * 1000000000LL < 10000000000LL);
+		_exit(0);
+	}
+	CHECK_EQ(wait_status(child), 0);
+}
+
+CASE(absolute_times_are_of_the_shifted_clock, "time_namespaces(7)")
+{
+	NEEDS_NAMESPACES();
+	CHECK_OK(unshare(CLONE_NEWTIME));
+	CHECK_OK(set_offsets("monotonic -1000 0\n"));
+	pid_t child = fork_child();
+	if (child == 0) {
+		long long start = raw_clock(CLOCK_MONOTONIC), end = start + 20000000;
+		struct timespec when = { end / 1000000000, end % 1000000000 };
+		struct itimerspec timer = { .it_value = when };
+		uint64_t count;
+		int fd = CHECK_OK(timerfd_create(CLOCK_MONOTONIC, 0));
+
+		CHECK_OK(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL));
+		CHECK(raw_clock(CLOCK_MONOTONIC) >= end);
+		CHECK(raw_clock(CLOCK_MONOTONIC) < end + 900000000000LL);
+		end = raw_clock(CLOCK_MONOTONIC) + 20000000;
+		timer.it_value = (struct timespec){ end / 1000000000, end % 1000000000 };
+		CHECK_OK(timerfd_settime(fd, TFD_TIMER_ABSTIME, &timer, NULL));
+		CHECK_EQ(read(fd, &count, sizeof(count)), sizeof(count));
+		CHECK(raw_clock(CLOCK_MONOTONIC) >= end);
+		_exit(0);
+	}
+	CHECK_EQ(wait_status(child), 0);
+}
+
+CASE(offsets_are_fixed_by_the_first_child, "time_namespaces(7)")
+{
+	NEEDS_NAMESPACES();
+	CHECK_ERR(set_offsets("monotonic 1 0"), geteuid() == 0 ? EACCES : EPERM);
+	CHECK_OK(unshare(CLONE_NEWTIME));
+	CHECK_STREQ(text_of("/proc/self/timens_offsets"),
+		    "monotonic           0         0\nboottime            0         0\n");
+	CHECK_OK(set_offsets("monotonic 5 7"));
+	CHECK_STREQ(text_of("/proc/self/timens_offsets"),
+		    "monotonic           5         7\nboottime            0         0\n");
+	CHECK_ERR(set_offsets("realtime 5 7"), EINVAL);
+	CHECK_ERR(set_offsets("monotonic 5"), EINVAL);
+	CHECK_ERR(set_offsets("monotonic 5 1000000000"), EINVAL);
+	CHECK_ERR(set_offsets("monotonic x 0"), EINVAL);
+	CHECK_ERR(set_offsets("monotonic -100000000 0"), ERANGE);
+	CHECK_ERR(set_offsets("monotonic 9000000000 0"), ERANGE);
+	pid_t child = fork_child();
+	if (child == 0)
+		_exit(0);
+	CHECK_EQ(wait_status(child), 0);
+	CHECK_ERR(set_offsets("monotonic 6 0"), EACCES);
+}
+
+static int stays(void *before)
+{
+	char now[64] = "";
+
+	if (readlink("/proc/self/ns/time", now, 63) < 0)
+		return 2;
+	return strcmp(before, now) != 0;
+}
+
+CASE(child_that_shares_memory_stays_until_execve, "clone(2)")
+{
+	char before[64] = "", *stack = map_pages(8, MAP_PRIVATE);
+	pid_t child;
+
+	NEEDS_NAMESPACES();
+	CHECK_OK(readlink("/proc/self/ns/time", before, 63));
+	CHECK_OK(unshare(CLONE_NEWTIME));
+	child = CHECK_OK(clone(stays, stack + 8 * PAGE, CLONE_VM | SIGCHLD, before));
+	CHECK_EQ(wait_status(child), 0);
+}
