@@ -126,6 +126,8 @@ class FakeCreds:
 class FakeTask:
     """What the memory manager needs of a Task."""
 
+    shifted = False
+
     def __init__(self, base: int = 0x7F0000000000) -> None:
         self.ctx = HostContext()
         self.group = FakeGroup()
