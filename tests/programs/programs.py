@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.programs.builds import BUILDS
 from tests.programs.busybox import BUSYBOX
 from tests.programs.coreutils import COREUTILS
+from tests.programs.debuggers import DEBUGGERS
 from tests.programs.languages import LANGUAGES
 from tests.programs.mounting import MOUNTING
 from tests.programs.runtimes import PACKAGE_MANAGERS, RUNTIMES
@@ -21,6 +22,7 @@ PROGRAMS = (
     + BUILDS
     + TERMINALS
     + MOUNTING
+    + DEBUGGERS
     + SERVERS
     + RUNTIMES
     + PACKAGE_MANAGERS
