@@ -42,6 +42,7 @@ class MemoryFile(File):
 
     inode: MemoryInode
     seekable = True
+    whole = True
 
     def __init__(self, flags: int, path: Path, inode: MemoryInode) -> None:
         super().__init__(flags, path, inode)

@@ -157,7 +157,7 @@ def _write_from(
         done += written
         if (
             done >= total
-            or (written < len(data) and (file.whole or file.flags & O_NONBLOCK))
+            or (written < len(data) and (not written or file.whole or file.flags & O_NONBLOCK))
             or len(data) < want
         ):
             return done

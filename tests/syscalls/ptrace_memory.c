@@ -135,6 +135,7 @@ CASE(proc_mem_is_the_memory_by_address, "proc(5)")
 	resume(PTRACE_CONT, child, 0);
 	CHECK_EXITS(child, 0);
 	CHECK_EQ(pread(fd, &seen, 8, (off_t)&value), 0);
+	CHECK_EQ(pwrite(fd, &seen, 8, (off_t)&value), 0);
 }
 
 CASE(registers_come_in_several_ways, "ptrace(2)")
