@@ -2,6 +2,7 @@
 
 import errno
 
+from sentry._core import KIND_NULL
 from sentry.abi.fcntl import MAX_FILE_SIZE, MAX_RW_COUNT, O_APPEND, O_NONBLOCK
 from sentry.abi.inotify import IN_ACCESS, IN_MODIFY
 from sentry.abi.poll import READABLE, WRITABLE
@@ -53,6 +54,10 @@ def splice(
     if from_pipe and to_pipe and source.state is target.state:
         raise Errno(errno.EINVAL)
     if target.flags & O_APPEND and not to_pipe:
+        raise Errno(errno.EINVAL)
+    if (source_at and not source.seekable) or (target_at and not target.seekable):
+        raise Errno(errno.EINVAL)
+    if source.inode.mode & S_IFMT == S_IFDIR or source.kind == KIND_NULL:
         raise Errno(errno.EINVAL)
     start = _position(task, source, source_at)
     end = _position(task, target, target_at)

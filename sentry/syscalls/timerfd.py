@@ -2,6 +2,7 @@
 
 import errno
 
+from sentry.abi.capability import CAP_WAKE_ALARM
 from sentry.abi.fcntl import O_CLOEXEC, O_NONBLOCK
 from sentry.abi.poll import TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET
 from sentry.abi.time import (
@@ -29,12 +30,17 @@ _ALARM_CLOCKS = (CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM)
 def timerfd_create(task: "Task", clock: Int, flags: Int) -> int:
     if flags & ~(O_CLOEXEC | O_NONBLOCK):
         raise Errno(errno.EINVAL)
-    if clock in _ALARM_CLOCKS:  # they need CAP_WAKE_ALARM, which would be about the host's sleep
-        raise Errno(errno.EPERM)
-    if clock not in _CLOCKS:
+    if clock not in _CLOCKS and clock not in _ALARM_CLOCKS:
         raise Errno(errno.EINVAL)
+    _check_alarm(task, clock)
     file = TimerFile(clock, flags & O_NONBLOCK, task.kernel.timers)
     return task.files.install(file, bool(flags & O_CLOEXEC))
+
+
+def _check_alarm(task: "Task", clock: int) -> None:
+    """Alarm clocks would wake a sleeping machine: EPERM without CAP_WAKE_ALARM."""
+    if clock in _ALARM_CLOCKS and not task.creds.has_cap(CAP_WAKE_ALARM):
+        raise Errno(errno.EPERM)
 
 
 def timerfd_settime(task: "Task", file: File, flags: Int, new: Ptr, old: Ptr) -> int:
@@ -49,6 +55,7 @@ def timerfd_settime(task: "Task", file: File, flags: Int, new: Ptr, old: Ptr) ->
     if seconds < 0 or value_seconds < 0:
         raise Errno(errno.EINVAL)
     timer = _timer(file)
+    _check_alarm(task, timer.clock)
     timer.set_flags = flags
     value, absolute = value_seconds * NSEC + value_nanoseconds, bool(flags & TFD_TIMER_ABSTIME)
     if absolute and value:

@@ -3,6 +3,7 @@
 #include "fixtures.h"
 
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 
 static char text[64];
 
@@ -117,4 +118,18 @@ CASE(tee_copies_without_consuming, "tee(2)")
 	CHECK_EQ(read(second[0], text, 10), 3);
 	CHECK(memcmp(text, "tee", 3) == 0);
 	CHECK_ERR(tee(first[0], first[1], 10, 0), EINVAL);
+}
+
+CASE(splice_refuses_what_it_cannot_read, "splice(2)")
+{
+	int ends[2], sockets[2];
+	loff_t offset = 0;
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	CHECK_EQ(write(sockets[0], "text", 4), 4);
+	CHECK_ERR(splice(sockets[1], &offset, ends[1], NULL, 1, 0), EINVAL);
+	CHECK_ERR(splice(CHECK_OK(open(".", O_RDONLY)), NULL, ends[1], NULL, 1, 0), EINVAL);
+	CHECK_ERR(splice(CHECK_OK(open("/dev/null", O_RDONLY)), NULL, ends[1], NULL, 1, 0), EINVAL);
+	CHECK_EQ(splice(CHECK_OK(open("/dev/zero", O_RDONLY)), NULL, ends[1], NULL, 1, 0), 1);
 }

@@ -105,3 +105,26 @@ CASE(timerfd_errors, "timerfd_create(2)")
 	CHECK_ERR(read(fd, &count, 7), EINVAL);
 	CHECK_ERR(write(fd, &count, 8), EINVAL);
 }
+
+CASE(alarm_clocks_tick_for_those_with_CAP_WAKE_ALARM, "timerfd_create(2)")
+{
+	static const int clocks[] = { CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM };
+	struct itimerspec soon = { .it_value = { 0, 1000000 } };
+
+	for (int i = 0; i < 2; i++) {
+		int fd = timerfd_create(clocks[i], 0);
+		uint64_t ticks;
+
+		if (geteuid() != 0) {
+			CHECK_EQ(fd, -1);
+			CHECK_EQ(errno, EPERM);
+			continue;
+		}
+		if (fd == -1 && errno == EPERM)
+			SKIP("no CAP_WAKE_ALARM");
+		CHECK_OK(fd);
+		CHECK_OK(timerfd_settime(fd, 0, &soon, NULL));
+		CHECK_EQ(read(fd, &ticks, 8), 8);
+		CHECK_EQ(ticks, 1);
+	}
+}
