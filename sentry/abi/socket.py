@@ -126,6 +126,10 @@ SOMAXCONN = 4096  # /proc/sys/net/core/somaxconn
 UIO_MAXIOV = 1024
 OPTMEM_MAX = 131072  # /proc/sys/net/core/optmem_max: the most control data of one message
 
+FIOSETOWN = 0x8901
+SIOCSPGRP = 0x8902
+FIOGETOWN = 0x8903
+SIOCGPGRP = 0x8904
 SIOCATMARK = 0x8905
 FIONREAD = 0x541B
 TIOCOUTQ = 0x5411

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import errno
 
-from sentry.abi.fcntl import O_NONBLOCK, O_RDWR
-from sentry.abi.socket import MSG_DONTWAIT, SOCK_STREAM
+from sentry.abi.fcntl import F_OWNER_PGRP, F_OWNER_PID, O_NONBLOCK, O_RDWR
+from sentry.abi.socket import FIOGETOWN, FIOSETOWN, MSG_DONTWAIT, SIOCGPGRP, SIOCSPGRP, SOCK_STREAM
 from sentry.errors import Errno
 from sentry.socket.interface import interface_ioctl
 from sentry.socket.options import Options
+from sentry.vfs import owner
 from sentry.vfs.anon import socket_path
 from sentry.vfs.file import File
 from sentry.vfs.pipe import broken
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 class Outgoing:
     """Something to send: bytes, where to (raw sockaddr, None: the peer), and what goes along (unix(7))."""
 
-    __slots__ = ("address", "creds", "data", "rights")
+    __slots__ = ("address", "creds", "data", "rights", "urgent")
 
     def __init__(
         self,
@@ -44,18 +45,20 @@ class Outgoing:
         self.address = address
         self.rights = rights
         self.creds = creds
+        self.urgent = False  # MSG_OOB
 
 
 class Received:
     """What a receive gave; `length` is the datagram's own, `address` the sender's raw sockaddr or b""."""
 
-    __slots__ = ("address", "control", "creds", "data", "flags", "length", "rights")
+    __slots__ = ("address", "control", "creds", "data", "final", "flags", "length", "rights")
 
     def __init__(self, data: bytes, length: int, address: bytes = b"", flags: int = 0) -> None:
         self.data = data
         self.length = length
         self.address = address
         self.flags = flags  # MSG_TRUNC, ...
+        self.final = False  # MSG_WAITALL asks for no more
         self.rights: list[File] = []
         self.creds: Credentials | None = None
         self.control: list[tuple[int, int, bytes]] = []  # further control messages: level, type, data
@@ -107,7 +110,16 @@ class Socket(File):
             raise
 
     def ioctl(self, task: Task, request: int, arg: int) -> int | Coroutine[None, None, int]:
-        return interface_ioctl(task, request, arg, self.family)
+        if request in (FIOSETOWN, SIOCSPGRP):
+            number = task.read_u32(arg)
+            number -= number >> 31 << 32
+            owner.set_owner(task, self, F_OWNER_PID if number >= 0 else F_OWNER_PGRP, abs(number))
+        elif request in (FIOGETOWN, SIOCGPGRP):
+            kind, number = owner.get_owner(task, self)
+            task.write_u32(arg, (-number if kind == F_OWNER_PGRP else number) & 0xFFFFFFFF)
+        else:
+            return interface_ioctl(task, request, arg, self.family)
+        return 0
 
     # Transfer
 

@@ -31,7 +31,7 @@ from sentry.abi.netlink import (
     SOL_NETLINK,
 )
 from sentry.abi.poll import POLLERR, READABLE, WRITABLE
-from sentry.abi.socket import AF_NETLINK, AF_UNSPEC, FAMILY, MSG_PEEK, MSG_TRUNC
+from sentry.abi.socket import AF_NETLINK, AF_UNSPEC, FAMILY, MSG_OOB, MSG_PEEK, MSG_TRUNC
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.socket.base import Received, Socket
@@ -218,6 +218,8 @@ class NetlinkSocket(Socket):
     # Transfer
 
     def send(self, task: Task, outgoing: Outgoing) -> int | _Marker:
+        if outgoing.urgent:
+            raise Errno(errno.EOPNOTSUPP)
         endpoint = self.endpoint
         (port, group), data = self.peer, outgoing.data
         if outgoing.address is not None:
@@ -259,6 +261,8 @@ class NetlinkSocket(Socket):
             endpoint.put(Datagram(answer, 0, 0, _KERNEL))
 
     def receive(self, task: Task, count: int, flags: int) -> Received | _Marker:
+        if flags & MSG_OOB:
+            raise Errno(errno.EOPNOTSUPP)
         endpoint = self.endpoint
         if not endpoint.inbox:
             error = self.take_error()

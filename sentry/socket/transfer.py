@@ -44,8 +44,7 @@ async def wait(task: Task, socket: Socket, attempt: Attempt, timeout: int | None
 
 def send(task: Task, socket: Socket, outgoing: Outgoing, flags: int) -> int | Coroutine[None, None, Any]:
     """Send everything, or as much as goes without waiting where that was asked for; the count."""
-    if flags & MSG_OOB:
-        raise Errno(errno.EOPNOTSUPP)
+    outgoing.urgent = bool(flags & MSG_OOB)
     signal = not flags & MSG_NOSIGNAL
     done = socket.send_or_signal(task, outgoing, signal)
     if is_nonblocking(socket, flags):
@@ -80,12 +79,11 @@ async def _send_rest(task: Task, socket: Socket, outgoing: Outgoing, signal: boo
 
 def receive(task: Task, socket: Socket, count: int, flags: int) -> Received | Coroutine[None, None, Any]:
     """Receive something, or with MSG_WAITALL on a stream all of `count` bytes."""
-    if flags & MSG_OOB:
-        raise Errno(errno.EOPNOTSUPP)
     nonblocking = is_nonblocking(socket, flags)
     received = socket.receive(task, count, flags | MSG_DONTWAIT if nonblocking else flags)
     if isinstance(received, Received):
-        whole = socket.type != SOCK_STREAM or not flags & MSG_WAITALL or flags & MSG_PEEK
+        whole = socket.type != SOCK_STREAM or not flags & MSG_WAITALL or flags & (MSG_PEEK | MSG_OOB)
+        whole = whole or received.final
         if whole or nonblocking or not received.data or len(received.data) == count or received.rights:
             return received
         return _receive_rest(task, socket, count, flags, received)
@@ -106,11 +104,12 @@ async def _receive_rest(
     parts = [first.data]
     left = count - len(first.data)
     try:
-        while left and parts[-1] and not first.rights:
+        while left and parts[-1] and not first.rights and not first.final:
             more = await wait(task, socket, lambda: socket.receive(task, left, flags), timeout)  # noqa: B023
             parts.append(more.data)
             left -= len(more.data)
             first.rights += more.rights
+            first.final = more.final
     except Errno:
         if not parts[0]:
             raise

@@ -11,6 +11,7 @@ from sentry.abi.socket import (
     AF_UNSPEC,
     FAMILY,
     FIONREAD,
+    MSG_OOB,
     SHUT_RDWR,
     SIOCATMARK,
     SO_NETNS_COOKIE,
@@ -55,6 +56,7 @@ class UnixSocket(Socket):
         self.queue = endpoint.queue
         assert self.inode is not None
         endpoint.net.unix[self.inode.ino] = ref(endpoint)
+        endpoint.file = ref(self)
 
     def send(self, task: Task, outgoing: Outgoing) -> int | _Marker:
         endpoint = self.endpoint
@@ -65,9 +67,11 @@ class UnixSocket(Socket):
             or outgoing.address is not None
         ):
             outgoing.creds = credentials(task)
-        return endpoint.send(task, outgoing)
+        return endpoint.send_urgent(task, outgoing) if outgoing.urgent else endpoint.send(task, outgoing)
 
     def receive(self, task: Task, count: int, flags: int) -> Received | _Marker:
+        if flags & MSG_OOB:
+            return self.endpoint.receive_urgent(flags)
         return self.endpoint.receive(count, flags)
 
     def poll(self) -> int:
@@ -84,7 +88,7 @@ class UnixSocket(Socket):
         elif request == SIOCATMARK:
             if endpoint.type != SOCK_STREAM:
                 raise Errno(errno.EOPNOTSUPP)
-            task.write_u32(arg, 0)
+            task.write_u32(arg, endpoint.at_mark())
         else:
             return super().ioctl(task, request, arg)
         return 0

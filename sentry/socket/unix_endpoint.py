@@ -8,7 +8,8 @@ senders), never a file, so that a file dies with its last descriptor whatever it
 from __future__ import annotations
 
 from _collections import deque
-from errno import ENOBUFS, EPERM
+from _weakref import ref
+from errno import ENOBUFS, EOPNOTSUPP, EPERM
 
 from sentry import _core
 from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLRDHUP, POLLWRBAND, READABLE, WRITABLE
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sentry.socket.base import Credentials, Outgoing
     from sentry.socket.options import Options
     from sentry.socket.rights import Rights
+    from sentry.vfs.file import File
     from sentry.vfs.landlock import Domain
     from sentry.vfs.path import Path
 
@@ -50,9 +52,9 @@ CLOSED = "closed"
 
 
 class Message:
-    """Bytes in an inbox, and what came with them; `start` are read already (streams)."""
+    """Bytes in an inbox, and what came with them; `start` are read already (streams), maybe all (MSG_OOB)."""
 
-    __slots__ = ("charge", "creds", "data", "rights", "sender", "start")
+    __slots__ = ("charge", "creds", "data", "rights", "sender", "start", "urgent")
 
     queued = 0  # the sum of the charges of all messages
 
@@ -62,6 +64,7 @@ class Message:
         self.sender = sender
         self.data = data
         self.start = 0
+        self.urgent = False  # a byte that was sent with MSG_OOB
         self.rights = rights
         self.creds = creds
         self.charge = len(data) + OVERHEAD
@@ -76,8 +79,8 @@ class Endpoint:
     """One UNIX socket."""
 
     __slots__ = (
-        "__weakref__", "blocked", "domain", "error", "inbox", "name", "net", "options", "path", "peer",
-        "peer_creds", "peer_groups", "peer_process", "queue", "sent", "shut", "state", "type",
+        "__weakref__", "blocked", "domain", "error", "file", "inbox", "name", "net", "options", "path",
+        "peer", "peer_creds", "peer_groups", "peer_process", "queue", "sent", "shut", "state", "type",
     )  # fmt: skip
 
     connection_based = False
@@ -85,6 +88,7 @@ class Endpoint:
     def __init__(self, options: Options, net: NetNamespace) -> None:
         self.type = options.type
         self.net = net  # where abstract names are
+        self.file: ref[File] | None = None  # the open file in front of it
         self.options = options
         self.queue = _core.WaitQueue()
         self.state = UNCONNECTED
@@ -102,6 +106,17 @@ class Endpoint:
         self.error = 0
 
     # What the types do differently
+
+    def send_urgent(self, task: Task, outgoing: Outgoing) -> int | _Marker:
+        """Send out-of-band data, which streams have."""
+        raise Errno(EOPNOTSUPP)
+
+    def receive_urgent(self, flags: int) -> Received:
+        raise Errno(EOPNOTSUPP)
+
+    def at_mark(self) -> bool:
+        """Whether the next byte is, or was, out-of-band data (sockatmark(3))."""
+        return False
 
     def send(self, task: Task, outgoing: Outgoing) -> int | _Marker:
         raise NotImplementedError

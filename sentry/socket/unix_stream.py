@@ -11,8 +11,8 @@ from _collections import deque
 
 from sentry import _core
 from sentry.abi.fcntl import O_NONBLOCK
-from sentry.abi.poll import ANY_EVENT, POLLWRBAND, READABLE, WRITABLE
-from sentry.abi.socket import MSG_PEEK, SOCK_SEQPACKET, SOCK_STREAM, SOMAXCONN
+from sentry.abi.poll import ANY_EVENT, POLLPRI, POLLWRBAND, READABLE, WRITABLE
+from sentry.abi.socket import MSG_OOB, MSG_PEEK, SO_OOBINLINE, SOCK_SEQPACKET, SOCK_STREAM, SOMAXCONN
 from sentry.errors import Errno
 from sentry.kernel.wait import TIMED_OUT, WOULD_BLOCK, block
 from sentry.socket import unix_names
@@ -48,7 +48,7 @@ _CHUNK = 1 << 16  # bytes of a stream message
 class StreamEndpoint(Endpoint):
     """One end of a connection, or a listener."""
 
-    __slots__ = ("backlog", "limit", "room")
+    __slots__ = ("backlog", "limit", "room", "urgent")
 
     connection_based = True
 
@@ -56,6 +56,7 @@ class StreamEndpoint(Endpoint):
         super().__init__(options, net)
         self.backlog: deque[StreamEndpoint] = deque()
         self.limit = 0
+        self.urgent: Message | None = None  # what MSG_OOB gives, still in the inbox
         self.room = _core.WaitQueue()  # clients that found the backlog full
 
     # Set-up
@@ -165,8 +166,17 @@ class StreamEndpoint(Endpoint):
         received = Received(b"", 0)
         used: list[tuple[Message, int]] = []
         skip = max(self.options.peek_off, 0) if flags & MSG_PEEK else 0
-        for message in self.inbox:
+        inline = SO_OOBINLINE in self.options.switches
+        for message in list(self.inbox) if self.urgent or self.inbox[0].urgent else self.inbox:
             unread = len(message.data) - message.start
+            if message.urgent and (not unread or message is self.urgent):
+                if used:
+                    received.final = True  # no reading across the mark
+                    break
+                if not unread or not inline:
+                    if not flags & MSG_PEEK:
+                        self._pass(message)
+                    continue
             if skip and skip >= unread:
                 skip -= unread
                 continue
@@ -193,7 +203,49 @@ class StreamEndpoint(Endpoint):
                 message.start += length
                 message.rights = None
                 if message.start >= len(message.data):
-                    self.take()
+                    self._pass(message)
+        return received
+
+    def _pass(self, message: Message) -> None:
+        """Remove the oldest message, which is `message`: it is read, or a mark that is passed."""
+        assert self.inbox[0] is message
+        self.take()
+        if message is self.urgent:
+            self.urgent = None
+
+    def at_mark(self) -> bool:
+        if not self.inbox:
+            return False
+        first = self.inbox[0]
+        return first.urgent and (first is self.urgent or first.start >= len(first.data))
+
+    def send_urgent(self, task: Task, outgoing: Outgoing) -> int | _Marker:
+        data = outgoing.data
+        if not data:
+            raise Errno(errno.EOPNOTSUPP)
+        peer = self.check_send(outgoing)
+        if self.sent >= self.options.sndbuf:
+            return WOULD_BLOCK
+        if len(data) > 1:
+            self.deliver(peer, outgoing, bytes(data[:-1]))
+        self.deliver(peer, outgoing, bytes(data[-1:]))
+        message = peer.inbox[-1]
+        message.urgent = True
+        peer.urgent = message
+        file = peer.file() if peer.file is not None else None
+        if file is not None and file.owner is not None:
+            file.owner.send_urgent()
+        peer.queue.wake(POLLPRI)
+        return len(data)
+
+    def receive_urgent(self, flags: int) -> Received:
+        message = self.urgent
+        if message is None or SO_OOBINLINE in self.options.switches:
+            raise Errno(errno.EINVAL)
+        received = Received(message.data, 1, b"", MSG_OOB)
+        if not flags & MSG_PEEK:
+            message.start = 1  # it stays in its place as a mark
+            self.urgent = None
         return received
 
     def receive_nothing(self) -> Received | _Marker:
@@ -206,7 +258,7 @@ class StreamEndpoint(Endpoint):
     def poll(self) -> int:
         if self.state == LISTENING:
             return super().poll() & ~(WRITABLE | POLLWRBAND) | (READABLE if self.backlog else 0)
-        return super().poll()
+        return super().poll() | (POLLPRI if self.urgent is not None else 0)
 
     def close(self) -> None:
         peer, unread = self.peer, bool(self.inbox)
@@ -231,6 +283,12 @@ class SeqpacketEndpoint(StreamEndpoint):
     """The same with records: a send is one record, a receive gives one."""
 
     __slots__ = ()
+
+    def send_urgent(self, task: Task, outgoing: Outgoing) -> int | _Marker:
+        raise Errno(errno.EOPNOTSUPP)
+
+    def receive_urgent(self, flags: int) -> Received:
+        raise Errno(errno.EOPNOTSUPP)
 
     def send(self, task: Task, outgoing: Outgoing) -> int | _Marker:
         self.raise_error()

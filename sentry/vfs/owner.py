@@ -7,13 +7,15 @@ from errno import EINVAL, ESRCH
 
 from sentry.abi.fcntl import F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, FASYNC
 from sentry.abi.poll import POLLERR, POLLHUP, POLLMSG, READABLE, WRITABLE
-from sentry.abi.signal import NSIG, POLL_HUP, POLL_IN, POLL_MSG, POLL_OUT, SI_KERNEL, SI_SIGIO, SIGIO
+from sentry.abi.signal import NSIG, POLL_HUP, POLL_IN, POLL_MSG, POLL_OUT, SI_KERNEL, SI_SIGIO, SIGIO, SIGURG
 from sentry.errors import Errno
 from sentry.kernel.siginfo import SIGNALS_WITH_CODES, SigInfo
 from sentry.kernel.signals import send_group, send_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
 
@@ -50,11 +52,18 @@ class Owner:
 
     def send(self, fd: int, reason: int) -> None:
         """Tell the owner, if there is one who may be told; reason: POLL_*."""
+        self._signal(self.signal or SIGIO, lambda: self._info(fd, reason))
+
+    def send_urgent(self) -> None:
+        """SIGURG: out-of-band data has come (socket(7))."""
+        self._signal(SIGURG, lambda: SigInfo(SIGURG, SI_KERNEL))
+
+    def _signal(self, signo: int, make: Callable[[], SigInfo]) -> None:
         kernel = self.kernel
         if self.kind == F_OWNER_TID:
             task = kernel.tasks.get(self.pid)
             if task is not None and self.may_signal(task):
-                send_task(task, self.signal or SIGIO, self._info(fd, reason))
+                send_task(task, signo, make())
             return
         if self.kind == F_OWNER_PID:
             group = kernel.groups.get(self.pid)
@@ -64,7 +73,7 @@ class Owner:
             groups = list(process_group.members) if process_group is not None else []
         for group in groups:
             if group.tasks and self.may_signal(group.tasks[0]):
-                send_group(group, self.signal or SIGIO, self._info(fd, reason))
+                send_group(group, signo, make())
 
     def _info(self, fd: int, reason: int) -> SigInfo:
         if not self.signal:
