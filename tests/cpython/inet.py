@@ -123,6 +123,12 @@ _NAMES = {
         UnbufferedFileObjectClassTestCase.* UnicodeReadFileObjectClassTestCase.*
         UnicodeReadWriteFileObjectClassTestCase.* UnicodeWriteFileObjectClassTestCase.*
     """,
+    "test_socketserver": """
+        ErrorHandlerTest.* MiscTestCase.test_shutdown_request_called_if_verify_request_false
+        MiscTestCase.test_threads_reaped SocketServerTest.test_*TCP* SocketServerTest.test_*UDP*
+        SocketServerTest.test_close_immediately SocketServerTest.test_context_manager
+        SocketServerTest.test_shutdown SocketServerTest.test_tcpserver_bind_leak SocketWriterTest.*
+    """,
     "test_support": """
         TestSupport.test_HOST TestSupport.test_bind_port TestSupport.test_find_unused_port
     """,
