@@ -68,6 +68,7 @@ _NAMES = {
     "test_eintr": """
         EINTRTests.test_all
     """,
+    "test_audit": "AuditTest.test_socket",
     "test_epoll": """
         TestEPoll.*
     """,

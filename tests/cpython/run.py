@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,7 @@ def main() -> int:
     parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds for a test")
     parser.add_argument("modules", nargs="*")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
     chosen = [KNOWN[name] for name in options.mode] if options.mode else modes.ONE_FOR_EACH_PLATFORM
     total = 0
     with contextlib.ExitStack() as stack:

@@ -33,16 +33,21 @@ class Program(NamedTuple):
 PLYVEL = "/usr/lib/python3/dist-packages/plyvel"
 PIP = "/usr/share/python-wheels"
 POSTGRESQL = "/usr/lib/postgresql"
+GLIB_TESTS = "/usr/libexec/installed-tests/glib"
+SYSTEMD_TESTS = "/usr/lib/systemd/tests"
 
 PACKAGES = {
     PIP: "python3-pip-whl",
     PLYVEL: "python3-plyvel",
     POSTGRESQL: "postgresql",
     "bwrap": "bubblewrap",
+    GLIB_TESTS: "libglib2.0-tests",
+    SYSTEMD_TESTS: "systemd-tests",
     "bzip2": "bzip2",
     "busybox": "busybox-static",
     "diff": "diffutils",
     "dash": "dash",
+    "dbus-daemon": "dbus-daemon",
     "dpkg-deb": "dpkg",
     "g++": "g++",
     "gcc": "gcc",
@@ -69,13 +74,16 @@ PACKAGES = {
 }
 # Large ones: a program that needs one is left out where it is not installed.
 OPTIONAL = {
+    "dbus-daemon",
     "default-jdk-headless",
     "golang-go",
+    "libglib2.0-tests",
     "nodejs",
     "npm",
     "postgresql",
     "python3-plyvel",
     "redis-server",
+    "systemd-tests",
 }
 
 

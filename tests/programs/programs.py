@@ -11,6 +11,7 @@ from tests.programs.mounting import MOUNTING
 from tests.programs.runtimes import PACKAGE_MANAGERS, RUNTIMES
 from tests.programs.servers import SERVERS
 from tests.programs.shells import SHELLS
+from tests.programs.suites import SUITES
 from tests.programs.terminals import TERMINALS
 from tests.programs.tools import TOOLS
 
@@ -26,6 +27,7 @@ PROGRAMS = (
     + SERVERS
     + RUNTIMES
     + PACKAGE_MANAGERS
+    + SUITES
 )
 
 __all__ = ["BUSYBOX", "PROGRAMS"]
