@@ -28,7 +28,6 @@ MODULES = _NAMES.split()
 
 # Patterns of test names, and why they are not compared.
 LEFT_OUT: dict[str, str] = {
-    "test.test_fcntl.TestFcntl.test_fcntl_64_bit": "F_NOTIFY is not there yet",
     "test.test_socket.*VSOCK*": "AF_VSOCK, which leads to other virtual machines, is not there",
     "test.test_time.TimeTestCase.test_monotonic_settime": "sets the machine's clock",
     "test.test_uuid.TestInternals*": "looks for network interfaces",
