@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 
 from sentry import _core
@@ -12,20 +11,16 @@ from sentry.abi.time import (
     CLOCK_MONOTONIC,
     CLOCK_MONOTONIC_COARSE,
     CLOCK_MONOTONIC_RAW,
-    CLOCK_PROCESS_CPUTIME_ID,
     CLOCK_REALTIME,
     CLOCK_REALTIME_ALARM,
     CLOCK_REALTIME_COARSE,
     CLOCK_TAI,
-    CLOCK_THREAD_CPUTIME_ID,
 )
-from sentry.errors import Errno
-from sentry.kernel.usage import thread_time
+from sentry.kernel import cpu_clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
-    from sentry.kernel.thread_group import ThreadGroup
 
 # The guest's clocks are the host's: its vDSO reads them without us.
 _HOST = {
@@ -75,15 +70,7 @@ def read(task: Task, clock_id: int) -> int:
     """clock_gettime(2) in ns; EINVAL for a clock that doesn't exist."""
     if clock_id in _HOST:
         return task.kernel.clock.read(clock_id) + shift(task, clock_id)
-    group = cpu_clock_group(task, clock_id)
-    if clock_id == CLOCK_THREAD_CPUTIME_ID:
-        return thread_time(task)
-    pid = ~(clock_id >> 3)
-    if clock_id < 0 and clock_id & 4 and pid:
-        other = task.find(pid)
-        assert other is not None  # cpu_clock_group has found it
-        return thread_time(other)
-    return thread_time(task) if clock_id < 0 and clock_id & 4 else group.usage.cpu()
+    return cpu_clock.find(task, clock_id, to_read=True).now()
 
 
 def resolution(task: Task, clock_id: int) -> int:
@@ -91,29 +78,8 @@ def resolution(task: Task, clock_id: int) -> int:
     if clock_id in _COARSE:
         return _TICK
     if clock_id not in _HOST:
-        cpu_clock_group(task, clock_id)
+        cpu_clock.find(task, clock_id, to_read=True)
     return 1
-
-
-def cpu_clock_group(task: Task, clock_id: int) -> ThreadGroup:
-    """The group whose CPU time the clock counts (clock_getcpuclockid(3), pthread_getcpuclockid(3));
-    EINVAL.
-    """
-    if clock_id in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID):
-        return task.group
-    if clock_id >= 0 or clock_id & 3 == 3:
-        raise Errno(errno.EINVAL)
-    pid = ~(clock_id >> 3)
-    if not pid:
-        return task.group
-    other = task.find(pid)
-    if other is None or (clock_id & 4 and other.group is not task.group):
-        raise Errno(errno.EINVAL)
-    return other.group
-
-
-def is_cpu_clock(clock_id: int) -> bool:
-    return clock_id < 0 or clock_id in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)
 
 
 def absolute(task: Task, clock_id: int, when: int) -> int:

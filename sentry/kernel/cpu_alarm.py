@@ -10,6 +10,7 @@ from sentry.abi.resource import RLIM_INFINITY, RLIMIT_CPU
 from sentry.abi.signal import SI_KERNEL, SIGKILL, SIGXCPU
 from sentry.abi.time import NSEC
 from sentry.kernel import signals
+from sentry.kernel.cpu_clock import CpuClock
 from sentry.kernel.siginfo import SigInfo
 
 TYPE_CHECKING = False
@@ -23,27 +24,27 @@ _GRANULARITY = 4_000_000  # ns: the tick of a kernel with HZ=250
 
 
 class CpuAlarm:
-    """Calls `callback` once the group has used `when` ns of CPU time; `cancel` undoes it."""
+    """Calls `callback` once `clock` shows `when` ns; `cancel` undoes it."""
 
-    __slots__ = ("_callback", "_group", "_timer", "when")
+    __slots__ = ("_callback", "_clock", "_timer", "when")
 
-    def __init__(self, group: ThreadGroup, when: int, callback: Callable[[], None]) -> None:
+    def __init__(self, clock: CpuClock, when: int, callback: Callable[[], None]) -> None:
         self.when = when
-        self._group = group
+        self._clock = clock
         self._callback = callback
         self._timer: Timer | None = None
-        self._arm(when - group.usage.cpu())
+        self._arm(when - clock.now())
 
     def _arm(self, remaining: int) -> None:
-        wall = max(remaining // max(1, len(self._group.tasks)), _GRANULARITY)
-        kernel = self._group.kernel
+        wall = max(remaining // self._clock.speed, _GRANULARITY)
+        kernel = self._clock.group.kernel
         self._timer = kernel.timers.at(kernel.clock.monotonic() + wall, self._look)
 
     def _look(self) -> None:
         self._timer = None
-        remaining = self.when - self._group.usage.cpu()
+        remaining = self.when - self._clock.now()
         if remaining > 0:
-            if not self._group.dead:
+            if not self._clock.ended:
                 self._arm(remaining)
         else:
             self._callback()
@@ -71,7 +72,7 @@ class CpuLimit:
         soft, hard = self._group.rlimits[RLIMIT_CPU]
         self.cancel()
         if min(soft, hard) != RLIM_INFINITY:
-            self._alarm = CpuAlarm(self._group, min(soft, hard) * NSEC, self._exceeded)
+            self._alarm = CpuAlarm(CpuClock(self._group), min(soft, hard) * NSEC, self._exceeded)
 
     def _exceeded(self) -> None:
         group = self._group
@@ -81,7 +82,7 @@ class CpuLimit:
             signals.send_group(group, SIGKILL, SigInfo(SIGKILL, SI_KERNEL), force=True)
             return
         signals.send_group(group, SIGXCPU, SigInfo(SIGXCPU, SI_KERNEL))
-        self._alarm = CpuAlarm(group, used + NSEC, self._exceeded)
+        self._alarm = CpuAlarm(CpuClock(group), used + NSEC, self._exceeded)
 
     def cancel(self) -> None:
         if self._alarm is not None:

@@ -6,6 +6,7 @@ from sentry.abi.signal import SI_KERNEL, SIGALRM, SIGPROF, SIGVTALRM
 from sentry.abi.time import ITIMER_REAL
 from sentry.kernel import signals
 from sentry.kernel.cpu_alarm import CpuAlarm
+from sentry.kernel.cpu_clock import CpuClock
 from sentry.kernel.siginfo import SigInfo
 
 TYPE_CHECKING = False
@@ -50,7 +51,7 @@ class IntervalTimers:
         if which == ITIMER_REAL:
             self._timers[which] = self._group.kernel.timers.at(when, lambda: self._expire(which))
         else:
-            self._timers[which] = CpuAlarm(self._group, when, lambda: self._expire(which))
+            self._timers[which] = CpuAlarm(CpuClock(self._group), when, lambda: self._expire(which))
 
     def _expire(self, which: int) -> None:
         self._timers[which] = None
@@ -61,7 +62,8 @@ class IntervalTimers:
             missed = (self._now(which) - self._when[which]) // interval
             self._arm(which, self._when[which] + (missed + 1) * interval)
         signo = _SIGNALS[which]
-        signals.send_group(self._group, signo, SigInfo(signo, SI_KERNEL))
+        taker = CpuClock(self._group).taker() if which != ITIMER_REAL else None
+        signals.send_group(self._group, signo, SigInfo(signo, SI_KERNEL), first=taker)
 
     def cancel(self, which: int) -> None:
         timer = self._timers[which]

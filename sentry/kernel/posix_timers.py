@@ -13,6 +13,7 @@ from sentry.kernel.siginfo import SigInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.cpu_clock import CpuClock
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.kernel.timers import Timer
@@ -24,16 +25,16 @@ class PosixTimer:
     """One timer; times in ns on its clock."""
 
     __slots__ = (
-        "_alarm", "_when", "clock_group", "clock_id", "group", "id", "interval", "notify", "overrun", "signo",
+        "_alarm", "_when", "clock_id", "cpu_clock", "group", "id", "interval", "notify", "overrun", "signo",
         "target", "value",
     )  # fmt: skip
 
-    def __init__(self, group: ThreadGroup, id: int, clock_id: int, clock_group: ThreadGroup | None) -> None:
-        """`clock_group`: whose CPU time the clock counts, None for the other clocks."""
+    def __init__(self, group: ThreadGroup, id: int, clock_id: int, cpu_clock: CpuClock | None) -> None:
+        """`cpu_clock`: what counts, None for the clocks that count no CPU time."""
         self.group = group
         self.id = id
         self.clock_id = clock_id
-        self.clock_group = clock_group
+        self.cpu_clock = cpu_clock
         self.notify = 0
         self.signo = 0
         self.value = 0
@@ -44,8 +45,8 @@ class PosixTimer:
         self._alarm: Timer | CpuAlarm | None = None
 
     def now(self) -> int:
-        if self.clock_group is not None:
-            return self.clock_group.usage.cpu()
+        if self.cpu_clock is not None:
+            return self.cpu_clock.now()
         return self.group.kernel.clock.read(self.clock_id)
 
     def get(self) -> tuple[int, int]:
@@ -75,8 +76,8 @@ class PosixTimer:
             self._alarm = None
 
     def _arm(self) -> None:
-        if self.clock_group is not None:
-            self._alarm = CpuAlarm(self.clock_group, self._when, self._expire)
+        if self.cpu_clock is not None:
+            self._alarm = CpuAlarm(self.cpu_clock, self._when, self._expire)
         else:
             kernel = self.group.kernel
             when = clock.deadline(kernel.clock, self.clock_id, self._when)
@@ -93,11 +94,17 @@ class PosixTimer:
         info.timer_id = self.id
         info.timer = self
         if self.target is None:
-            queued = signals.send_group(self.group, self.signo, info)
+            queued = signals.send_group(self.group, self.signo, info, first=self._taker())
         else:
             queued = not self.target.dying and signals.send_task(self.target, self.signo, info)
         if not queued:
             self._advance()
+
+    def _taker(self) -> Task | None:
+        clock = self.cpu_clock
+        if clock is None or clock.group is not self.group:
+            return None
+        return clock.task if clock.task is not None and not clock.ended else clock.taker()
 
     def signal_taken(self, info: SigInfo) -> None:
         """Its signal leaves the queue: count what was missed, and arm again."""

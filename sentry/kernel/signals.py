@@ -101,11 +101,21 @@ def send_task(task: Task, signo: int, info: SigInfo | None = None, force: bool =
     return _send(task, signo, info or SigInfo(signo), shared=False, force=force)
 
 
-def send_group(group: ThreadGroup, signo: int, info: SigInfo | None = None, force: bool = False) -> bool:
-    """Send `signo` to a process (kill(2)); False when it is ignored, or the process is dead."""
+def send_group(
+    group: ThreadGroup,
+    signo: int,
+    info: SigInfo | None = None,
+    force: bool = False,
+    first: Task | None = None,
+) -> bool:
+    """Send `signo` to a process (kill(2)); False when it is ignored, or the process is dead.
+
+    Args:
+        first: the thread that takes it if it can; None: any one.
+    """
     if not group.tasks:
         return False
-    return _send(group.tasks[0], signo, info or SigInfo(signo), shared=True, force=force)
+    return _send(first or group.tasks[0], signo, info or SigInfo(signo), shared=True, force=force)
 
 
 def send_pgrp(process_group: ProcessGroup, signo: int, info: SigInfo | None = None) -> None:

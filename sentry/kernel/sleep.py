@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sentry.kernel.cpu_clock import CpuClock
     from sentry.kernel.task import Task
-    from sentry.kernel.thread_group import ThreadGroup
 
 
 async def sleep(task: Task, deadline: int, report: Callable[[int], None] | None) -> int:
@@ -36,11 +36,11 @@ async def sleep(task: Task, deadline: int, report: Callable[[int], None] | None)
     raise Errno(ERESTART_RESTARTBLOCK)
 
 
-async def sleep_cpu(task: Task, group: ThreadGroup, when: int) -> int:
-    """Sleep until `group` has used `when` ns of CPU time; 0."""
-    alarm = CpuAlarm(group, when, task.wake)
+async def sleep_cpu(task: Task, clock: CpuClock, when: int) -> int:
+    """Sleep until `clock` shows `when` ns; 0."""
+    alarm = CpuAlarm(clock, when, task.wake)
     try:
-        while group.usage.cpu() < when:
+        while clock.now() < when:
             if await suspend(task) == INTERRUPTED:
                 raise Errno(ERESTARTNOHAND)
     finally:

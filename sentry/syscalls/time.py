@@ -36,7 +36,7 @@ from sentry.abi.time import (
     TMS,
 )
 from sentry.errors import Errno
-from sentry.kernel import clock
+from sentry.kernel import clock, cpu_clock
 from sentry.kernel.posix_timers import PosixTimer
 from sentry.kernel.sleep import sleep, sleep_cpu
 from sentry.kernel.usage import thread_total
@@ -82,7 +82,7 @@ def clock_settime(task: "Task", clock_id: Int, address: Ptr) -> int:
         raise Errno(errno.EINVAL)
     seconds, nanoseconds = TIMESPEC.unpack(task.copy_in(address, TIMESPEC.size))
     if clock_id < 0:
-        clock.cpu_clock_group(task, clock_id)  # EINVAL, else EPERM: nobody sets those
+        cpu_clock.find(task, clock_id)  # EINVAL, else EPERM: nobody sets those
         raise Errno(errno.EPERM)
     checked_timespec(seconds, nanoseconds)
     raise Errno(errno.EPERM)  # the host's clock isn't ours
@@ -151,13 +151,13 @@ def nanosleep(task: "Task", request: Ptr, remaining: Ptr) -> "Answer":
 def clock_nanosleep(task: "Task", clock_id: Int, flags: Int, request: Ptr, remaining: Ptr) -> "Answer":
     if clock_id == CLOCK_THREAD_CPUTIME_ID:
         raise Errno(errno.EINVAL)
-    group = clock.cpu_clock_group(task, clock_id) if clock.is_cpu_clock(clock_id) else None
-    if group is None and clock_id not in clock.WAITABLE:
+    counted = cpu_clock.find(task, clock_id) if cpu_clock.is_cpu_clock(clock_id) else None
+    if counted is None and clock_id not in clock.WAITABLE:
         raise Errno(errno.EOPNOTSUPP if clock_id in (4, 5, 6) else errno.EINVAL)
     duration = read_timespec(task, request)
     absolute = bool(flags & TIMER_ABSTIME)
-    if group is not None:
-        return sleep_cpu(task, group, duration if absolute else group.usage.cpu() + duration)
+    if counted is not None:
+        return sleep_cpu(task, counted, duration if absolute else counted.now() + duration)
     if absolute:
         return sleep(task, clock.absolute(task, clock_id, duration), None)
     return sleep(task, task.kernel.clock.monotonic() + duration, _report(task, remaining))
@@ -219,14 +219,14 @@ def _timer(task: "Task", timer_id: int) -> PosixTimer:
 
 def timer_create(task: "Task", clock_id: Int, event: Ptr, id_address: Ptr) -> int:
     group = task.group
-    cpu_group = clock.cpu_clock_group(task, clock_id) if clock.is_cpu_clock(clock_id) else None
-    if cpu_group is None and clock_id not in clock.WAITABLE:
+    counted = cpu_clock.find(task, clock_id) if cpu_clock.is_cpu_clock(clock_id) else None
+    if counted is None and clock_id not in clock.WAITABLE:
         raise Errno(errno.EOPNOTSUPP if clock_id in (4, 5, 6) else errno.EINVAL)
     if len(group.posix_timers) >= TIMERS_MAX:
         raise Errno(errno.EAGAIN)
     while group.next_timer_id in group.posix_timers:
         group.next_timer_id = (group.next_timer_id + 1) & 0x7FFFFFFF
-    timer = PosixTimer(group, group.next_timer_id, clock_id, cpu_group)
+    timer = PosixTimer(group, group.next_timer_id, clock_id, counted)
     timer.notify, timer.signo, timer.value = SIGEV_SIGNAL, SIGALRM, timer.id
     if event:
         data = task.copy_in(event, SIGEVENT_SIZE)
