@@ -483,6 +483,16 @@ class SeccompFilter:
     program: bytes  # read-only
     def __new__(cls, program: bytes, prev: SeccompFilter | None) -> Self: ...
 
+class SocketFilter:
+    """A filter of what a socket is sent (SO_ATTACH_FILTER, socket(7)): a classic BPF program that was found
+    good.  Errno(EINVAL) for a malformed one.  len(): how many instructions."""
+
+    program: bytes  # read-only
+    def __new__(cls, program: bytes) -> Self: ...
+    def __len__(self) -> int: ...
+    def run(self, data: bytes | memoryview) -> int:
+        """How many bytes of the message are kept; 0: it is lost."""
+
 class Vma:
     """A range [start, end) of page-aligned addresses that have everything in common.
 

@@ -1,4 +1,4 @@
-/* Classic BPF as seccomp(2) takes it: which programs are well formed, and running them.
+/* Classic BPF as seccomp(2) and SO_ATTACH_FILTER take it: which programs are well formed, and running them.
  *
  * A program has no loops (jumps lead forward alone), so it ends within its length.
  */
@@ -7,8 +7,27 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/random.h>
 
-/* The classes and modes that a filter of calls may use; loads of packets make no sense there. */
+#define SKF_AD ((uint32_t)SKF_AD_OFF)
+
+/* Loads of bytes of a packet, and what else only a filter of packets may use. */
+static bool is_packet_known(uint16_t code)
+{
+	switch (code) {
+	case BPF_LD | BPF_H | BPF_ABS:
+	case BPF_LD | BPF_B | BPF_ABS:
+	case BPF_LD | BPF_W | BPF_IND:
+	case BPF_LD | BPF_H | BPF_IND:
+	case BPF_LD | BPF_B | BPF_IND:
+	case BPF_LDX | BPF_B | BPF_MSH:
+	case BPF_ALU | BPF_MOD | BPF_K:
+	case BPF_ALU | BPF_MOD | BPF_X:
+		return true;
+	}
+	return false;
+}
+
 static bool is_known(uint16_t code)
 {
 	switch (code) {
@@ -41,15 +60,23 @@ static bool is_known(uint16_t code)
 	return false;
 }
 
-static bool is_sound(const struct sock_filter *insn, unsigned left)
+/* Where a load of the call's data or of a packet may start: offsets from SKF_AD_OFF on name facts about a packet. */
+static bool is_offset(uint32_t k, enum cbpf_kind kind)
+{
+	if (kind == CBPF_CALL)
+		return k < sizeof(struct seccomp_data) && k % 4 == 0;
+	return k < SKF_AD || (k - SKF_AD < SKF_AD_MAX && k % 4 == 0);
+}
+
+static bool is_sound(const struct sock_filter *insn, unsigned left, enum cbpf_kind kind)
 {
 	unsigned op = BPF_OP(insn->code);
-	if (!is_known(insn->code))
+	if (!is_known(insn->code) && !(kind == CBPF_PACKET && is_packet_known(insn->code)))
 		return false;
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_LD:
 		if (BPF_MODE(insn->code) == BPF_ABS)
-			return insn->k < sizeof(struct seccomp_data) && insn->k % 4 == 0;
+			return is_offset(insn->k, kind);
 		return BPF_MODE(insn->code) != BPF_MEM || insn->k < BPF_MEMWORDS;
 	case BPF_LDX:
 		return BPF_MODE(insn->code) != BPF_MEM || insn->k < BPF_MEMWORDS;
@@ -59,7 +86,7 @@ static bool is_sound(const struct sock_filter *insn, unsigned left)
 	case BPF_ALU:
 		if (BPF_SRC(insn->code) == BPF_X)
 			return true;
-		return (op != BPF_DIV || insn->k) && ((op != BPF_LSH && op != BPF_RSH) || insn->k < 32);
+		return ((op != BPF_DIV && op != BPF_MOD) || insn->k) && ((op != BPF_LSH && op != BPF_RSH) || insn->k < 32);
 	case BPF_JMP:
 		return op == BPF_JA ? insn->k < left : insn->jt < left && insn->jf < left;
 	}
@@ -100,12 +127,12 @@ static bool stores_first(const struct sock_filter *code, unsigned length)
 	return true;
 }
 
-bool cbpf_check(const struct sock_filter *code, unsigned length)
+bool cbpf_check(const struct sock_filter *code, unsigned length, enum cbpf_kind kind)
 {
 	if (!length || length > BPF_MAXINSNS)
 		return false;
 	for (unsigned i = 0; i < length; i++)
-		if (!is_sound(&code[i], length - i - 1))
+		if (!is_sound(&code[i], length - i - 1, kind))
 			return false;
 	return BPF_CLASS(code[length - 1].code) == BPF_RET && stores_first(code, length);
 }
@@ -154,6 +181,8 @@ static uint32_t compute(uint16_t op, uint32_t a, uint32_t b)
 		return a * b;
 	case BPF_DIV:
 		return a / b;
+	case BPF_MOD:
+		return a % b;
 	case BPF_AND:
 		return a & b;
 	case BPF_OR:
@@ -169,24 +198,79 @@ static uint32_t compute(uint16_t op, uint32_t a, uint32_t b)
 	}
 }
 
-uint32_t cbpf_run(const struct sock_filter *code, const struct seccomp_data *data)
+/* A fact about a packet (SKF_AD_*).  Messages have no device, protocol, mark or VLAN. */
+static bool load_fact(uint32_t fact, uint32_t x, uint32_t *a)
+{
+	switch (fact) {
+	case SKF_AD_IFINDEX:
+	case SKF_AD_HATYPE:
+		return false;
+	case SKF_AD_ALU_XOR_X:
+		*a ^= x;
+		return true;
+	case SKF_AD_RANDOM:
+		return getrandom(a, sizeof *a, GRND_NONBLOCK) == sizeof *a;
+	default:
+		*a = 0;
+		return true;
+	}
+}
+
+/* Bytes of a packet, in network order; false: beyond its end. */
+static bool load_bytes(const struct cbpf_input *in, uint32_t at, unsigned size, uint32_t *value)
+{
+	if (at > in->length || in->length - at < size)
+		return false;
+	*value = 0;
+	for (const uint8_t *byte = (const uint8_t *)in->bytes + at; size; size--)
+		*value = *value << 8 | *byte++;
+	return true;
+}
+
+static bool load(const struct sock_filter *insn, const struct cbpf_input *in, const uint32_t *memory, uint32_t x,
+		 uint32_t *value)
+{
+	unsigned size = BPF_SIZE(insn->code) == BPF_W ? 4 : BPF_SIZE(insn->code) == BPF_H ? 2 : 1;
+	uint32_t k = insn->k;
+	switch (BPF_MODE(insn->code)) {
+	case BPF_ABS:
+		if (in->kind == CBPF_CALL) {
+			memcpy(value, (const char *)in->bytes + k, sizeof *value);
+			return true;
+		}
+		return k >= SKF_AD ? load_fact(k - SKF_AD, x, value) : load_bytes(in, k, size, value);
+	case BPF_IND:
+		return load_bytes(in, k + x, size, value);
+	case BPF_MSH: /* the length of an IPv4 header */
+		if (!load_bytes(in, k, 1, value))
+			return false;
+		*value = (*value & 0xf) * 4;
+		return true;
+	case BPF_MEM:
+		*value = memory[k];
+		return true;
+	case BPF_LEN:
+		*value = in->length;
+		return true;
+	default:
+		*value = k;
+		return true;
+	}
+}
+
+uint32_t cbpf_run(const struct sock_filter *code, const struct cbpf_input *in)
 {
 	uint32_t a = 0, x = 0, memory[BPF_MEMWORDS] = {0};
 	for (;; code++) {
 		uint32_t k = code->k, operand = BPF_SRC(code->code) == BPF_X ? x : k;
 		switch (BPF_CLASS(code->code)) {
 		case BPF_LD:
-			if (BPF_MODE(code->code) == BPF_ABS)
-				memcpy(&a, (const char *)data + k, sizeof a);
-			else
-				a = BPF_MODE(code->code) == BPF_MEM   ? memory[k]
-				    : BPF_MODE(code->code) == BPF_LEN ? sizeof *data
-								      : k;
+			if (!load(code, in, memory, x, &a))
+				return 0;
 			break;
 		case BPF_LDX:
-			x = BPF_MODE(code->code) == BPF_MEM   ? memory[k]
-			    : BPF_MODE(code->code) == BPF_LEN ? sizeof *data
-							      : k;
+			if (!load(code, in, memory, x, &x))
+				return 0;
 			break;
 		case BPF_ST:
 			memory[k] = a;
@@ -195,7 +279,7 @@ uint32_t cbpf_run(const struct sock_filter *code, const struct seccomp_data *dat
 			memory[k] = x;
 			break;
 		case BPF_ALU:
-			if (BPF_OP(code->code) == BPF_DIV && !operand)
+			if ((BPF_OP(code->code) == BPF_DIV || BPF_OP(code->code) == BPF_MOD) && !operand)
 				return 0; /* as Linux: the program ends with 0 */
 			a = compute(BPF_OP(code->code), a, operand);
 			break;

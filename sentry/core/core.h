@@ -316,7 +316,7 @@ void site_offer(Task *task, struct pf_context *pf);
 /* seccomp.c: whether the guards let a call go on without Python */
 bool guard_passes(Task *task, struct pf_context *pf);
 PyObject *task_filter_verdict(Task *task, PyObject *unused); /* TaskBase.filter_verdict */
-extern PyTypeObject SeccompFilterType;
+extern PyTypeObject SeccompFilterType, SocketFilterType;
 
 /* machine.c */
 int machine_load(void);

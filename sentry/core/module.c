@@ -48,7 +48,7 @@ PyMODINIT_FUNC PyInit__core(void)
 		&FdTableType,	&CredsType, &GroupType, &ActionType, &SignalActionsType,	   &ContextType, &TaskType,	  &MachineType,
 		&FutexTableType, &FutexWaiterType, &InterestType, &ReadyListType,
 		&VmaType,	&VmaListType, &SpaceType,   &FileSourceType,
-		&UserNamespaceType, &DentryType,	&MountType, &PathType,	   &FsContextType, &SeccompFilterType,
+		&UserNamespaceType, &DentryType,	&MountType, &PathType,	   &FsContextType, &SeccompFilterType, &SocketFilterType,
 	};
 	PyObject *module = PyModule_Create(&definition);
 	if (!module || load_errors() < 0 || machine_load() < 0 || hot_mm_init() < 0 || dentry_load() < 0 || hot_path_load() < 0)

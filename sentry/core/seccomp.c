@@ -50,7 +50,7 @@ static PyObject *filter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 	}
 	memcpy(self->code, program.buf, (size_t)program.len);
 	if (length * sizeof *self->code != (size_t)program.len || length > BPF_MAXINSNS ||
-	    !cbpf_check(self->code, (unsigned)length)) {
+	    !cbpf_check(self->code, (unsigned)length, CBPF_CALL)) {
 		raise_errno(EINVAL);
 		goto failed;
 	}
@@ -135,10 +135,11 @@ static struct seccomp_data describe(struct pf_context *pf, bool rip)
 /* The verdict of the strictest filter, and which that is (borrowed; NULL: all allow the call). */
 static uint32_t judge(SeccompFilter *filter, const struct seccomp_data *data, SeccompFilter **strictest)
 {
+	const struct cbpf_input in = {CBPF_CALL, data, sizeof *data};
 	uint32_t verdict = SECCOMP_RET_ALLOW;
 	*strictest = NULL;
 	for (; filter; filter = filter->prev) {
-		uint32_t said = cbpf_run(filter->code, data);
+		uint32_t said = cbpf_run(filter->code, &in);
 		if (ACTION(said) < ACTION(verdict)) {
 			verdict = said;
 			*strictest = filter;

@@ -56,11 +56,12 @@ from sentry.abi.socket import (
 )
 from sentry.abi.time import NSEC, TIMESPEC, TIMEVAL
 from sentry.errors import Errno
-from sentry.socket.filter import Filter, read_filter
+from sentry.socket.filter import read_filter
 from sentry.socket.kept_options import bind_to_device, get_kept, set_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry._core import SocketFilter
     from sentry.kernel.task import Task
     from sentry.socket.base import Socket
 
@@ -102,7 +103,7 @@ class Options:
         self.switches: set[int] = {SO_PASSRIGHTS}
         self.peek_off = -1  # where MSG_PEEK begins (SO_PEEK_OFF); -1: always at the start
         self.timestamp = 0  # which of SO_TIMESTAMP and its kin is on
-        self.filter: Filter | None = None  # SO_ATTACH_FILTER
+        self.filter: SocketFilter | None = None  # SO_ATTACH_FILTER
         self.filter_locked = False
         self.kept: dict[int, int] = {}  # sentry.socket.kept_options
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+    from sentry._core import SocketFilter
     from sentry.kernel.task import Task
-    from sentry.socket.filter import Filter
 
 _EXACT = (SO_PEERNAME, SO_NETNS_COOKIE)  # options whose value is not made longer than it is
 _OPTION_MAX = 1 << 16  # bytes of an option's value
@@ -161,13 +161,13 @@ def getsockopt(task: "Task", fd: Fd, level: Int, name: Int, value: Ptr, length: 
     return 0
 
 
-def _get_filter(task: "Task", found: "Filter | None", room: int, value: int, length: int) -> int:
+def _get_filter(task: "Task", found: "SocketFilter | None", room: int, value: int, length: int) -> int:
     """SO_GET_FILTER counts in instructions; with a length of 0 it only tells how many there are."""
     count = len(found) if found is not None else 0
     if found is not None and room:
         if room < count:
             raise Errno(errno.EINVAL)
-        task.copy_out(value, found.code)
+        task.copy_out(value, found.program)
     task.write_u32(length, count)
     return 0
 

@@ -344,6 +344,54 @@ CASE(a_filter_computes, "socket(7), SO_ATTACH_FILTER")
 	CHECK_ERR(recv(ends[0], text, 100, MSG_DONTWAIT), EAGAIN);
 }
 
+CASE(a_filter_looks_at_bytes_from_x_on, "socket(7), SO_ATTACH_FILTER")
+{
+	/* Keeps what the byte says that is behind a header of 4 times the first byte's low half, modulo 8. */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+		BPF_STMT(BPF_LD | BPF_B | BPF_IND, 1),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, 8),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+
+	open_pair(SOCK_DGRAM);
+	CHECK_OK(ATTACH(ends[0], code));
+	CHECK_EQ(write(ends[1], "\xf1" "abcd\x0b" "efgh", 10), 10);
+	CHECK_EQ(recv(ends[0], text, 100, 0), 3);
+	CHECK_EQ(write(ends[1], "\x02" "abcdefg", 8), 8);
+	CHECK_ERR(recv(ends[0], text, 100, MSG_DONTWAIT), EAGAIN);
+}
+
+CASE(a_filter_asks_for_facts, "socket(7), SO_ATTACH_FILTER")
+{
+	struct sock_filter none[] = { /* a message has neither protocol nor mark; then it computes with X */
+		BPF_STMT(BPF_LD | BPF_IMM, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
+		BPF_STMT(BPF_ST, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
+		BPF_STMT(BPF_LDX | BPF_IMM, 6),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_ALU_XOR_X)),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct sock_filter device[] = { /* nor a device: that is the end */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX)),
+		BPF_STMT(BPF_RET | BPF_K, 10),
+	};
+	struct sock_filter unknown[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MAX)),
+		BPF_STMT(BPF_RET | BPF_K, 10),
+	};
+
+	open_pair(SOCK_DGRAM);
+	CHECK_OK(ATTACH(ends[0], none));
+	CHECK_EQ(write(ends[1], "0123456789", 10), 10);
+	CHECK_EQ(recv(ends[0], text, 100, 0), 6);
+	CHECK_OK(ATTACH(ends[0], device));
+	CHECK_EQ(write(ends[1], "0123456789", 10), 10);
+	CHECK_ERR(recv(ends[0], text, 100, MSG_DONTWAIT), EAGAIN);
+	CHECK_ERR(ATTACH(ends[0], unknown), EINVAL);
+}
+
 CASE(bad_filters_are_refused, "socket(7), SO_ATTACH_FILTER")
 {
 	struct sock_filter good[] = { BPF_STMT(BPF_RET | BPF_K, 1) };

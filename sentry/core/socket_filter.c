@@ -1,0 +1,91 @@
+/* SocketFilter: a filter of what a socket is sent (SO_ATTACH_FILTER, socket(7)). */
+#include "cbpf.h"
+#include "core.h"
+
+#include <errno.h>
+
+typedef struct {
+	PyObject_HEAD
+	struct sock_filter *code;
+	unsigned length; /* instructions */
+} SocketFilter;
+
+static PyObject *filter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+	Py_buffer program;
+	(void)kwargs;
+	if (!PyArg_ParseTuple(args, "y*", &program))
+		return NULL;
+	size_t length = (size_t)program.len / sizeof(struct sock_filter);
+	SocketFilter *self = (SocketFilter *)type->tp_alloc(type, 0);
+	if (!self)
+		goto failed;
+	if (!(self->code = PyMem_Malloc((size_t)program.len + 1))) {
+		PyErr_NoMemory();
+		goto failed;
+	}
+	memcpy(self->code, program.buf, (size_t)program.len);
+	if (length * sizeof *self->code != (size_t)program.len || length > BPF_MAXINSNS ||
+	    !cbpf_check(self->code, (unsigned)length, CBPF_PACKET)) {
+		raise_errno(EINVAL);
+		goto failed;
+	}
+	self->length = (unsigned)length;
+	PyBuffer_Release(&program);
+	return (PyObject *)self;
+failed:
+	PyBuffer_Release(&program);
+	Py_XDECREF(self);
+	return NULL;
+}
+
+static void filter_dealloc(SocketFilter *self)
+{
+	PyMem_Free(self->code);
+	Py_TYPE(self)->tp_free(self);
+}
+
+static Py_ssize_t filter_length(SocketFilter *self)
+{
+	return self->length;
+}
+
+static PyObject *filter_run(SocketFilter *self, PyObject *message)
+{
+	Py_buffer data;
+	if (PyObject_GetBuffer(message, &data, PyBUF_SIMPLE) < 0)
+		return NULL;
+	const struct cbpf_input in = {CBPF_PACKET, data.buf, data.len > UINT32_MAX ? UINT32_MAX : (uint32_t)data.len};
+	uint32_t kept = cbpf_run(self->code, &in);
+	PyBuffer_Release(&data);
+	return PyLong_FromUnsignedLong(kept);
+}
+
+static PyObject *get_program(SocketFilter *self, void *unused)
+{
+	(void)unused;
+	return PyBytes_FromStringAndSize((char *)self->code, (Py_ssize_t)(self->length * sizeof *self->code));
+}
+
+static PyMethodDef filter_methods[] = {
+	{"run", (PyCFunction)filter_run, METH_O, NULL},
+	{0},
+};
+
+static PyGetSetDef filter_getset[] = {
+	{"program", (getter)get_program, NULL, NULL, NULL},
+	{0},
+};
+
+static PySequenceMethods filter_sequence = {.sq_length = (lenfunc)filter_length};
+
+PyTypeObject SocketFilterType = {
+	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "sentry._core.SocketFilter",
+	.tp_basicsize = sizeof(SocketFilter),
+	.tp_flags = Py_TPFLAGS_DEFAULT,
+	.tp_new = filter_new,
+	.tp_dealloc = (destructor)filter_dealloc,
+	.tp_as_sequence = &filter_sequence,
+	.tp_methods = filter_methods,
+	.tp_getset = filter_getset,
+};
