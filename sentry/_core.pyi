@@ -414,6 +414,8 @@ class Context:
     def reset_fpu(self) -> None: ...
     def limit_patches(self, limit: int) -> None:
         """What the back-end may do to the code of this space: PF_PATCH_*."""
+    def confine(self, mask: bytes) -> None:
+        """The CPUs that it may run on, as a mask; none in it: any."""
 
 class TaskBase:
     """A guest thread as the dispatcher sees it."""

@@ -183,6 +183,9 @@ struct pf_ops {
 	/* Set a limit to that in the space of a stopped context, which lasts until PF_PATCH_ANY lifts it (a lower one
 	 * does not), and undo what is beyond it.  A fork inherits it.  NULL: there is no `patch`. */
 	void (*limit_patches)(struct pf_context *ctx, enum pf_patches limit);
+	/* Let ctx, running or not, run on these CPUs only: a mask as of sched_setaffinity(2), of `size` bytes; 0: on
+	 * any.  A new context, forked ones included, may use any. */
+	void (*confine)(struct pf_context *ctx, const void *mask, size_t size);
 	/* Whether events tell of sites from now on; no unless this is called. */
 	void (*patching)(bool on);
 	/* Size of that state on this machine, in bytes. */

@@ -16,6 +16,7 @@
 #include "ptrace.h"
 
 #include <sched.h>
+#include <string.h>
 #include <time.h>
 
 #define DEBT 16		     /* events after which a busy thread is packed again */
@@ -39,27 +40,41 @@ static long clock_ns(clockid_t clock)
 	return time.tv_sec * 1000000000L + time.tv_nsec;
 }
 
-static void place(int tid, int cpu)
+/* On `cpu`, on any of `allowed` when it is none of them. */
+static void place(int tid, int cpu, const cpu_set_t *allowed)
 {
 	cpu_set_t one;
+	bool single = cpu >= 0 && CPU_ISSET(cpu, allowed);
 	CPU_ZERO(&one);
-	if (cpu >= 0)
+	if (single)
 		CPU_SET(cpu, &one);
-	sched_setaffinity(tid, sizeof one, cpu >= 0 ? &one : &everywhere);
+	sched_setaffinity(tid, sizeof one, single ? &one : allowed);
 }
 
 static void sit(int cpu)
 {
 	if (seat != cpu)
-		place(0, cpu);
+		place(0, cpu, &everywhere);
 	seat = cpu;
 }
 
 static void seat_thread(struct thread *thread, int cpu)
 {
 	if (thread->cpu != cpu)
-		place(thread->base.host_tid, cpu);
+		place(thread->base.host_tid, cpu, thread->confined ? &thread->cpus : &everywhere);
 	thread->cpu = cpu;
+}
+
+void op_confine(struct pf_context *ctx, const void *mask, size_t size)
+{
+	struct thread *thread = (struct thread *)ctx;
+	if (!useful)
+		return;
+	CPU_ZERO(&thread->cpus);
+	memcpy(&thread->cpus, mask, size < sizeof thread->cpus ? size : sizeof thread->cpus);
+	thread->confined = CPU_COUNT(&thread->cpus) > 0;
+	thread->cpu = NOWHERE;
+	seat_thread(thread, -1);
 }
 
 /* Before the first stub is made, which inherits our seat: returned. */

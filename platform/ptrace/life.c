@@ -72,7 +72,7 @@ static int clone_from(struct thread *from, unsigned long flags, struct space *sp
 	struct thread *thread = thread_adopt((int)tid, space);
 	if (!thread)
 		return -ENOMEM;
-	thread->cpu = from->cpu; /* the host's clone copies that */
+	thread->cpu = from->confined ? NOWHERE : from->cpu; /* the host's clone copies that */
 	thread->debt = from->debt;
 	thread->fetched = from->fetched;
 	thread->base.regs = from->base.regs;
@@ -120,6 +120,9 @@ int op_thread_new(struct pf_context *ctx, struct pf_context **result)
 	space->nparked--;
 	thread->state = THREAD_LIVE;
 	thread->stale = true;
+	if (thread->confined)
+		thread->cpu = NOWHERE;
+	thread->confined = false;
 	thread->fetched = thread_of(ctx)->fetched;
 	thread->base.regs = ctx->regs;
 	thread->base.owner = NULL;

@@ -26,6 +26,7 @@ const struct pf_ops ptrace_ops = {
 	.remap = op_remap,
 	.advise = op_advise,
 	.sync = op_sync,
+	.confine = op_confine,
 	.get_fpu = op_get_fpu,
 	.set_fpu = op_set_fpu,
 	.fpu_size = op_fpu_size,

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include <sched.h>
 #include <errno.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
@@ -38,6 +39,8 @@ struct thread {
 	bool dead;  /* has been reaped while the dispatcher holds it */
 	enum thread_state state;
 	int cpu;	     /* affinity.c: the only CPU it may use; -1: any */
+	bool confined;	     /* ... of the next ones, whatever is best for us */
+	cpu_set_t cpus;
 	int debt;	     /* ... events until it may be packed again */
 	bool quiet;	     /* ... no event since the last tick */
 	struct thread *next; /* in space.parked, or in the queue of PF_GONE events */
@@ -113,10 +116,12 @@ void op_kick(void);
 #define TICK_NS 4000000L
 
 /* affinity.c: which CPU */
+#define NOWHERE -2 /* as thread.cpu: it has yet to be placed */
 int affinity_init(void);
 void affinity_resume(struct thread *thread);
 void affinity_tick(void);
 void affinity_rest(void);
+void op_confine(struct pf_context *ctx, const void *mask, size_t size);
 
 /* memory.c */
 ssize_t op_read(struct pf_context *ctx, uint64_t addr, void *buf, size_t len);

@@ -201,6 +201,8 @@ int op_thread_new(struct pf_context *ctx, struct pf_context **result)
 	if (thread) {
 		space->parked = thread->next;
 		space->nparked--;
+		thread->confined = false;
+		thread->placed = 0;
 	} else {
 		int failed = clone_thread(thread_of(ctx), &thread);
 		if (failed)

@@ -33,6 +33,7 @@ const struct pf_ops systrap_ops = {
 	.publish = op_publish,
 	.patch = op_patch,
 	.limit_patches = op_limit_patches,
+	.confine = op_confine,
 	.patching = op_patching,
 	.fpu_size = op_fpu_size,
 	.reset_fpu = op_reset_fpu,

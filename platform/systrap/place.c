@@ -138,6 +138,13 @@ bool place_may_spin(void)
 	return apart;
 }
 
+/* Leave all CPUs to the guests for a while. */
+static void stay_loose(int64_t ns)
+{
+	loose_until = now_ns() + ns;
+	settle();
+}
+
 void place_gap(int64_t ns)
 {
 	if (ns < GAP_NS)
@@ -152,9 +159,8 @@ void place_gap(int64_t ns)
 	if (++gaps < GAPS || !apart)
 		return;
 	gaps = 0;
-	loose_until = now + loose_ns;
+	stay_loose(loose_ns);
 	loose_ns = 2 * loose_ns < LOOSE_MOST_NS ? 2 * loose_ns : LOOSE_MOST_NS;
-	settle();
 }
 
 void place_balance(int running)
@@ -168,6 +174,24 @@ void place_thread(struct thread *thread)
 {
 	if (thread->placed == placement)
 		return;
+	cpu_set_t set = guests;
+	if (thread->confined) {
+		CPU_AND(&set, &guests, &thread->cpus);
+		if (!CPU_COUNT(&set)) { /* it may use ours only */
+			stay_loose(LOOSE_MOST_NS);
+			set = thread->cpus;
+		}
+	}
 	thread->placed = placement;
-	sched_setaffinity(thread->base.host_tid, sizeof guests, &guests);
+	sched_setaffinity(thread->base.host_tid, sizeof set, &set);
+}
+
+void op_confine(struct pf_context *ctx, const void *mask, size_t size)
+{
+	struct thread *thread = (struct thread *)ctx;
+	CPU_ZERO(&thread->cpus);
+	memcpy(&thread->cpus, mask, size < sizeof thread->cpus ? size : sizeof thread->cpus);
+	thread->confined = CPU_COUNT(&thread->cpus) > 0;
+	thread->placed = 0;
+	place_thread(thread);
 }

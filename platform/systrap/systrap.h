@@ -44,6 +44,8 @@ struct thread {
 	uint32_t fp_at;
 	int64_t asked;	     /* CLOCK_MONOTONIC ns of the first `interrupt` that has not been heeded; 0: none */
 	unsigned placed;     /* place.c: the placement that its host thread has */
+	bool confined;
+	cpu_set_t cpus; /* if so: the only ones it may use */
 	int running_at;	     /* index in the table of running threads */
 	struct thread *next; /* in space.parked, or in the queue of PF_GONE events */
 	struct thread *sibling; /* in space.threads */
@@ -166,6 +168,7 @@ bool place_may_spin(void);
 void place_gap(int64_t ns); /* between two looks of ours so much time went by */
 void place_balance(int running); /* so many run */
 void place_thread(struct thread *thread); /* is about to run */
+void op_confine(struct pf_context *ctx, const void *mask, size_t size);
 void place_rest(void); /* nothing happens for long: until it does, all may use all CPUs */
 
 /* memory.c, mapping.c, fpu.c */

@@ -309,6 +309,17 @@ static PyObject *limit_patches(Context *self, PyObject *arg)
 	Py_RETURN_NONE;
 }
 
+static PyObject *confine(Context *self, PyObject *arg)
+{
+	struct pf_context *pf = context_pf((PyObject *)self);
+	char *mask;
+	Py_ssize_t size;
+	if (!pf || PyBytes_AsStringAndSize(arg, &mask, &size) < 0)
+		return NULL;
+	ops->confine(pf, mask, (size_t)size);
+	Py_RETURN_NONE;
+}
+
 static PyObject *get_running(Context *self, void *unused)
 {
 	(void)unused;
@@ -357,6 +368,7 @@ static PyMethodDef methods[] = {
 	{"get_fpu", (PyCFunction)get_fpu, METH_NOARGS, NULL},
 	{"set_fpu", (PyCFunction)set_fpu, METH_O, NULL},
 	{"limit_patches", (PyCFunction)limit_patches, METH_O, NULL},
+	{"confine", (PyCFunction)confine, METH_O, NULL},
 	{"reset_fpu", (PyCFunction)reset_fpu, METH_NOARGS, NULL},
 	{0},
 };

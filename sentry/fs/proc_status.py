@@ -11,7 +11,7 @@ from sentry.abi.time import NSEC_PER_TICK
 from sentry.fs import proc_maps
 from sentry.fs.proc_access import may_inspect
 from sentry.kernel import cpus, seccomp
-from sentry.kernel.usage import Total, thread_total
+from sentry.kernel.usage import Total, last_cpu, thread_total
 from sentry.mm import maps as mm_maps
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ def _stat(task: Task, reader: Task, pid_ns: PidNamespace, whole: bool) -> bytes:
         len(group.tasks), 0, (since_boot(task.start_time) + reader.ns.time.boottime) // NSEC_PER_TICK,
         size, resident, group.rlimit(RLIMIT_RSS), *code, stack, 0, 0,
         pending, task.sigmask & low, group.sighand.ignored() & low, group.sighand.caught() & low,
-        0, 0, 0, group.exit_signal if whole else -1, 0,
+        0, 0, 0, group.exit_signal if whole else -1, last_cpu(task),
         policy.priority, policy.policy, 0, 0, 0, *data, brk, *args, *env, group.exit_code if open_to else 0,
     )  # fmt: skip
     head = b"%d (%b) %c " % (pid_ns.number(task.tid), _escaped(task.comm), ord(state_letter(task)))

@@ -47,6 +47,7 @@ from sentry.kernel import altstack, freezer, pidfd, seccomp, sessions, signals, 
 from sentry.kernel.cgroup import charge_fork
 from sentry.kernel.namespaces import enter_time
 from sentry.kernel.pids import check_wanted
+from sentry.kernel.sched import confine
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.wait import INTERRUPTED, suspend
@@ -272,6 +273,8 @@ def _copy(task: Task, child: Task, flags: int) -> None:
     child.mce_policy = task.mce_policy
     child.io_flusher = task.io_flusher
     child.sched = task.sched.copy()
+    if child.sched.affinity:
+        confine(child)
     child.mempolicy = task.mempolicy
     if flags & CLONE_VM:
         child.mm = task.mm

@@ -21,6 +21,7 @@ from sentry.kernel.cgroup import CgroupNamespace
 from sentry.kernel.exec_creds import after_exec
 from sentry.kernel.fs_context import FsContext
 from sentry.kernel.namespaces import Namespaces, enter_time
+from sentry.kernel.sched import confine
 from sentry.kernel.task import Task
 from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm import loader
@@ -91,6 +92,8 @@ class NewProgram:
         creds = self.creds
         task.group.dumpable = int(creds.uid == creds.euid and creds.gid == creds.egid and not self.secure)
         task.kernel.machine.attach(task)
+        if task.sched.affinity:
+            confine(task)
 
 
 def execve(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes], name: bytes) -> Any:

@@ -26,7 +26,7 @@ _PAGE_KIB = 4
 class Snapshot:
     """The figures of a host process or thread, from its stat file (proc_pid_stat(5))."""
 
-    __slots__ = ("major_faults", "minor_faults", "resident", "system", "user")
+    __slots__ = ("cpu", "major_faults", "minor_faults", "resident", "system", "user")
 
     def __init__(self, text: bytes) -> None:
         fields = text[text.rindex(b")") + 2 :].split()
@@ -35,6 +35,7 @@ class Snapshot:
         self.user = int(fields[11]) * NSEC_PER_TICK  # ns, as the next
         self.system = int(fields[12]) * NSEC_PER_TICK
         self.resident = int(fields[21]) * _PAGE_KIB  # KiB
+        self.cpu = int(fields[36])  # that it ran on last
 
 
 class HostProc:

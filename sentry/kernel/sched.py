@@ -1,8 +1,15 @@
-"""Scheduling attributes (sched(7)).  They are kept and told; the host's scheduler decides what runs."""
+"""Scheduling attributes (sched(7)).
+
+All but affinity are only kept and told: the host's scheduler decides what runs.
+"""
 
 from __future__ import annotations
 
 from sentry.abi.sched import SCHED_OTHER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
 
 
 class SchedPolicy:
@@ -32,3 +39,10 @@ class SchedPolicy:
         new.priority = self.priority
         new.nice = self.nice
         return new
+
+
+def confine(task: Task) -> None:
+    """Have a thread, whose affinity or host thread has changed, run on the CPUs of its mask only."""
+    mask = task.sched.affinity
+    if task.ctx is not None:
+        task.ctx.confine(mask.to_bytes((mask.bit_length() + 7) // 8, "little"))

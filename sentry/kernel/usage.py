@@ -39,6 +39,16 @@ def thread_time(task: Task) -> int:
     return usage.cpu()
 
 
+def last_cpu(task: Task) -> int:
+    """The CPU that a thread ran on last; where the host does not tell, one that it may run on."""
+    mask = task.sched.affinity or task.kernel.cpus
+    if task.ctx is not None:
+        seen = task.kernel.host_proc.thread(task.group.usage.host_pid, task.ctx.host_tid)
+        if seen is not None and mask >> seen.cpu & 1:
+            return seen.cpu
+    return (mask & -mask).bit_length() - 1
+
+
 def thread_total(task: Task) -> Total:
     """What one thread has used (RUSAGE_THREAD)."""
     usage, cpu = task.group.usage, thread_time(task)

@@ -1,5 +1,6 @@
-"""Scheduling: policies, priorities, affinity.  They are kept and told; the host's scheduler decides what
-runs.
+"""Scheduling: policies, priorities, affinity.
+
+Policies and priorities are kept and told; of what may run, the host's scheduler decides what does.
 """
 
 import errno
@@ -28,6 +29,7 @@ from sentry.abi.sched import (
 )
 from sentry.abi.time import TIMESPEC
 from sentry.errors import Errno
+from sentry.kernel.sched import confine
 from sentry.syscalls.args import Int, Ptr, UInt
 
 TYPE_CHECKING = False
@@ -355,4 +357,5 @@ def sched_setaffinity(task: "Task", pid: Int, size: UInt, address: Ptr) -> int:
     if not mask:
         raise Errno(errno.EINVAL)
     other.sched.affinity = mask
+    confine(other)
     return 0

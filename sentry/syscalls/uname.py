@@ -8,6 +8,7 @@ from sentry.abi.time import CLOCK_BOOTTIME, NSEC
 from sentry.errors import Errno
 from sentry.fs.host_facts import host_facts
 from sentry.kernel import clock, version
+from sentry.kernel.usage import last_cpu
 from sentry.syscalls.args import Int, Ptr
 
 UNAME26 = 0x20000  # personality(2): programs that can't read version numbers of today
@@ -64,10 +65,8 @@ def sysinfo(task: "Task", address: Ptr) -> int:
 
 
 def getcpu(task: "Task", cpu: Ptr, node: Ptr, cache: Ptr) -> int:
-    # The vDSO tells the truth without us; whoever makes the call learns of a CPU that it may run on.
     if cpu:
-        mask = task.sched.affinity or task.kernel.cpus
-        task.write_u32(cpu, (mask & -mask).bit_length() - 1)
+        task.write_u32(cpu, last_cpu(task))
     if node:
         task.write_u32(node, 0)
     return 0

@@ -97,6 +97,9 @@ class FakeContext:
     def interrupt(self) -> None:
         self.interrupts += 1
 
+    def confine(self, mask: bytes) -> None:
+        self.confined = mask
+
     def end(self) -> None:
         self.ended = True
 
