@@ -1,4 +1,4 @@
-# make run | test | test-all | programs | cpython | lint | types | bench | asan.
+# make run | test | test-all | programs | cpython | stress | lint | types | bench | asan.
 # The programs land in .venv; nothing outside this folder changes.
 
 # The system's own Python where there is one: every user can run it, which the tests of rootless sandboxes need.
@@ -14,7 +14,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in bin/runsc-py \
 	$(shell find runsc sentry platform $(wildcard netstack) -type f \
 		\( -name '*.py' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.S' \))
 
-.PHONY: run test test-all programs cpython lint types bench asan clean needs
+.PHONY: run test test-all programs cpython stress lint types bench asan clean needs
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -35,6 +35,11 @@ programs: $(STAMP) $(TOOLS)
 cpython: $(STAMP) $(TOOLS)
 	@$(BIN)/python -I -c "import runpy, sys; sys.path.append('.'); \
 		runpy.run_module('tests.cpython.run', run_name='__main__')" $(ARGS)
+
+# stress-ng's stressors in the sandbox (tests/stress/run.py); all of them take half an hour.
+stress: $(STAMP) $(TOOLS)
+	@$(BIN)/python -I -c "import runpy, sys; sys.path.append('.'); \
+		runpy.run_module('tests.stress.run', run_name='__main__')" $(ARGS)
 
 lint: $(TOOLS)
 	$(BIN)/ruff check .

@@ -15,7 +15,8 @@ from sentry.errors import Errno
 from sentry.fs.proc_access import check_alive, owner
 from sentry.fs.proc_fd import DescriptorDirectory, DescriptorInfoDirectory
 from sentry.fs.proc_id_map import MAPS, MapInode
-from sentry.fs.proc_mem import MemoryInode
+from sentry.fs.proc_map_files import MapFilesDirectory
+from sentry.fs.proc_mem import MemoryFile, MemoryInode, PagemapFile
 from sentry.fs.proc_pid import PROCESS_FILES, THREAD_FILES, Entry, TaskLink, TaskText
 from sentry.fs.proc_sys import system_controls
 from sentry.fs.proc_system import SystemView, system_files
@@ -75,6 +76,9 @@ class ProcFs(FileSystem):
             inode = dentry.inode
             if isinstance(inode, TaskDirectory) and tasks.get(inode.task.tid) is not inode.task:
                 dentry.detach(absent=False)  # names that were walked would keep the dead in memory
+
+
+MEMORY_FILES = {b"mem": MemoryFile, b"pagemap": PagemapFile}
 
 
 def task_ino(tid: int, thread: bool, number: int) -> int:
@@ -216,8 +220,10 @@ class TaskDirectory(_TaskOwned):
             return directory
         if entry.name in MAPS:
             return MapInode(fs, task, MAPS[entry.name], ino)
-        if entry.name == b"mem":
-            return MemoryInode(fs, task, ino)
+        if entry.name == b"map_files":
+            return MapFilesDirectory(fs, task, ino)
+        if entry.name in MEMORY_FILES:
+            return MemoryInode(fs, task, entry.mode, ino, MEMORY_FILES[entry.name])
         if entry.follow is not None:
             return TaskLink(fs, task, entry, ino)
         return TaskText(fs, task, entry, ino)

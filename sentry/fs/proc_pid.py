@@ -257,6 +257,7 @@ _COMMON = [
         ],
     ),
     Entry(b"mem", 0o600),
+    Entry(b"pagemap", 0o400),
     Entry(b"environ", 0o400, proc_task.environ, inspect=True),
     Entry(b"auxv", 0o400, proc_task.auxv, inspect=True),
     Entry(b"personality", 0o400, proc_task.personality, inspect=True),
@@ -295,6 +296,7 @@ _COMMON = [
 
 _PROCESS = [
     Entry(b"task", S_IFDIR | 0o555),
+    Entry(b"map_files", S_IFDIR | 0o500),
     Entry(b"status", 0o444, numbered=proc_status.status),
     Entry(b"stat", 0o444, numbered=proc_status.process_stat),
     Entry(b"mountstats", 0o400, proc_mounts.mountstats),

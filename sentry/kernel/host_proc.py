@@ -109,15 +109,19 @@ class HostProc:
             os.close(fd)
         return b"".join(parts)
 
-    def pages(self, pid: int, start: int, end: int) -> bytes | None:
-        """A byte for each page of a range: 1 when the process has it in memory; None: not known."""
+    def pagemap(self, pid: int, start: int, end: int) -> bytes | None:
+        """The entries of pagemap for the pages of a range, 8 bytes each (proc_pid_pagemap(5)); None:
+        not known."""
         if pid <= 0 or not self:
             return None
         name = b"%d/pagemap" % pid
         entries = self.read_at(name, start // _PAGE * 8, (end - start) // _PAGE * 8)
-        if len(entries) * _PAGE != (end - start) * 8:
-            return None
-        return bytes([top >> 7 for top in entries[7::8]])
+        return entries if len(entries) * _PAGE == (end - start) * 8 else None
+
+    def pages(self, pid: int, start: int, end: int) -> bytes | None:
+        """A byte for each page of a range: 1 when the process has it in memory; None: not known."""
+        entries = self.pagemap(pid, start, end)
+        return bytes([top >> 7 for top in entries[7::8]]) if entries is not None else None
 
     def status(self, pid: int, tid: int = 0) -> dict[bytes, int]:
         """The lines of status that are numbers: RssAnon, VmHWM, ... in KiB; empty where nothing is known."""

@@ -152,6 +152,10 @@ class Inode(_core.InodeBase):
         """Where a walk goes on: a target to resolve, or at once a place (proc's magic links)."""
         return self.readlink()
 
+    def lead(self, task: Task) -> Path | bytes:
+        """What readlink(2) tells: where `follow` leads, which a link may refuse to who may only look."""
+        return self.follow(task)
+
     def open(self, task: Task, path: Path, flags: int) -> File:
         """A new open file description; the caller has checked permissions and done O_CREAT and O_TRUNC."""
         # Imported with the sandbox's set-up; at module level it would be a cycle.
