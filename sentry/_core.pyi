@@ -104,6 +104,8 @@ class InodeBase:
     has_caps: bool  # it has security.capability in memory, which a write takes away
     wary: int  # how many reasons there are to look closer at an open (leases, text_busy)
     guarded: bool  # more than its permission bits says who may use it (vfs.permissions.guard)
+    fs_flags: int  # FS_*_FL that are set (ioctl_iflags(2))
+    flags_kept: int  # those that can be: 0 where the file system keeps none
     watched: bool  # somebody wants to hear of it or of what is in it (vfs.notify): C leaves it to Python
     target: bytes | None  # of a symbolic link whose target never changes, once it is known
     def __init__(self, mode: int = 0, uid: int = 0, gid: int = 0) -> None:

@@ -42,6 +42,8 @@ STATX_MNT_ID = 0x1000
 STATX_MNT_ID_UNIQUE = 0x4000
 STATX_RESERVED = 0x80000000
 STATX_ATTR_MOUNT_ROOT = 0x2000
+STATX_ATTR_EVERY = 0x203000  # those that every file tells of: automount, mount root, DAX
+STATX_ATTR_FLAGS = 0x70  # immutable, append, nodump: the FS_*_FL of the same number
 STATX = Struct("=IIQIIIHxxQQQQ qIi qIi qIi qIi IIII QII 96x")
 
 # struct statfs, x86-64: type bsize blocks bfree bavail files ffree fsid namelen frsize flags spare[4]

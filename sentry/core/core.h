@@ -44,6 +44,7 @@ typedef struct {
 	int wary;	      /* not 0: it runs or is leased, and who opens it must take care: Python's */
 	char has_caps; /* the attribute security.capability, which a write takes away */
 	char guarded; /* more than its permission bits says who may use it: Python decides */
+	unsigned fs_flags, flags_kept; /* FS_*_FL that are set, and those that can be (ioctl_iflags(2)) */
 	char watched; /* somebody wants to hear of it or of what is in it (sentry.vfs.notify) */
 	PyObject *target; /* of a symbolic link whose target never changes (bytes); NULL: ask Python */
 	PyObject *pool; /* PagePool that the contents are charged to; NULL: no such account, C must not grow it */

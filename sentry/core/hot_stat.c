@@ -64,6 +64,9 @@ static struct statx_timestamp timestamp(long long ns)
 }
 
 #define MNT_ID_UNIQUE 0x4000U /* STATX_MNT_ID_UNIQUE, since Linux 6.8 */
+/* The attributes that every file tells of, and those that are the FS_*_FL of the same number. */
+#define EVERY_ATTRIBUTE (STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX)
+#define FLAG_ATTRIBUTES (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP)
 #define UNIQUE_OFFSET (1ULL << 31) /* sentry.vfs.mount, MNT_UNIQUE_ID_OFFSET */
 
 static int64_t give_statx(Task *task, Inode *inode, struct place *at, unsigned wanted, uint64_t addr)
@@ -74,7 +77,7 @@ static int64_t give_statx(Task *task, Inode *inode, struct place *at, unsigned w
 	struct statx st = {
 		.stx_mask = STATX_BASIC_STATS | STATX_BTIME | (wanted & MNT_ID_UNIQUE ? MNT_ID_UNIQUE : STATX_MNT_ID),
 		.stx_blksize = (uint32_t)inode->blksize,
-		.stx_attributes = mount_root ? STATX_ATTR_MOUNT_ROOT : 0,
+		.stx_attributes = (mount_root ? STATX_ATTR_MOUNT_ROOT : 0) | (inode->fs_flags & FLAG_ATTRIBUTES),
 		.stx_nlink = (uint32_t)inode->nlink,
 		.stx_uid = uid_shown(task, inode->uid),
 		.stx_gid = gid_shown(task, inode->gid),
@@ -82,7 +85,7 @@ static int64_t give_statx(Task *task, Inode *inode, struct place *at, unsigned w
 		.stx_ino = inode->ino,
 		.stx_size = inode->size,
 		.stx_blocks = inode_blocks(inode),
-		.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
+		.stx_attributes_mask = EVERY_ATTRIBUTE | (inode->flags_kept & FLAG_ATTRIBUTES),
 		.stx_atime = timestamp(inode->atime),
 		.stx_btime = timestamp(inode->btime),
 		.stx_ctime = timestamp(inode->ctime),

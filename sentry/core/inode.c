@@ -1,6 +1,7 @@
 /* InodeBase: what stat(2) tells, and the host descriptor that holds a regular file's bytes. */
 #include "core.h"
 
+#include <linux/fs.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -21,7 +22,7 @@ void inode_accessed(PyObject *mount, Inode *inode)
 {
 	if (!mount || !PyObject_TypeCheck(mount, &MountType) || inode->is_volatile)
 		return;
-	unsigned flags = ((Mount *)mount)->flags;
+	unsigned flags = ((Mount *)mount)->flags | (inode->fs_flags & FS_NOATIME_FL ? MS_NOATIME : 0);
 	if (flags & (MS_NOATIME | MS_RDONLY) || (flags & MS_NODIRATIME && S_ISDIR(inode->mode)))
 		return;
 	long long now = now_coarse();
@@ -198,7 +199,8 @@ static PyMemberDef members[] = {
 	{"locked", T_BOOL, offsetof(Inode, locked), 0, NULL},
 	{"openers", T_INT, offsetof(Inode, openers), READONLY, NULL},
 	{"writers", T_INT, offsetof(Inode, writers), READONLY, NULL},
-	FIELD(wary, T_INT),	   FIELD(has_caps, T_BOOL),
+	FIELD(wary, T_INT),	   FIELD(has_caps, T_BOOL),	FIELD(fs_flags, T_UINT),
+	FIELD(flags_kept, T_UINT),
 	{"guarded", T_BOOL, offsetof(Inode, guarded), 0, NULL},
 	{"watched", T_BOOL, offsetof(Inode, watched), 0, NULL},
 	{0},

@@ -9,7 +9,8 @@ import os
 from errno import EINVAL, ENODATA, ENOSPC, EOPNOTSUPP
 
 from sentry._core import PagePool, now
-from sentry.abi.stat import S_IFLNK
+from sentry.abi.file_flags import FS_MEMORY_FL
+from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem, StatFs
@@ -18,6 +19,9 @@ from sentry.vfs.xattr import CAPABILITY, get_attribute, set_attribute
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.fs.memory_directory import MemoryDirectory
+
+
+_KEPT = {S_IFREG: FS_MEMORY_FL, S_IFDIR: FS_MEMORY_FL}
 
 
 class MemoryFileSystem(FileSystem):
@@ -66,6 +70,7 @@ class Node(Inode):
         super().__init__(fs, mode, uid, gid, ino)
         self.xattrs: dict[bytes, bytes] | None = None
         self.acls = None
+        self.flags_kept = _KEPT.get(mode & S_IFMT, 0)
         fs.inodes_used += 1  # taken back by __del__
         if fs.inodes_used > fs.inodes_limit:
             raise Errno(ENOSPC)

@@ -7,6 +7,7 @@ from errno import ENOENT, ENOTEMPTY
 from sentry._core import now
 from sentry.abi.capability import CAP_FSETID
 from sentry.abi.fcntl import RENAME_EXCHANGE, RENAME_WHITEOUT
+from sentry.abi.file_flags import FS_INHERITED_FL
 from sentry.abi.stat import S_IFCHR, S_IFMT, S_IFREG, S_ISGID, S_IXGRP
 from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem, MemorySpecial, MemorySymlink, Node
@@ -62,11 +63,14 @@ class MemoryDirectory(Node):
         return self._add(name, self.tmpfile(mode, creds))
 
     def tmpfile(self, mode: int, creds: Creds) -> Inode:
-        return MemoryFile(self.fs, S_IFREG | self._inherit(mode, creds), creds.fsuid, self._group(creds))
+        inode = MemoryFile(self.fs, S_IFREG | self._inherit(mode, creds), creds.fsuid, self._group(creds))
+        inode.fs_flags = self.fs_flags & FS_INHERITED_FL
+        return inode
 
     def mkdir(self, name: bytes, mode: int, creds: Creds) -> Inode:
         mode = mode & ~S_ISGID | self.mode & S_ISGID
         inode = self.fs.new_directory(mode, creds.fsuid, self._group(creds))
+        inode.fs_flags = self.fs_flags & FS_INHERITED_FL
         self._subdirectories(1)
         return self._add(name, inode)
 

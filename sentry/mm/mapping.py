@@ -16,6 +16,7 @@ from errno import (
 
 from sentry.abi.capability import CAP_IPC_LOCK
 from sentry.abi.fcntl import O_PATH
+from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.abi.mman import (
     MAP_32BIT,
     MAP_ANONYMOUS,
@@ -202,6 +203,8 @@ def _check_file(file: File, prot: int, flags: int) -> int:
             if prot & PROT_WRITE:
                 raise Errno(EACCES)
             vm_flags &= ~VM_MAYWRITE
+        elif file.inode is not None and file.inode.fs_flags & FS_APPEND_FL:
+            raise Errno(EACCES)
         vm_flags |= VM_SHARED
     elif kind != MAP_PRIVATE:
         raise Errno(EINVAL)

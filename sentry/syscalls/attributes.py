@@ -1,6 +1,6 @@
 """chmod, chown, utime and their forms; truncate, ftruncate, fallocate."""
 
-from errno import EBADF, EFBIG, EINVAL, EISDIR, ENODEV, EOPNOTSUPP, ESPIPE
+from errno import EBADF, EFBIG, EINVAL, EISDIR, ENODEV, EOPNOTSUPP, EPERM, ESPIPE
 from struct import Struct
 
 from sentry.abi.fcntl import (
@@ -13,12 +13,14 @@ from sentry.abi.fcntl import (
     MAX_FILE_SIZE,
     O_PATH,
 )
+from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.abi.inotify import IN_MODIFY
 from sentry.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Long, Path, Ptr, UInt
 from sentry.vfs import attributes, landlock, notify
 from sentry.vfs.namei import walk, walk_at
+from sentry.vfs.permissions import check_mutable
 from sentry.vfs.regular import drop_privileges
 
 TYPE_CHECKING = False
@@ -160,6 +162,8 @@ def ftruncate(task: "Task", fd: Fd, length: Long) -> int:
         raise Errno(EBADF)
     if not file.writable or file.inode.mode & S_IFMT != S_IFREG:
         raise Errno(EINVAL)
+    if file.inode.fs_flags & FS_APPEND_FL:
+        raise Errno(EPERM)
     if file.denied:
         landlock.check_truncate(file)
     attributes.check_size(task, length)
@@ -180,6 +184,7 @@ def fallocate(task: "Task", file: File, mode: Int, offset: Long, length: Long) -
         raise Errno(EOPNOTSUPP)
     if not file.writable:
         raise Errno(EBADF)
+    check_mutable(file.inode, bool(mode & ~FALLOC_FL_KEEP_SIZE))
     kind = file.inode.mode & S_IFMT
     if kind != S_IFREG:
         raise Errno(ESPIPE if kind == S_IFIFO else EISDIR if kind == S_IFDIR else ENODEV)

@@ -40,12 +40,14 @@ from sentry.abi.fcntl import (
     F_SETSIG,
     FASYNC,
     FD_CLOEXEC,
+    O_APPEND,
     O_CLOEXEC,
     O_DIRECT,
     O_NOATIME,
     O_PATH,
     O_SETTABLE,
 )
+from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Int, Size, UInt
 from sentry.vfs import dnotify, leases, locks, memfd, owner, pipe, write_hint
@@ -165,6 +167,8 @@ def fcntl(task: "Task", fd: Fd, cmd: Int, arg: Size) -> "int | Coroutine[None, N
 
 def _set_flags(task: "Task", file: "File", fd: int, arg: int) -> int:
     """F_SETFL; EPERM (O_NOATIME on another's file), EINVAL (no O_DIRECT there)."""
+    if (arg ^ file.flags) & O_APPEND and file.inode is not None and file.inode.fs_flags & FS_APPEND_FL:
+        raise Errno(EPERM)
     wants_noatime = arg & O_NOATIME and not file.flags & O_NOATIME
     if wants_noatime and file.inode is not None and not is_owner(task.creds, file.inode):
         raise Errno(EPERM)

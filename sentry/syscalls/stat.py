@@ -21,6 +21,8 @@ from sentry.abi.stat import (
     S_IFREG,
     SECOND,
     STATX,
+    STATX_ATTR_EVERY,
+    STATX_ATTR_FLAGS,
     STATX_ATTR_MOUNT_ROOT,
     STATX_BASIC_STATS,
     STATX_BTIME,
@@ -87,6 +89,7 @@ def statx(task: "Task", dirfd: Fd, name: Ptr, flags: Int, mask: UInt, buf: Ptr) 
     if inode.volatile:
         inode.getattr()
     attributes = STATX_ATTR_MOUNT_ROOT if path is not None and path.dentry is path.mount.root else 0
+    attributes |= inode.fs_flags & STATX_ATTR_FLAGS
     times = []
     for time in (inode.atime, inode.btime, inode.ctime, inode.mtime):
         times += [time // SECOND, time % SECOND, 0]
@@ -97,7 +100,7 @@ def statx(task: "Task", dirfd: Fd, name: Ptr, flags: Int, mask: UInt, buf: Ptr) 
     record = STATX.pack(
         STATX_BASIC_STATS | STATX_BTIME | (unique or STATX_MNT_ID), inode.blksize, attributes, inode.nlink,
         ids.show_uid(inode.uid), ids.show_gid(inode.gid), inode.mode, inode.ino, inode.size,
-        inode.blocks(), STATX_ATTR_MOUNT_ROOT, *times,
+        inode.blocks(), STATX_ATTR_EVERY | inode.flags_kept & STATX_ATTR_FLAGS, *times,
         major(inode.rdev), minor(inode.rdev), major(inode.dev), minor(inode.dev),
         number, 0, 0,
     )  # fmt: skip

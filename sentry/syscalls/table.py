@@ -353,7 +353,7 @@ _full(281, "epoll_pwait", "epoll.epoll_pwait")
 _full(282, "signalfd", "signalfd.signalfd")
 _full(283, "timerfd_create", "timerfd.timerfd_create")
 _full(284, "eventfd", "eventfd.eventfd")
-_part(285, "fallocate", "attributes.fallocate", "no FALLOC_FL_COLLAPSE_RANGE, INSERT_RANGE or UNSHARE_RANGE")
+_full(285, "fallocate", "attributes.fallocate")
 _part(
     286,
     "timerfd_settime",
@@ -464,5 +464,5 @@ _full(464, "getxattrat", "xattr.getxattrat")
 _full(465, "listxattrat", "xattr.listxattrat")
 _full(466, "removexattrat", "xattr.removexattrat")
 _part(467, "open_tree_attr", "mount_api.open_tree_attr", "no idmapped mounts: EINVAL")
-_miss(468, "file_getattr")
-_miss(469, "file_setattr")
+_full(468, "file_getattr", "file_attr.file_getattr")
+_full(469, "file_setattr", "file_attr.file_setattr")

@@ -10,7 +10,7 @@ from sentry.syscalls.args import Fd, File, Int, Path, Ptr, Size, UInt
 from sentry.syscalls.structs import copy_in_struct
 from sentry.vfs import notify, posix_acl
 from sentry.vfs.namei import walk
-from sentry.vfs.permissions import ACL_ACCESS, ACL_DEFAULT
+from sentry.vfs.permissions import ACL_ACCESS, ACL_DEFAULT, check_mutable
 from sentry.vfs.xattr import (
     LIST_MAX,
     NAME_MAX,
@@ -38,7 +38,7 @@ def _place(file: File) -> "Place":
     return path
 
 
-def _place_at(task: "Task", dirfd: int, name: int, flags: int) -> "Place":
+def place_at(task: "Task", dirfd: int, name: int, flags: int) -> "Place":
     """The file of the at forms, whose name may be absent (getxattrat(2))."""
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
@@ -87,6 +87,7 @@ def _set(task: "Task", path: "Place", name: int, value: int, size: int, flags: i
     acl = posix_acl.parse(task.creds, data) if text in _ACLS else None
     if path.mount.readonly:
         raise Errno(EROFS)
+    check_mutable(path.inode, True)
     if text in _ACLS:
         posix_acl.set(task.creds, path.inode, text, acl)
     else:
@@ -106,6 +107,7 @@ def _remove(task: "Task", path: "Place", name: int) -> int:
     text = _name(task, name)
     if path.mount.readonly:
         raise Errno(EROFS)
+    check_mutable(path.inode, True)
     if text in _ACLS:
         posix_acl.set(task.creds, path.inode, text, None)
     else:
@@ -131,7 +133,7 @@ def getxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args:
     value, length, zero = copy_in_struct(task, _XATTR_ARGS, args, size)
     if zero:
         raise Errno(EINVAL)
-    return _get(task, _place_at(task, dirfd, path, flags), name, value, length)
+    return _get(task, place_at(task, dirfd, path, flags), name, value, length)
 
 
 def setxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
@@ -148,7 +150,7 @@ def fsetxattr(task: "Task", file: File, name: Ptr, value: Ptr, size: Size, flags
 
 def setxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args: Ptr, size: Size) -> int:
     value, length, how = copy_in_struct(task, _XATTR_ARGS, args, size)
-    return _set(task, _place_at(task, dirfd, path, flags), name, value, length, how)
+    return _set(task, place_at(task, dirfd, path, flags), name, value, length, how)
 
 
 def listxattr(task: "Task", path: Path, buf: Ptr, size: Size) -> int:
@@ -164,7 +166,7 @@ def flistxattr(task: "Task", file: File, buf: Ptr, size: Size) -> int:
 
 
 def listxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, buf: Ptr, size: Size) -> int:
-    return _list(task, _place_at(task, dirfd, path, flags), buf, size)
+    return _list(task, place_at(task, dirfd, path, flags), buf, size)
 
 
 def removexattr(task: "Task", path: Path, name: Ptr) -> int:
@@ -180,4 +182,4 @@ def fremovexattr(task: "Task", file: File, name: Ptr) -> int:
 
 
 def removexattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr) -> int:
-    return _remove(task, _place_at(task, dirfd, path, flags), name)
+    return _remove(task, place_at(task, dirfd, path, flags), name)

@@ -12,7 +12,7 @@ from sentry.abi.signal import SIGXFSZ
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
 from sentry.vfs import landlock, leases, notify, posix_acl, text_busy
-from sentry.vfs.permissions import check, check_owner, is_owner, permitted
+from sentry.vfs.permissions import check, check_mutable, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
 from sentry.vfs.xattr import CAPABILITY
 
@@ -41,6 +41,7 @@ def chmod(task: Task, path: Path, mode: int) -> None:
     """EROFS, EPERM."""
     inode = _changeable(path)
     creds = task.creds
+    check_mutable(inode, True)
     check_owner(creds, inode)
     if mode & S_ISGID and not creds.in_group(inode.gid) and not creds.has_cap_over(CAP_FSETID, inode):
         mode &= ~S_ISGID
@@ -58,6 +59,7 @@ def chown(task: Task, path: Path, uid: int, gid: int) -> None:
     new_gid = None if gid == 0xFFFFFFFF else creds.user_ns.kgid(gid)
     if -1 in (new_uid, new_gid):
         raise Errno(EINVAL)
+    check_mutable(inode, True)
     if not creds.has_cap_over(CAP_CHOWN, inode):
         mine = creds.fsuid == inode.uid
         if new_uid is not None and not (mine and new_uid == inode.uid):
@@ -84,7 +86,9 @@ def set_times(task: Task, path: Path, times: tuple[tuple[int, int], tuple[int, i
         if times[0][1] == times[1][1] == UTIME_OMIT:
             return
     inode = _changeable(path)
-    if times is None or times[0][1] == times[1][1] == UTIME_NOW:
+    touches = times is None or times[0][1] == times[1][1] == UTIME_NOW
+    check_mutable(inode, not touches)
+    if touches:
         if not is_owner(task.creds, inode) and not permitted(task.creds, inode, ACCESS_WRITE):
             raise Errno(EACCES)
     else:
@@ -119,6 +123,7 @@ def truncate(task: Task, path: Path, length: int) -> Coroutine[None, None, None]
     if path.mount.readonly:
         raise Errno(EROFS)
     check(task.creds, inode, ACCESS_WRITE)
+    check_mutable(inode, True)
     landlock.check(task, path, FS_TRUNCATE)
     if inode.wary:
         text_busy.check_writable(inode)

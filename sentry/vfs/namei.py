@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, EXDEV
+from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV
 
 from sentry._core import accessed, walk_ahead
 from sentry.abi.fcntl import (
@@ -10,6 +10,7 @@ from sentry.abi.fcntl import (
     AT_FDCWD,
     NAME_MAX,
     O_ACCMODE,
+    O_APPEND,
     O_CREAT,
     O_DIRECTORY,
     O_NOATIME,
@@ -24,6 +25,7 @@ from sentry.abi.fcntl import (
     RESOLVE_NO_XDEV,
     SYMLINKS_MAX,
 )
+from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.abi.mount import MS_NODEV, MS_NOSYMFOLLOW
 from sentry.abi.stat import (
     ACCESS_EXEC,
@@ -41,7 +43,7 @@ from sentry.vfs import landlock, leases, notify, text_busy
 from sentry.vfs.file import File, PathFile
 from sentry.vfs.mount_tree import top
 from sentry.vfs.path import Dentry, Path
-from sentry.vfs.permissions import check, check_owner, permitted
+from sentry.vfs.permissions import check, check_owner
 from sentry.vfs.regular import drop_privileges
 
 TYPE_CHECKING = False
@@ -271,8 +273,12 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File
         raise Errno(EACCES)
     elif wanted & ACCESS_WRITE and kind == S_IFREG and path.mount.readonly:
         raise Errno(EROFS)
-    if not created and not permitted(task.creds, inode, wanted):
-        raise Errno(EACCES)
+    if not created:
+        check(task.creds, inode, wanted)
+        if inode.fs_flags & FS_APPEND_FL and (
+            flags & O_TRUNC or (access != O_RDONLY and not flags & O_APPEND)
+        ):
+            raise Errno(EPERM)
     if flags & O_NOATIME:
         check_owner(task.creds, inode)
     writes = bool(wanted & ACCESS_WRITE)

@@ -43,7 +43,7 @@ from sentry.vfs import landlock, notify, posix_acl
 from sentry.vfs.mount_namespace import abandon
 from sentry.vfs.namei import child_of
 from sentry.vfs.path import Dentry, Path
-from sentry.vfs.permissions import check, check_create, check_delete, is_owner, permitted
+from sentry.vfs.permissions import check, check_create, check_delete, check_mutable, is_owner, permitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) 
         landlock.check_move(task, old.parent(), old.dentry, parent, None, removes=False)
     if not _may_link(task, inode) or inode.is_dir():
         raise Errno(EPERM)
+    check_mutable(inode, True)
     # A file that never had a name (O_TMPFILE) may get one; one that lost its last may not (linkat(2)).
     if inode.nlink == 0 and not old.dentry.name.startswith(b"#"):
         raise Errno(ENOENT)

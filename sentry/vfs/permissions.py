@@ -6,6 +6,7 @@ from errno import EACCES, EPERM
 
 from sentry._core import bits_permit
 from sentry.abi.capability import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+from sentry.abi.file_flags import FS_APPEND_FL, FS_IMMUTABLE_FL
 from sentry.abi.stat import ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, S_IFDIR, S_IFMT, S_ISVTX
 from sentry.errors import Errno
 
@@ -68,13 +69,21 @@ def _acl_grants(acl: Acl, creds: Creds, inode: Inode, wanted: int) -> bool:
 
 def guard(inode: Inode) -> None:
     """Note whether more than its permission bits decides who may use the file."""
-    inode.guarded = bool(inode.acls)
+    inode.guarded = bool(inode.acls) or bool(inode.fs_flags & (FS_IMMUTABLE_FL | FS_APPEND_FL))
 
 
 def check(creds: Creds, inode: Inode, wanted: int) -> None:
-    """EACCES unless `permitted`."""
+    """EACCES unless `permitted`; EPERM for writing to an immutable file."""
+    if wanted & ACCESS_WRITE:
+        check_mutable(inode)
     if not bits_permit(creds, inode, wanted) and not permitted(creds, inode, wanted):
         raise Errno(EACCES)
+
+
+def check_mutable(inode: Inode, or_append: bool = False) -> None:
+    """EPERM for an immutable file; `or_append`: for one that may only grow, too (ioctl_iflags(2))."""
+    if inode.fs_flags & (FS_IMMUTABLE_FL | FS_APPEND_FL if or_append else FS_IMMUTABLE_FL):
+        raise Errno(EPERM)
 
 
 def is_owner(creds: Creds, inode: Inode) -> bool:
@@ -97,6 +106,9 @@ def check_create(creds: Creds, directory: Inode) -> None:
 def check_delete(creds: Creds, directory: Inode, victim: Inode) -> None:
     """EACCES or, in a sticky directory (chmod(2)), EPERM unless the name of `victim` may be taken away."""
     check(creds, directory, ACCESS_WRITE | ACCESS_EXEC)
+    if directory.fs_flags & FS_APPEND_FL:
+        raise Errno(EPERM)
+    check_mutable(victim, True)
     owners = victim.uid, directory.uid
     if directory.mode & S_ISVTX and creds.fsuid not in owners and not creds.has_cap_over(CAP_FOWNER, victim):
         raise Errno(EPERM)
