@@ -15,7 +15,7 @@ from sentry.abi.mount import (
     MS_SYNCHRONOUS,
 )
 from sentry.errors import Errno
-from sentry.fs import cgroup, dev, devpts, proc, sysfs, tmpfs
+from sentry.fs import cgroup, dev, devpts, proc, proc_options, sysfs, tmpfs
 from sentry.ipc import namespace
 from sentry.kernel.namespaces import INITIAL_INUMS
 from sentry.vfs.options import flag
@@ -95,6 +95,8 @@ class FileSystemType:
             fs.shows = (kernel, shown)
             if self.shared:
                 self._instances.add(ref(fs, self._instances.discard))
+            else:
+                fs.reconfigure(options)
             owner = shown.owner if shown is not None else None
         fs.revealing = self.revealing
         fs.parameters = self.parameters
@@ -149,7 +151,7 @@ TYPES = {
             view=proc.view,
             shared=False,
             revealing=True,
-            parameters=proc.PARAMETERS,
+            parameters=proc_options.PARAMETERS,
         ),
         FileSystemType("devtmpfs", dev.mount, shows=_sandbox, parameters=tmpfs.PARAMETERS),
         FileSystemType("ramfs", tmpfs.mount_ramfs, user=True, parameters=tmpfs.RAMFS_PARAMETERS),

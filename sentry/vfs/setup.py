@@ -27,12 +27,14 @@ from sentry.errors import Errno, StartError
 from sentry.fs.host_facts import host_facts
 from sentry.fs.hostfs import HostFs
 from sentry.fs.overlay import OverlayFs
+from sentry.fs.tmpfs import Tmpfs
 from sentry.kernel import pid_namespace
 from sentry.kernel.creds import Creds
 from sentry.kernel.fs_context import FsContext
 from sentry.kernel.namespaces import Namespaces
 from sentry.vfs import fifo as _fifo  # noqa: F401  # for vfs.special, which can't import it itself
 from sentry.vfs import special as _special  # noqa: F401  # for vfs.inode, likewise
+from sentry.vfs.copy_up import copy_tree
 from sentry.vfs.file_systems import find_type, split_options
 from sentry.vfs.host_call import host
 from sentry.vfs.masking import make_readonly, mask
@@ -144,12 +146,16 @@ def _mount(kernel: Kernel, namespace: MountNamespace, walker: Any, mount: Mount)
     else:
         # What programs expect in /dev are our devices, whatever file system the bundle wants to hold them.
         kind = "devtmpfs" if mount.dest.rstrip(b"/") == b"/dev" and mount.type == "tmpfs" else mount.type
-        own, on, off = split_options(options)
+        own, on, off = split_options([option for option in options if option != "tmpcopyup"])
         fs = find_type(kind.encode()).instance(kernel, own, None)
         fs.set_flags(on & ~off)
         source = mount.type.encode()
     assert fs.root.inode is not None
     place = _mount_point(walker, mount.dest, fs.root.inode.is_dir())
+    if isinstance(fs, Tmpfs) and "tmpcopyup" in options:
+        mode = fs.root.inode.mode & 0o7777 if any(option.startswith("mode=") for option in own) else None
+        copy_tree(place, fs.root.inode, walker.creds)
+        fs.root.inode.setattr(mode=mode)
     made = namespace.mount(fs, place, flags, source)
     for change_to in propagation:
         change(made, change_to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,52 @@ def test_the_options_of_a_bind_mount_hold(work_directory: Path) -> None:
 def test_the_propagation_of_the_root(work_directory: Path) -> None:
     script = "busybox grep ' / / ' /proc/self/mountinfo | busybox grep -o shared"
     assert guest(work_directory, script, rootfsPropagation="rshared") == ["shared"]
+
+
+def test_proc_hides_what_its_options_say(work_directory: Path) -> None:
+    config = bundles.base("sh", "-c", "ls /proc; grep ' /proc ' /proc/self/mounts || cat /proc/self/mounts")
+    config["mounts"][0]["options"] = ["nosuid", "hidepid=2", "subset=pid"]
+    assert config["mounts"][0]["type"] == "proc"
+    status, output, error = run_bundle(bundles.write(work_directory, config))
+    assert (status, error) == (0, "")
+    assert not {"meminfo", "sys"} & set(output.split())
+    assert {"1", "self", "thread-self"} < set(output.split())
+    assert "hidepid=invisible,subset=pid" in output
+
+
+def test_tmpcopyup_starts_with_what_was_there(work_directory: Path) -> None:
+    script = (
+        "cat /opt/store/a/file; readlink /opt/store/link; stat -c '%a %u %Y' /opt/store/a /opt/store;"
+        "echo new > /opt/store/new && mount | grep -c 'tmpfs on /opt/store'"
+    )
+    config = bundles.base("busybox", "sh", "-c", script)
+    config["mounts"].append(
+        {"destination": "/opt/store", "type": "tmpfs", "options": ["tmpcopyup", "nosuid"]}
+    )
+    bundle = bundles.write(work_directory, config)
+    store = bundle / "rootfs/opt/store"
+    (store / "a").mkdir(parents=True)
+    (store / "a/file").write_text("content\n")
+    (store / "link").symlink_to("a")
+    os.chown(store / "a", 5, 6)
+    (store / "a").chmod(0o2755)
+    store.chmod(0o711)
+    os.utime(store / "a", (1_000_000_000, 1_000_000_000))
+    status, output, error = run_bundle(bundle)
+    assert (status, error) == (0, "")
+    lines = output.splitlines()
+    assert lines[:3] == ["content", "a", "2755 5 1000000000"]
+    assert lines[3].startswith("711 0 ")
+    assert lines[4] == "1"
+    assert (store / "a/file").read_text() == "content\n"
+
+
+def test_tmpcopyup_that_does_not_fit_fails_to_start(work_directory: Path) -> None:
+    config = bundles.base("true")
+    config["mounts"].append({"destination": "/opt", "type": "tmpfs", "options": ["tmpcopyup", "size=4k"]})
+    bundle = bundles.write(work_directory, config)
+    (bundle / "rootfs/opt").mkdir(exist_ok=True)
+    (bundle / "rootfs/opt/large").write_bytes(b"x" * 10_000)
+    status, _, error = run_bundle(bundle)
+    assert status == 128
+    assert "No space left on device" in error
