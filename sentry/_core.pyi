@@ -422,6 +422,7 @@ class Context:
 class TaskBase:
     """A guest thread as the dispatcher sees it."""
 
+    reads_execute: bool  # what it may read it may execute: READ_IMPLIES_EXEC (personality(2))
     shifted: bool  # its monotonic clocks are not the machine's (time_namespaces(7))
     tid: int  # as the initial PID namespace has it
     local_tid: int  # as its own PID namespace has it

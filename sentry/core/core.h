@@ -185,6 +185,7 @@ struct Task {
 	int tid, local_tid; /* in the initial PID namespace, and in its own */
 	int state, outcome, syscall_nr;
 	char interruptible;
+	char reads_execute; /* what it may read it may execute: READ_IMPLIES_EXEC (personality(2)) */
 	char shifted; /* its monotonic clocks are not the machine's (time_namespaces(7)) */
 	unsigned int work, guard;
 	unsigned int altstack_flags; /* as set; without a size there is no alternate stack */

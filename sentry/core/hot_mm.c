@@ -124,7 +124,7 @@ static int64_t hot_mmap(Task *task, struct pf_regs *regs)
 	int prot = (int)regs->rdx & PROT_ACCESS, flags = (int)regs->r10, fd = -1;
 	Space *mm = space_of(task);
 	File *file = NULL;
-	if (!mm || mm->mdwe || flags & ~MAP_HOT || !(flags & MAP_PRIVATE) || mm->lock_future || regs->r9 & ~PAGE_MASK)
+	if (!mm || task->reads_execute || mm->mdwe || flags & ~MAP_HOT || !(flags & MAP_PRIVATE) || mm->lock_future || regs->r9 & ~PAGE_MASK)
 		return HOT_MISS;
 	VmaList *list = mm->areas;
 	if (!length || length > PF_GUEST_END || list->count >= MAX_MAP_COUNT)
@@ -221,7 +221,7 @@ static int64_t hot_brk(Task *task, struct pf_regs *regs)
 {
 	uint64_t addr = regs->rdi;
 	Space *mm = space_of(task);
-	if (!mm)
+	if (!mm || task->reads_execute)
 		return HOT_MISS;
 	if (addr < mm->brk_start || addr >= PF_GUEST_END - PAGE_SIZE)
 		return (int64_t)mm->brk_end;
@@ -259,7 +259,7 @@ static int64_t hot_mprotect(Task *task, struct pf_regs *regs)
 	Space *mm = space_of(task);
 	size_t low, high;
 	bool differs = false;
-	if (!mm || mm->mdwe || mm->sealed || regs->rdx & ~(uint64_t)(PROT_ACCESS | PROT_SEM))
+	if (!mm || task->reads_execute || mm->mdwe || mm->sealed || regs->rdx & ~(uint64_t)(PROT_ACCESS | PROT_SEM))
 		return HOT_MISS;
 	int prot = (int)regs->rdx & PROT_ACCESS;
 	VmaList *list = mm->areas;

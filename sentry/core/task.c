@@ -119,7 +119,7 @@ static PyMemberDef members[] = {
 	FIELD(fault_error, T_ULONGLONG),   FIELD(fault_trapno, T_ULONGLONG),  FIELD(fault_addr, T_ULONGLONG),
 	FIELD(fs, T_OBJECT),	     FIELD(guard, T_UINT),
 	FIELD(outcome, T_INT),	     FIELD(syscall_nr, T_INT), FIELD(interruptible, T_BOOL),
-	FIELD(shifted, T_BOOL),
+	FIELD(shifted, T_BOOL),	     FIELD(reads_execute, T_BOOL),
 	{0},
 };
 

@@ -268,7 +268,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
     child.comm = task.comm
     seccomp.inherit(task, child)
     child.sigmask = task.sigmask
-    child.personality = task.personality
+    child.set_personality(task.personality)
     child.timer_slack = task.timer_slack
     child.mce_policy = task.mce_policy
     child.io_flusher = task.io_flusher

@@ -11,6 +11,7 @@ import os
 
 from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.personality import ADDR_NO_RANDOMIZE, PER_CLEAR_ON_SETID, READ_IMPLIES_EXEC
 from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
 from sentry.errors import Errno, StartError
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from sentry.mm.space import AddressSpace
     from sentry.vfs.file import File
 
-ADDR_NO_RANDOMIZE = 0x0040000
-_PER_CLEAR_ON_SETID = 0x0F740000  # personality bits that a set-id program does not inherit
 _COMM_MAX = 15
 _USER_CS = 0x33
 _USER_DS = 0x2B
@@ -168,7 +167,8 @@ def _replace(task: Task, program: NewProgram, old_tid: int) -> Any:
     dispatch.set(task, None)
     if program.secure:
         task.parent_death_signal = 0
-        task.personality &= ~_PER_CLEAR_ON_SETID
+        task.set_personality(task.personality & ~PER_CLEAR_ON_SETID)
+    task.set_personality(task.personality & ~READ_IMPLIES_EXEC)  # as on x86-64 for each 64-bit program
     group.has_execed = True
     _close_on_exec(task)
     return _core.NO_RESULT if task.trace is None else trace_stops.executed(task, old_tid)

@@ -13,6 +13,7 @@ Everything that touches several tasks lives in the module of its verb: clone, ex
 from __future__ import annotations
 
 from sentry import _core
+from sentry.abi.personality import READ_IMPLIES_EXEC
 from sentry.ipc.sem_undo import UndoList
 from sentry.kernel.sched import SchedPolicy
 from sentry.kernel.signals import SignalState
@@ -78,6 +79,11 @@ class Task(_core.TaskBase):
         self.sem_undo = UndoList()
         self.keyrings = TaskKeyrings()
         self.start_time = _core.monotonic()
+
+    def set_personality(self, persona: int) -> None:
+        """Change the execution domain (personality(2))."""
+        self.personality = persona
+        self.reads_execute = bool(persona & READ_IMPLIES_EXEC)
 
     def find(self, number: int) -> Task | None:
         """The thread that this one calls `number` (pid_namespaces(7))."""

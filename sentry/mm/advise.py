@@ -14,8 +14,9 @@ from sentry.abi.mman import (
     MADV_DONTNEED,
     MADV_DONTNEED_LOCKED,
     MADV_FREE,
+    MADV_GUARD_INSTALL,
+    MADV_GUARD_REMOVE,
     MADV_HUGEPAGE,
-    MADV_HWPOISON,
     MADV_KEEPONFORK,
     MADV_MERGEABLE,
     MADV_NOHUGEPAGE,
@@ -26,7 +27,6 @@ from sentry.abi.mman import (
     MADV_RANDOM,
     MADV_REMOVE,
     MADV_SEQUENTIAL,
-    MADV_SOFT_OFFLINE,
     MADV_UNMERGEABLE,
     MADV_WILLNEED,
     MADV_WIPEONFORK,
@@ -80,10 +80,17 @@ _REMEMBERED = {
 # Advice that makes the host do something now.
 _DONE = (
     MADV_WILLNEED, MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, MADV_REMOVE, MADV_COLD, MADV_PAGEOUT,
-    MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE,
+    MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE,
 )  # fmt: skip
 _OURS = (MADV_DONTDUMP, MADV_DODUMP)  # of no interest to the host: it dumps no stub
-_DISCARDS = (MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, MADV_DONTFORK, MADV_WIPEONFORK)
+_DISCARDS = (
+    MADV_DONTNEED,
+    MADV_DONTNEED_LOCKED,
+    MADV_FREE,
+    MADV_DONTFORK,
+    MADV_WIPEONFORK,
+    MADV_GUARD_INSTALL,
+)
 
 
 def check_range(addr: int, length: int) -> int:
@@ -107,11 +114,9 @@ def madvise(mm: AddressSpace, task: Task, addr: int, length: int, advice: int) -
 
     Raises Errno: EACCES, EBADF, EINVAL, ENOMEM, EPERM, and what the host says.
     """
-    if advice not in _REMEMBERED and advice not in _DONE and advice not in (MADV_HWPOISON, MADV_SOFT_OFFLINE):
+    if advice not in _REMEMBERED and advice not in _DONE:
         raise Errno(EINVAL)
     end = check_range(addr, length)
-    if advice in (MADV_HWPOISON, MADV_SOFT_OFFLINE):
-        raise Errno(EPERM)
     hole = mm.areas.covered(addr, end) < end
     position = addr
     while position < end:
@@ -152,7 +157,10 @@ def _refusal(vma: Vma, advice: int) -> int:
         return EPERM
     if flags & VM_SPECIAL and advice not in (MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_DONTFORK):
         return EINVAL
-    if advice in (MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_REMOVE) and flags & VM_LOCKED:
+    if (
+        advice in (MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_REMOVE, MADV_GUARD_INSTALL)
+        and flags & VM_LOCKED
+    ):
         return EINVAL
     if advice in (MADV_FREE, MADV_WIPEONFORK) and not anonymous:
         return EINVAL

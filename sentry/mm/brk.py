@@ -11,6 +11,7 @@ from sentry.abi.mman import (
     MAP_PRIVATE,
     PAGE_MASK,
     PAGE_SIZE,
+    PROT_EXEC,
     PROT_READ,
     PROT_WRITE,
 )
@@ -57,5 +58,6 @@ def _grow(mm: AddressSpace, task: Task, start: int, end: int) -> None:
         check_lock_limit(mm, task, end - start, EAGAIN)
         mm.locked = True
         flags |= MAP_POPULATE
-    task.ctx.map(start, end - start, PROT_READ | PROT_WRITE, flags)
-    areas.insert(Vma(start, end, PROT_READ | PROT_WRITE, VM_MAYALL | mm.lock_future))
+    prot = PROT_READ | PROT_WRITE | (PROT_EXEC if task.reads_execute else 0)
+    task.ctx.map(start, end - start, prot, flags)
+    areas.insert(Vma(start, end, prot, VM_MAYALL | mm.lock_future))

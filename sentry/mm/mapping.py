@@ -23,6 +23,8 @@ from sentry.abi.mman import (
     MAP_FIXED,
     MAP_FIXED_NOREPLACE,
     MAP_GROWSDOWN,
+    MAP_HUGE_MASK,
+    MAP_HUGE_SHIFT,
     MAP_HUGETLB,
     MAP_LOCKED,
     MAP_NONBLOCK,
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from sentry.vfs.file import File
 
 _PROT_ACCESS = PROT_READ | PROT_WRITE | PROT_EXEC
+_HUGE_SIZES = (0, 21, 30)  # their logarithms to base 2; 0: the usual one
 _FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
 _MAX_OFFSET = 2**63 - 1
 _LOW_START, _LOW_END = 0x40000000, 0x80000000  # where MAP_32BIT places
@@ -99,6 +102,8 @@ def mmap(
     if file is not None and offset + length > _MAX_OFFSET:
         raise Errno(EOVERFLOW)
     prot &= _PROT_ACCESS
+    if task.reads_execute and prot & PROT_READ and not (file is not None and _is_noexec(file)):
+        prot |= PROT_EXEC
     if mm.mdwe and prot & PROT_EXEC and prot & PROT_WRITE:
         raise Errno(EACCES)
 
@@ -190,6 +195,10 @@ def find_room(mm: AddressSpace, hint: int, length: int, flags: int) -> int:
     return start
 
 
+def _is_noexec(file: File) -> bool:
+    return file.path is not None and bool(file.path.mount.flags & MS_NOEXEC)
+
+
 def _check_file(file: File, prot: int, flags: int) -> int:
     """The Vma flags for a mapping of `file`; raises what its open mode, its mount or its kind forbid."""
     if file.flags & O_PATH:
@@ -210,7 +219,7 @@ def _check_file(file: File, prot: int, flags: int) -> int:
         raise Errno(EINVAL)
     if not file.readable:
         raise Errno(EACCES)
-    if file.path is not None and file.path.mount.flags & MS_NOEXEC:
+    if _is_noexec(file):
         if prot & PROT_EXEC:
             raise Errno(EPERM)
         vm_flags &= ~VM_MAYEXEC
@@ -224,6 +233,8 @@ def _check_file(file: File, prot: int, flags: int) -> int:
 def _rare_flags(mm: AddressSpace, task: Task, flags: int, length: int) -> int:
     vm_flags = 0
     if flags & MAP_HUGETLB:
+        if flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK not in _HUGE_SIZES:
+            raise Errno(EINVAL)
         raise Errno(ENOMEM)  # there are no huge pages in the pool (vm.nr_hugepages is 0)
     if flags & MAP_GROWSDOWN:
         vm_flags |= VM_GROWSDOWN

@@ -16,7 +16,7 @@ from sentry.abi.mman import (
 )
 from sentry.errors import Errno
 from sentry.mm.layout import MAX_MAP_COUNT
-from sentry.mm.vma import VM_GROWSDOWN, VM_MAYALL, VM_SHARED, Vma
+from sentry.mm.vma import VM_GROWSDOWN, VM_MAYALL, VM_MAYEXEC, VM_SHARED, Vma
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def mprotect(mm: AddressSpace, task: Task, addr: int, length: int, prot: int) ->
     vmas = areas.overlapping(addr, end)
     if not vmas:
         raise Errno(ENOMEM)
+    if task.reads_execute and prot & PROT_READ and all(vma.flags & VM_MAYEXEC for vma in vmas):
+        prot |= PROT_EXEC
     if grows:
         if grows == PROT_GROWSUP or not vmas[0].flags & VM_GROWSDOWN:
             raise Errno(EINVAL)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.host_proc import HostProc
     from sentry.mm.vma import Vma
 
+_PAGE = 4096
 _SMAPS_MAX = 32 << 20
 # The fields whose sums are told, in KiB (proc_pid_smaps(5)).
 FIELDS = (
@@ -20,16 +23,18 @@ _KNOWN = frozenset(FIELDS)
 class Residency:
     """One look at a host process."""
 
-    __slots__ = ("_areas",)
+    __slots__ = ("_areas", "_host", "_pid")
 
-    def __init__(self, areas: list[tuple[int, int, dict[bytes, int]]]) -> None:
+    def __init__(self, host: HostProc, pid: int, areas: list[tuple[int, int, dict[bytes, int]]]) -> None:
+        self._host = host
+        self._pid = pid
         self._areas = areas  # (start, end, fields), by address
 
     def of(self, vma: Vma, at: int) -> tuple[dict[bytes, int], int]:
         """The fields' sums over a mapping, and where to go on looking for the next one (begin with 0).
 
         The host may have split or joined what is one mapping here: an area that reaches beyond it counts
-        with its share.
+        with the share that this mapping has of the area's pages that are there.
         """
         sums = dict.fromkeys(FIELDS, 0)
         areas = self._areas
@@ -38,11 +43,18 @@ class Residency:
         index = at
         while index < len(areas) and areas[index][0] < vma.end:
             start, end, fields = areas[index]
-            inside = min(end, vma.end) - max(start, vma.start)
+            low, high = max(vma.start, start), min(end, vma.end)
+            inside, whole = high - low, end - start
+            if inside < whole and fields.get(b"Rss"):
+                inside, whole = self._present(low, high), fields[b"Rss"]
             for name, value in fields.items():
-                sums[name] += value * inside // (end - start)
+                sums[name] += min(value, value * inside // whole)
             index += 1
         return sums, at
+
+    def _present(self, start: int, end: int) -> int:
+        """KiB of the range that are in memory."""
+        return sum(self._host.pages(self._pid, start, end) or b"") * 4
 
 
 def look(host: HostProc, pid: int) -> Residency | None:
@@ -58,4 +70,30 @@ def look(host: HostProc, pid: int) -> Residency | None:
         elif colon and b"-" in name and b" " in name:
             start, _, end = name.split()[0].partition(b"-")
             areas.append((int(start, 16), int(end, 16), {}))
-    return Residency(areas)
+    return Residency(host, pid, areas)
+
+
+def cached(vma: Vma, start: int, end: int) -> bytearray:
+    """A byte for each page of a range of a file's mapping: 1 where the page cache has it (mincore(2)).
+
+    What the cache has of a file on a disk is not known: all but its holes.  Those of a file in memory are the
+    truth.
+    """
+    pages = bytearray((end - start) // _PAGE)
+    inode = vma.source.inode if vma.source is not None else None
+    fd = getattr(inode, "fd", -1)
+    if fd < 0:
+        return pages
+    offset = vma.offset + start - vma.start
+    position, limit = offset, offset + end - start
+    while position < limit:
+        try:
+            data = os.lseek(fd, position, os.SEEK_DATA)
+            hole = os.lseek(fd, data, os.SEEK_HOLE)
+        except OSError:  # ENXIO: only a hole follows, or nothing
+            break
+        first, last = (data - offset) // _PAGE, (min(hole, limit) - offset + _PAGE - 1) // _PAGE
+        if first < len(pages):
+            pages[first:last] = b"\1" * (last - first)
+        position = hole
+    return pages

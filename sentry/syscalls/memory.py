@@ -1,6 +1,6 @@
 """Advice, locking and what else is asked about memory: madvise(2), msync(2), mincore(2), mlock(2), ..."""
 
-from errno import EINVAL, ENOMEM, ENOSPC, EPERM, ESRCH
+from errno import EINVAL, ENOMEM, EPERM, ESRCH
 
 from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.mman import (
@@ -20,6 +20,7 @@ from sentry.errors import Errno
 from sentry.kernel.pidfd import group_of
 from sentry.kernel.trace_access import may_access
 from sentry.mm import advise, lock, mapping
+from sentry.mm.residency import cached
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 
 TYPE_CHECKING = False
@@ -96,11 +97,12 @@ def mincore(task: "Task", addr: Ptr, length: Size, vector: Ptr) -> int:
         part = min(_CHUNK, pages - done)
         start = addr + done * PAGE_SIZE
         present = bytearray(host.pages(pid, start, start + part * PAGE_SIZE) or b"\1" * part)
-        # Of a file it is asked what is in the page cache, mapped or not: that is all of it, as far as known.
         for vma in task.mm.areas.overlapping(start, start + part * PAGE_SIZE):
-            if vma.source is not None:
-                low, high = max(vma.start, start) - start, min(vma.end - start, part * PAGE_SIZE)
-                present[low // PAGE_SIZE : high // PAGE_SIZE] = b"\1" * ((high - low) // PAGE_SIZE)
+            if vma.source is not None and vma.source.inode is not None:
+                low, high = max(vma.start, start), min(vma.end, start + part * PAGE_SIZE)
+                first, pages_there = (low - start) // PAGE_SIZE, cached(vma, low, high)
+                for index, there in enumerate(pages_there, first):
+                    present[index] |= there
         task.copy_out(vector + done, present)
     if reached < end:
         raise Errno(ENOMEM)
@@ -150,7 +152,7 @@ def remap_file_pages(task: "Task", addr: Ptr, length: Size, prot: Size, page: Si
 def pkey_alloc(task: "Task", flags: Size, rights: Size) -> int:
     if flags or rights & ~3:
         raise Errno(EINVAL)
-    raise Errno(ENOSPC)  # as on a CPU without protection keys
+    raise Errno(EINVAL)  # as Linux on a CPU without protection keys
 
 
 def pkey_free(task: "Task", pkey: Int) -> int:

@@ -4,6 +4,7 @@ import errno
 
 from sentry import _core
 from sentry.abi.fcntl import O_PATH
+from sentry.abi.personality import STICKY_TIMEOUTS
 from sentry.abi.poll import POLLERR, POLLFD, POLLHUP, POLLNVAL, SELECT_EXCEPT, SELECT_READ, SELECT_WRITE
 from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND
 from sentry.abi.time import NSEC, TIMESPEC, TIMEVAL, USEC
@@ -246,7 +247,7 @@ async def _finish(
 
 def _tell_left(task: "Task", deadline: int | None, at: int, form: "Struct") -> None:
     # Linux writes what is left, and does not mind when it can't (select(2), NOTES).
-    if deadline is None or not at:
+    if deadline is None or not at or task.personality & STICKY_TIMEOUTS:
         return
     left = max(deadline - _core.monotonic(), 0) if deadline else 0
     seconds, nanoseconds = divmod(left, NSEC)

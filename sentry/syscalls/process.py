@@ -176,5 +176,5 @@ def pidfd_open(task: "Task", pid: Int, flags: UInt) -> int:
 def personality(task: "Task", persona: UInt) -> int:
     old = task.personality
     if persona != 0xFFFFFFFF:
-        task.personality = persona
+        task.set_personality(persona)
     return old

@@ -4,14 +4,13 @@ import errno
 from struct import Struct
 
 from sentry.abi.capability import CAP_SYS_ADMIN
+from sentry.abi.personality import UNAME26
 from sentry.abi.time import CLOCK_BOOTTIME, NSEC
 from sentry.errors import Errno
 from sentry.fs.host_facts import host_facts
 from sentry.kernel import clock, version
 from sentry.kernel.usage import last_cpu
 from sentry.syscalls.args import Int, Ptr
-
-UNAME26 = 0x20000  # personality(2): programs that can't read version numbers of today
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -234,3 +234,24 @@ CASE(schedstat_counts_time_on_a_cpu, "proc(5)")
 	CHECK(after - before >= 29000000);
 	CHECK(times > 0);
 }
+
+CASE(mincore_of_memory_files_knows_holes, "mincore(2)")
+{
+	unsigned char seen[5];
+	int fd = CHECK_OK(memfd_create("holes", 0));
+	char *pages;
+
+	CHECK_OK(ftruncate(fd, 4 * PAGE));
+	CHECK_EQ(pwrite(fd, "x", 1, 2 * PAGE), 1);
+	for (int sharing = MAP_SHARED; sharing <= MAP_PRIVATE; sharing++) {
+		pages = CHECK_OK(mmap(NULL, 5 * PAGE, PROT_READ, sharing, fd, 0));
+		CHECK_OK(mincore(pages, 5 * PAGE, seen));
+		CHECK_EQ(seen[0] | seen[1] | seen[3] | seen[4], 0);
+		CHECK_EQ(seen[2] & 1, 1);
+	}
+	pages = map_pages(4, MAP_SHARED);
+	pages[PAGE] = 1;
+	CHECK_OK(mincore(pages, 4 * PAGE, seen));
+	CHECK_EQ(seen[0] | seen[2] | seen[3], 0);
+	CHECK_EQ(seen[1] & 1, 1);
+}

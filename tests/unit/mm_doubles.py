@@ -126,7 +126,7 @@ class FakeCreds:
 class FakeTask:
     """What the memory manager needs of a Task."""
 
-    shifted = False
+    shifted = reads_execute = False
 
     def __init__(self, base: int = 0x7F0000000000) -> None:
         self.ctx = HostContext()
