@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from errno import EACCES, EINVAL, EIO, ENOENT, EPERM, ESRCH
 
-from sentry.abi.capability import CAP_SYS_RESOURCE
+from sentry.abi.capability import CAP_SYS_NICE, CAP_SYS_RESOURCE
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.fs import nsfs, proc_maps, proc_mounts, proc_net, proc_status, proc_task, proc_time
@@ -203,6 +203,8 @@ def _refuse(target: Task, writer: Task, data: bytes) -> None:
 
 
 def _set_timer_slack(target: Task, writer: Task, data: bytes) -> None:
+    if target is not writer and not writer.creds.has_cap(CAP_SYS_NICE, target.creds.user_ns):
+        raise Errno(EPERM)
     target.timer_slack = parse_int(data, 0, 2**63) or 50_000
 
 
@@ -304,7 +306,7 @@ _PROCESS = [
     Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _set_coredump_filter),
     Entry(b"timens_offsets", 0o644, proc_time.show_offsets, proc_time.store_offsets),
     Entry(b"timers", 0o444, numbered=proc_task.timers),
-    Entry(b"timerslack_ns", 0o666, proc_task.timerslack, _set_timer_slack, inspect=True),
+    Entry(b"timerslack_ns", 0o666, proc_task.timerslack, _set_timer_slack),
 ]
 
 _THREAD = [

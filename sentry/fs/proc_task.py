@@ -5,9 +5,10 @@ Each function takes (about whom, who reads).  A zombie has no memory, no descrip
 
 from __future__ import annotations
 
-from errno import EINVAL
+from errno import EINVAL, EPERM
 
 from sentry import _core
+from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.resource import RLIM_INFINITY
 from sentry.errors import Errno
 from sentry.kernel.cgroup import namespace_root, relative
@@ -217,6 +218,8 @@ def timers(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
 
 
 def timerslack(target: Task, reader: Task) -> bytes:
+    if target is not reader and not reader.creds.has_cap(CAP_SYS_NICE, target.creds.user_ns):
+        raise Errno(EPERM)
     return b"%d\n" % target.timer_slack
 
 

@@ -209,7 +209,7 @@ def _trace_child(task: Task, child: Task) -> None:
     """Have the parent's tracer trace the child, which begins with a stop."""
     old = task.trace
     assert old is not None
-    trace = tracing.link(child, old.tracer, old.seized, old.options)
+    trace = tracing.link(child, old.tracer, old.creds, old.seized, old.options)
     child.work |= WORK_OTHER
     if old.seized:
         trace.trap = True
@@ -313,7 +313,7 @@ def _found_family(task: Task, child: Task, args: CloneArgs) -> None:
     group.cgroup = args.cgroup or old.cgroup
     if args.cgroup is not None and args.cgroup.is_frozen():
         freezer.set_hold(group, freezer.FROZEN, True)
-    group.dumpable = old.dumpable
+    group.dumpable, group.program_ns = old.dumpable, old.program_ns
     group.thp_disabled = old.thp_disabled
     group.merges_memory = old.merges_memory
     group.oom_score_adj = old.oom_score_adj

@@ -89,6 +89,7 @@ class NewProgram:
         task.comm = os.path.basename(self.image.name)[:_COMM_MAX]
         task.group.usage.enter(ctx.host_tid)
         creds = self.creds
+        task.group.program_ns = creds.user_ns
         task.group.dumpable = int(creds.uid == creds.euid and creds.gid == creds.egid and not self.secure)
         task.kernel.machine.attach(task)
         if task.sched.affinity:

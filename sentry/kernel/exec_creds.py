@@ -51,10 +51,8 @@ def _trusted(task: Task) -> bool:
     """Whether nobody has a hand in the process who might misuse what it gains: no process that shares its
     root directory, no tracer without the right to trace it.
     """
-    if task.trace is not None:
-        tracer = task.trace.tracer
-        if not tracer.creds.has_cap(CAP_SYS_PTRACE, task.creds.user_ns):
-            return False
+    if task.trace is not None and not task.trace.creds.has_cap(CAP_SYS_PTRACE, task.creds.user_ns):
+        return False
     return not any(
         other.fs is task.fs and other.group is not task.group for other in task.kernel.tasks.values()
     )

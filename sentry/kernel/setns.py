@@ -36,6 +36,7 @@ from sentry.vfs.path import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
 
 
@@ -142,10 +143,23 @@ class Entry:
 
     def commit(self) -> None:
         task = self.task
+        if not _made_by(task.creds, self.creds.user_ns):
+            task.group.dumpable = 0  # what it has still is from outside: not for those inside to look into
+            task.parent_death_signal = 0
         if task.ns.ipc is not self.ns.ipc:
             sem_undo.leave(task)
         task.creds, task.ns, task.fs = self.creds, self.ns, self.fs
         task.shifted = task.ns.time.shifted
+
+
+def _made_by(creds: Creds, namespace: UserNamespace) -> bool:
+    """Whether the user namespace is that of `creds`, or in one that `creds` could have made."""
+    ns: UserNamespace | None = namespace
+    while ns is not None and ns is not creds.user_ns:
+        if ns.parent is creds.user_ns and ns.uid_of_owner == creds.euid:
+            return True
+        ns = ns.parent
+    return ns is namespace
 
 
 def _shares_fs(task: Task) -> bool:

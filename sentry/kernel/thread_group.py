@@ -15,6 +15,7 @@ from sentry.kernel.cpu_alarm import CpuLimit
 from sentry.kernel.itimers import IntervalTimers
 from sentry.kernel.signals import PendingQueue
 from sentry.kernel.usage import Usage
+from sentry.kernel.user_namespace import INITIAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class ThreadGroup(_core.GroupBase):
         self.cgroup_base = 0  # CPU time in ns that it used elsewhere
         self.held = 0  # why its threads must not run (kernel.freezer)
         self.dumpable = 1
+        self.program_ns = INITIAL  # the user namespace in which its program was started
         self.thp_disabled = False
         self.merges_memory = False  # PR_SET_MEMORY_MERGE
         self.oom_score_adj = 0

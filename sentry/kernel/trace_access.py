@@ -22,17 +22,24 @@ def may_access(task: Task, target: Task, real: bool = True) -> bool:
 def may_access_as(mine: Creds, target: Task, real: bool = True) -> bool:
     """The same for whoever has these credentials and is of another process."""
     theirs = target.creds
+    group = target.group
+    if group.dumpable != 1 and not mine.has_cap(CAP_SYS_PTRACE, group.program_ns):
+        return False
+    uid, gid = (mine.uid, mine.gid) if real else (mine.fsuid, mine.fsgid)
+    same = uid == theirs.uid == theirs.euid == theirs.suid and gid == theirs.gid == theirs.egid == theirs.sgid
+    if not same and not mine.has_cap(CAP_SYS_PTRACE, theirs.user_ns):
+        return False
+    return may_be_traced(mine, theirs, real)
+
+
+def may_be_traced(mine: Creds, theirs: Creds, real: bool = True) -> bool:
+    """What is asked for PTRACE_TRACEME too: that the tracer is restricted no more than the tracee."""
     if not landlock.may_trace(mine, theirs):
         return False
     if mine.has_cap(CAP_SYS_PTRACE, theirs.user_ns):
         return True
-    uid, gid = (mine.uid, mine.gid) if real else (mine.fsuid, mine.fsgid)
-    return (
-        uid == theirs.uid == theirs.euid == theirs.suid
-        and gid == theirs.gid == theirs.egid == theirs.sgid
-        and target.group.dumpable == 1
-        and mine.user_ns is theirs.user_ns
-        and not theirs.permitted & ~(mine.permitted if real else mine.effective)
+    return mine.user_ns is theirs.user_ns and not theirs.permitted & ~(
+        mine.permitted if real else mine.effective
     )
 
 

@@ -25,6 +25,7 @@ from sentry.kernel.siginfo import SigInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
 
 _POLLIN = 1
@@ -37,13 +38,14 @@ class Tracee:
     """How a task is traced, and the stop it is in."""
 
     __slots__ = (
-        "code", "debug", "exit_code", "forced_step", "guarded",
+        "code", "creds", "debug", "exit_code", "forced_step", "guarded",
         "in_group_stop", "info", "listening", "message", "mode",
         "options", "seized", "signal", "stopped", "told_exit", "tracer", "trap",
     )  # fmt: skip
 
-    def __init__(self, tracer: Task, seized: bool, options: int) -> None:
+    def __init__(self, tracer: Task, creds: Creds, seized: bool, options: int) -> None:
         self.tracer = tracer
+        self.creds = creds  # of whoever began it: what the tracer gains later, by execve say, doesn't count
         self.seized = seized
         self.options = options
         self.mode = RUN
@@ -62,9 +64,9 @@ class Tracee:
         self.exit_code = 0  # wait status of a dead thread
 
 
-def link(task: Task, tracer: Task, seized: bool, options: int) -> Tracee:
-    """Have `tracer` trace `task`."""
-    trace = task.trace = Tracee(tracer, seized, options)
+def link(task: Task, tracer: Task, creds: Creds, seized: bool, options: int) -> Tracee:
+    """Have `tracer` trace `task`, with the rights that `creds` give."""
+    trace = task.trace = Tracee(tracer, creds, seized, options)
     tracer.tracees.append(task)
     task.guard |= GUARD_TRACED
     return trace

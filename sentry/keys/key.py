@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from _weakref import ref
-from errno import EDEADLK, EDQUOT, EINVAL, EKEYEXPIRED, EKEYREVOKED, ENOENT, ENOKEY, ENOTDIR, EPERM
+from errno import EDEADLK, EDQUOT, EINVAL, EKEYEXPIRED, EKEYREVOKED, ELOOP, ENOENT, ENOKEY, ENOTDIR, EPERM
 
 from sentry import _core
 from sentry.abi.keys import LINK_BYTES, PAYLOAD_MAX
@@ -143,7 +143,7 @@ class Keyring(Key):
         super().__init__(b"keyring", name, uid, gid, perm, b"")
 
     def link(self, key: Key) -> None:
-        """Add a key, in place of one of the same type and description.  EDEADLK, EDQUOT, EPERM."""
+        """Add a key, in place of one of the same type and description.  EDEADLK, EDQUOT, ELOOP, EPERM."""
         if self.restricted:
             raise Errno(EPERM)
         if isinstance(key, Keyring) and (key is self or key.holds(self)):
@@ -166,17 +166,20 @@ class Keyring(Key):
         self.links.clear()
 
     def holds(self, other: Key) -> bool:
-        """Whether `other` is somewhere below it."""
-        pending: list[Keyring] = [self]
-        seen: set[int] = set()
-        while pending:
-            for key in pending.pop().links.values():
-                if key is other:
-                    return True
-                if isinstance(key, Keyring) and key.serial not in seen:
-                    seen.add(key.serial)
-                    pending.append(key)
-        return False
+        """Whether `other` is somewhere below it; ELOOP when there are too many levels below."""
+        level: list[Keyring] = [self]
+        for _ in range(DEPTH_MAX):
+            below: dict[int, Keyring] = {}
+            for ring in level:
+                for key in ring.links.values():
+                    if key is other:
+                        return True
+                    if isinstance(key, Keyring):
+                        below[key.serial] = key
+            if not below:
+                return False
+            level = list(below.values())
+        raise Errno(ELOOP)
 
     def revoke(self) -> None:
         super().revoke()

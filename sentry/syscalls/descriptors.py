@@ -200,7 +200,8 @@ def _owner(task: "Task", file: "File", cmd: int, arg: int) -> int:
         return 0
     if cmd == F_GETOWNER_UIDS:
         ns = task.creds.user_ns
-        uids = (file.owner.uid, file.owner.euid) if file.owner is not None else (0, 0)
+        setter = file.owner.creds if file.owner is not None and file.owner.setter else None
+        uids = (setter.uid, setter.euid) if setter is not None else (0, 0)
         task.copy_out(arg, _UIDS.pack(*map(ns.show_uid, uids)))
         return 0
     if cmd == F_SETSIG:

@@ -52,7 +52,7 @@ from sentry.abi.seccomp import AUDIT_ARCH_X86_64, SOCK_FILTER_SIZE
 from sentry.abi.signal import NSIG, SIGINFO_SIZE, SIGKILL, SIGSET_SIZE, SIGSTOP, SIGTRAP
 from sentry.errors import Errno
 from sentry.kernel import siginfo, signals, tracing
-from sentry.kernel.trace_access import check_access
+from sentry.kernel.trace_access import check_access, may_be_traced
 from sentry.mm.access import peek, poke
 from sentry.syscalls import ptrace_regs
 from sentry.syscalls.args import Int, Long, Ptr, Size
@@ -107,7 +107,9 @@ def _trace_me(task: "Task") -> int:
         raise Errno(errno.EPERM)
     parent = task.group.parent_task
     if parent is not None and parent.state != "dead":
-        tracing.link(task, parent, False, 0)
+        if not may_be_traced(parent.creds, task.creds):
+            raise Errno(errno.EPERM)
+        tracing.link(task, parent, task.creds, False, 0)
     return 0
 
 
@@ -121,7 +123,7 @@ def _attach(task: "Task", target: "Task", seize: bool, address: int, options: in
     check_access(task, target)
     if target.state == "dead" or target.trace is not None:
         raise Errno(errno.EPERM)
-    tracing.link(target, task, seize, options if seize else 0)
+    tracing.link(target, task, task.creds, seize, options if seize else 0)
     if target.group.stopping:
         target.work |= WORK_STOP  # the stop of its process becomes ours
         if target.state == "stopped":

@@ -13,12 +13,12 @@ from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem
 from sentry.fs.memory_directory import MemoryDirectory
 from sentry.fs.overlay import OverlayFs
+from sentry.vfs.mount import Mount
 from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.vfs.inode import Inode
-    from sentry.vfs.mount import Mount
 
 INO32_GEN = 1  # FILEID_INO32_GEN: stamp, low and high half of the number
 INO64_GEN = 0x81  # FILEID_INO64_GEN: number, stamp; not to be opened
@@ -67,7 +67,9 @@ def decode(mount: Mount, kind: int, handle: bytes) -> Path:
     if dentry is None or dentry.inode is None or _stamp(dentry.inode) != stamp:
         raise Errno(ESTALE)
     if not dentry.is_below(mount.root):
-        mount = next((other for other in fs.mounts() if other.root is fs.root), mount)
+        mount = Mount(
+            fs, fs.root, mount.attributes, mount.source
+        )  # nowhere, but what holds for it holds still
     return Path(mount, dentry)
 
 

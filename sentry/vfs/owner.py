@@ -6,11 +6,13 @@ from _weakref import ref
 from errno import EINVAL, ESRCH
 
 from sentry.abi.fcntl import F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, FASYNC
+from sentry.abi.landlock import SCOPE_SIGNAL
 from sentry.abi.poll import POLLERR, POLLHUP, POLLMSG, READABLE, WRITABLE
 from sentry.abi.signal import NSIG, POLL_HUP, POLL_IN, POLL_MSG, POLL_OUT, SI_KERNEL, SI_SIGIO, SIGIO, SIGURG
 from sentry.errors import Errno
 from sentry.kernel.siginfo import SIGNALS_WITH_CODES, SigInfo
 from sentry.kernel.signals import send_group, send_task
+from sentry.vfs import landlock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,14 +33,15 @@ _BANDS = {
 class Owner:
     """Whom to signal, with what, and in whose name: `pid` is in the initial namespace, 0 for nobody."""
 
-    __slots__ = ("euid", "kernel", "kind", "pid", "signal", "uid")
+    __slots__ = ("creds", "kernel", "kind", "pid", "setter", "signal")
 
     def __init__(self, task: Task) -> None:
         self.kernel = task.kernel
         self.kind = F_OWNER_TID
         self.pid = 0
         self.signal = 0  # SIGIO without information
-        self.uid = self.euid = 0
+        self.creds = task.creds  # of who chose the owner
+        self.setter = 0  # and its process
 
     def exists(self) -> bool:
         kernel = self.kernel
@@ -47,8 +50,10 @@ class Owner:
         return self.pid in (kernel.groups if self.kind == F_OWNER_PID else kernel.process_groups)
 
     def may_signal(self, task: Task) -> bool:
-        creds = task.creds
-        return self.euid == 0 or bool({self.uid, self.euid} & {creds.uid, creds.suid})
+        mine, theirs = self.creds, task.creds
+        if task.group.tgid != self.setter and not landlock.may_reach(mine, theirs.landlock, SCOPE_SIGNAL):
+            return False
+        return mine.euid == 0 or bool({mine.uid, mine.euid} & {theirs.uid, theirs.suid})
 
     def send(self, fd: int, reason: int) -> None:
         """Tell the owner, if there is one who may be told; reason: POLL_*."""
@@ -114,7 +119,7 @@ def set_owner(task: Task, file: File, kind: int, number: int) -> None:
     owner = owner_of(task, file)
     owner.kind = kind
     owner.pid = pid
-    owner.uid, owner.euid = task.creds.uid, task.creds.euid
+    owner.creds, owner.setter = task.creds, task.group.tgid
 
 
 def claim(task: Task, file: File) -> None:

@@ -20,6 +20,15 @@ ANSWERS = {
     "vectors": "process_madvise: EINVAL\nreadv: EINVAL\nvmsplice: EINVAL\n",
 }
 
+RIGHTS = {
+    "tracer": "tracer: 0\ntracee: 1000\n",
+    "visitor": "attach: EPERM\nmemory: EACCES\n",
+    "scope": "kill: EPERM\nsignal: none\n",
+    "handles": "read: done\nwrite: EROFS\n",
+    "slack": "timer slack: EPERM\n",
+    "keyrings": "nested keyrings: ELOOP\n",
+}
+
 
 @pytest.mark.parametrize("what", ANSWERS)
 def test_it_is_answered_now(what: str, build_directory: Path) -> None:
@@ -27,6 +36,14 @@ def test_it_is_answered_now(what: str, build_directory: Path) -> None:
     done = logged_run(build_directory, ["/t/found", what])
     assert done.bugs == []
     assert (done.status, done.stdout) == (0, ANSWERS[what]), done.stderr
+
+
+@pytest.mark.parametrize("what", RIGHTS)
+def test_rights_that_come_or_go_do_not_count(what: str, build_directory: Path) -> None:
+    compile_guest("rights", build_directory)
+    done = logged_run(build_directory, ["/t/rights", what])
+    assert done.bugs == []
+    assert (done.status, done.stdout) == (0, RIGHTS[what]), done.stderr
 
 
 def test_strace_needs_nothing_that_the_sealed_sentry_can_not_import() -> None:
