@@ -32,14 +32,17 @@ class Program(NamedTuple):
 
 PLYVEL = "/usr/lib/python3/dist-packages/plyvel"
 PIP = "/usr/share/python-wheels"
+ENSUREPIP = "/usr/lib/python3.11/ensurepip"
 POSTGRESQL = "/usr/lib/postgresql"
 GLIB_TESTS = "/usr/libexec/installed-tests/glib"
 SYSTEMD_TESTS = "/usr/lib/systemd/tests"
 
 PACKAGES = {
     PIP: "python3-pip-whl",
+    ENSUREPIP: "python3-venv",
     PLYVEL: "python3-plyvel",
     POSTGRESQL: "postgresql",
+    "apt-get": "apt",
     "bwrap": "bubblewrap",
     GLIB_TESTS: "libglib2.0-tests",
     SYSTEMD_TESTS: "systemd-tests",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.programs.program import PIP, Program, bash
+from tests.programs.program import ENSUREPIP, PIP, Program, bash
 
 RUNTIMES = [
     Program(
@@ -229,5 +229,79 @@ PACKAGE_MANAGERS = [
             dpkg --purge one; find root/etc root/usr -type f; dpkg --audit
         """),
         needs=("dpkg-deb",),
+    ),
+    Program(
+        "venv-with-pip",
+        bash("""
+            mkdir one
+            printf '[build-system]\\nrequires = []\\nbuild-backend = "b"\\nbackend-path = ["."]\\n' \
+                > one/pyproject.toml
+            cat > one/b.py << END
+            import zipfile
+
+            INFO = "one-1.0.dist-info/"
+            FILES = {
+                "one.py": "def main(): print('from one')",
+                INFO + "METADATA": "Metadata-Version: 2.1\\nName: one\\nVersion: 1.0\\n",
+                INFO + "WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+                INFO + "entry_points.txt": "[console_scripts]\\none = one:main\\n",
+                INFO + "RECORD": "",
+            }
+
+
+            def build_wheel(directory, settings=None, metadata=None):
+                name = "one-1.0-py3-none-any.whl"
+                with zipfile.ZipFile(f"{directory}/{name}", "w") as wheel:
+                    for path, text in FILES.items():
+                        wheel.writestr(path, text)
+                return name
+            END
+            python3 -m venv v
+            v/bin/pip install --quiet --no-index ./one
+            v/bin/one; v/bin/pip check
+            v/bin/pip uninstall --quiet --yes one; ls v/bin
+        """),
+        needs=(ENSUREPIP,),
+        slow=True,
+    ),
+    Program(
+        "apt-get-from-a-local-repository",
+        bash(r"""
+            mkdir -p repo root/var/lib/dpkg/{updates,info} root/{bin,tmp}
+            mkdir -p root/etc/apt/{apt.conf,sources.list,preferences,trusted.gpg}.d
+            mkdir -p root/var/{cache/apt/archives,lib/apt/lists}/partial root/var/log/apt
+            touch root/var/lib/dpkg/{status,available}
+            pack() {
+                mkdir -p $1/DEBIAN $1/usr/share/$1
+                echo "I am $1" > $1/usr/share/$1/text
+                printf 'Package: %s\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@example.org>\n' $1 \
+                    > $1/DEBIAN/control
+                printf "${2}Description: $1\n" >> $1/DEBIAN/control
+                dpkg-deb --root-owner-group --build $1 repo/$1.deb > $1.log
+                cat $1/DEBIAN/control
+                printf 'Filename: ./%s.deb\nSize: %s\n' $1 $(stat -c %s repo/$1.deb)
+                printf 'SHA256: %s\n\n' $(sha256sum < repo/$1.deb | cut -d' ' -f1)
+            }
+            pack library > library.entry
+            pack program 'Depends: library\n' > program.entry
+            cat *.entry > repo/Packages
+            echo "deb [trusted=yes] file:$PWD/repo ./" > root/etc/apt/sources.list
+            cat > apt.conf << END
+                Dir "$PWD/root"; Dir::Bin::methods "/usr/lib/apt/methods"; Dir::Log::Planner "";
+                APT::Architecture "amd64"; APT::Sandbox::User "root";
+                DPkg::Options {"--root=$PWD/root"; "--force-not-root"; "--force-bad-path"; };
+                DPkg::Options {"--log=/dev/null"; };
+            END
+            export APT_CONFIG=$PWD/apt.conf DEBIAN_FRONTEND=noninteractive
+            apt-get -qq update
+            apt-cache policy program
+            apt-get -q --yes install program | grep -vE '^Get:|^Need to get|^Preparing'
+            cat root/usr/share/*/text
+            apt-get -q check; apt-mark showauto
+            apt-get -q --yes purge --autoremove program
+            find root/usr; ls root/var/log/apt
+        """),
+        needs=("dpkg-deb", "apt-get"),
+        slow=True,
     ),
 ]
