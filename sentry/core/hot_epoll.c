@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define MOST 1024 /* events told at once; more are left to Python */
+#define USER_END 0x7ffffffff000ULL /* TASK_SIZE_MAX: no buffer reaches beyond */
 #define READABLE (EPOLLIN | EPOLLRDNORM)
 
 static struct epoll_event found[MOST];
@@ -28,7 +29,8 @@ static int64_t tell(Task *task, ReadyList *list, struct pf_regs *regs)
 	ssize_t size = count * (ssize_t)sizeof *found;
 	if (!count)
 		return HOT_PARK;
-	return task_write(task, regs->rsi, found, (size_t)size) == size ? count : -EFAULT;
+	ssize_t told = task_write(task, regs->rsi, found, (size_t)size);
+	return told < (ssize_t)sizeof *found ? -EFAULT : told / (ssize_t)sizeof *found;
 }
 
 static int64_t step(Task *task, int outcome)
@@ -53,7 +55,8 @@ static int64_t hot_epoll_wait(Task *task, struct pf_regs *regs)
 	File *file = fdtable_peek(task, regs->rdi);
 	ReadyList *list = file ? list_of(file) : NULL;
 	int limit = (int)regs->rdx, timeout = (int)regs->r10;
-	if (!list || limit <= 0 || limit > INT32_MAX / (int)sizeof *found)
+	if (!list || limit <= 0 || limit > INT32_MAX / (int)sizeof *found ||
+	    regs->rsi > USER_END - (uint64_t)limit * sizeof *found)
 		return HOT_MISS;
 	Py_INCREF(file); /* asking a file, or copying out, may run Python */
 	int64_t result = tell(task, list, regs);

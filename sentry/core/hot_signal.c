@@ -39,13 +39,15 @@ static int64_t hot_rt_sigaction(Task *task, struct pf_regs *regs)
 	int signo = (int)regs->rdi;
 	if (!actions)
 		return HOT_MISS;
-	if (regs->r10 != sizeof(uint64_t) || signo < 1 || signo > NSIG_MAX)
+	if (regs->r10 != sizeof(uint64_t))
+		return -EINVAL;
+	if (regs->rsi && task_read(task, regs->rsi, &new, sizeof new) != sizeof new)
+		return -EFAULT;
+	if (signo < 1 || signo > NSIG_MAX)
 		return -EINVAL;
 	uint64_t bit = SIG_BIT(signo);
 	old = actions->actions[signo];
 	if (regs->rsi) {
-		if (task_read(task, regs->rsi, &new, sizeof new) != sizeof new)
-			return -EFAULT;
 		if (bit & SIG_UNBLOCKABLE)
 			return -EINVAL;
 		/* What is ignored from now on is not pending any more: only Python forgets entries. */

@@ -157,8 +157,9 @@ static int run_parked(Machine *self, PyObject *kernel)
 
 static int on_fault(PyObject *kernel, Task *task, struct pf_event *event)
 {
-	PyObject *resume = PyObject_CallMethod(kernel, "on_fault", "OiiKi", task, event->signo, event->code,
-					       (unsigned long long)event->addr, event->trapno);
+	PyObject *resume = PyObject_CallMethod(kernel, "on_fault", "OiiKiK", task, event->signo, event->code,
+					       (unsigned long long)event->addr, event->trapno,
+					       (unsigned long long)event->error_code);
 	if (!resume)
 		return -1;
 	bool on = resume == Py_True;

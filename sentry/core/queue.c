@@ -1,7 +1,15 @@
 /* WaitQueue: who waits for something to change: parked tasks, epoll interests, and what Python put in. */
 #include "core.h"
 
+#include <poll.h>
+#include <sys/epoll.h>
+
 static PyObject *notify_name;
+
+static Py_ssize_t length(WaitQueue *self)
+{
+	return self->waiters ? PyDict_GET_SIZE(self->waiters) : 0;
+}
 
 static int notify(PyObject *waiter, unsigned events)
 {
@@ -19,6 +27,18 @@ static int notify(PyObject *waiter, unsigned events)
 	Py_XDECREF(mask);
 	Py_XDECREF(taken);
 	return taken ? 0 : -1;
+}
+
+/* epoll_ctl(2), EPOLLEXCLUSIVE: of those, one whose epoll instance has a waiter is enough. */
+static bool is_exclusive(PyObject *waiter, unsigned events)
+{
+	return PyObject_TypeCheck(waiter, &InterestType) && ((Interest *)waiter)->events & EPOLLEXCLUSIVE &&
+	       !(events & (POLLERR | POLLHUP));
+}
+
+static bool is_awaited(Interest *interest, unsigned events)
+{
+	return events & interest->mask && interest->list && length((WaitQueue *)interest->list->queue) > 0;
 }
 
 int queue_wake(PyObject *object, unsigned events)
@@ -39,8 +59,15 @@ int queue_wake(PyObject *object, unsigned events)
 	PyObject *members = PyDict_Keys(queue->waiters); /* a snapshot: waiters come and go meanwhile */
 	if (!members)
 		return -1;
-	for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(members); i++)
-		failed = notify(PyList_GET_ITEM(members, i), events);
+	bool taken = false;
+	for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(members); i++) {
+		PyObject *waiter = PyList_GET_ITEM(members, i);
+		bool exclusive = is_exclusive(waiter, events);
+		if (exclusive && taken)
+			continue;
+		taken |= exclusive && is_awaited((Interest *)waiter, events);
+		failed = notify(waiter, events);
+	}
 	Py_DECREF(members);
 	return failed;
 }
@@ -88,11 +115,6 @@ static PyObject *wake(PyObject *self, PyObject *events)
 	if (queue_wake(self, (unsigned)mask) < 0)
 		return NULL;
 	Py_RETURN_NONE;
-}
-
-static Py_ssize_t length(WaitQueue *self)
-{
-	return self->waiters ? PyDict_GET_SIZE(self->waiters) : 0;
 }
 
 static PyObject *iterate(WaitQueue *self)

@@ -333,7 +333,9 @@ def _found_family(task: Task, child: Task, args: CloneArgs) -> None:
 def _write_ids(task: Task, child: Task, args: CloneArgs) -> None:
     flags = args.flags
     if flags & CLONE_PIDFD:
-        _write(task, args.pidfd, task.files.install(pidfd.PidFile(child.group), cloexec=True))
+        thread = child if flags & CLONE_THREAD else None
+        file = pidfd.PidFile(child.group, pidfd.PIDFD_THREAD, thread)
+        _write(task, args.pidfd, task.files.install(file, cloexec=True))
     if flags & CLONE_PARENT_SETTID:
         _write(task, args.parent_tid, task.number(child.tid))
     if flags & CLONE_CHILD_SETTID:

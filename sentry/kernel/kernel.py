@@ -163,10 +163,10 @@ class Kernel:
             self._bug(task)
             return run.abandon(task)
 
-    def on_fault(self, task: Task, signo: int, code: int, addr: int, trapno: int) -> bool:
+    def on_fault(self, task: Task, signo: int, code: int, addr: int, trapno: int, error: int) -> bool:
         """The CPU raised a fault in guest code; True: go on, with pending work."""
         try:
-            return run.on_fault(task, signo, code, addr, trapno)
+            return run.on_fault(task, signo, code, addr, trapno, error)
         except Exception:  # noqa: BLE001
             self._bug(task)
             return run.abandon(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from sentry.abi.poll import POLLHUP
 from sentry.abi.signal import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT
 from sentry.abi.wait import (
     CONTINUED_STATUS,
@@ -53,6 +54,7 @@ def release(group: ThreadGroup) -> None:
     if kernel.tasks.get(group.tgid) is group.leader:
         del kernel.tasks[group.tgid]
     kernel.pids.release(group.tgid)
+    group.exit_queue.wake(POLLHUP)
     if group.parent is not None and group in group.parent.children:
         group.parent.children.remove(group)
     group.parent = group.parent_task = None
@@ -78,6 +80,8 @@ def look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Mar
     for child in children:
         if not _matches(task, child, id_type, identity, options):
             continue
+        if child.dead and not options & WEXITED:
+            continue  # it will neither stop nor go on any more
         eligible = True
         found = _take(task, child, options)
         if found is not None:

@@ -172,15 +172,19 @@ def _repeat(task: Task, nr: int) -> None:
     ctx.orig_rax = _MASK64
 
 
-def on_fault(task: Task, signo: int, code: int, addr: int, trapno: int) -> bool:
+def on_fault(task: Task, signo: int, code: int, addr: int, trapno: int, error: int) -> bool:
     """The CPU raised a fault in guest code: grow the stack, or send the signal.  True: go on with pending
     work.
+
+    Args:
+        error: the CPU's error code where the back-end knows it, else 0.
     """
     task.syscall_nr = -1
     trace_stops.clear_step(task)
     if signo == SIGSEGV and task.mm.fault_in(task, addr, False):
         return True
-    error = _PF_USER | (_PF_PRESENT if code == 2 else 0) if trapno == _PAGE_FAULT else 0
+    if trapno == _PAGE_FAULT and not error:
+        error = _PF_USER | (_PF_PRESENT if code == 2 else 0)
     task.fault_error, task.fault_trapno = error, trapno
     if trapno == _PAGE_FAULT:
         task.fault_addr = addr

@@ -29,7 +29,7 @@ from sentry.abi.signal import (
 )
 from sentry.errors import Errno
 from sentry.kernel import job_control
-from sentry.kernel.siginfo import SigInfo
+from sentry.kernel.siginfo import SigInfo, from_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +118,11 @@ def send_group(
     return _send(first or group.tasks[0], signo, info or SigInfo(signo), shared=True, force=force)
 
 
+def send_self(task: Task, signo: int, force: bool = False) -> None:
+    """Send a thread the signal of its own doing (SIGPIPE, SIGXFSZ): it looks like one that it sent itself."""
+    send_task(task, signo, from_task(signo, task), force)
+
+
 def send_pgrp(process_group: ProcessGroup, signo: int, info: SigInfo | None = None) -> None:
     """Send `signo` to every process of a process group (the kernel's own signals; no permission is asked)."""
     for group in process_group.members.copy():
@@ -139,7 +144,8 @@ def force_fault(task: Task, info: SigInfo) -> None:
 
 def queue_limit_reached(task: Task) -> bool:
     """Whether the sender's user may queue no more signals (RLIMIT_SIGPENDING)."""
-    queued = len(task.signal.queue.infos) + len(task.group.queue.infos)
+    group = task.group  # a timer has a place reserved for its signal
+    queued = len(task.signal.queue.infos) + len(group.queue.infos) + len(group.posix_timers)
     return queued >= task.group.rlimit(RLIMIT_SIGPENDING)
 
 
@@ -262,7 +268,7 @@ def dequeue(task: Task, mask: int) -> SigInfo | None:
     group = task.group
     shared = group.pending & mask
     if shared:
-        signo = _lowest(shared)
+        signo = _lowest(shared & SYNCHRONOUS or shared)
         info, more = group.queue.take(signo)
         if not more:
             group.pending &= ~(1 << signo - 1)

@@ -27,7 +27,7 @@ from sentry.kernel import setns as entering
 from sentry.kernel import unshare as unsharing
 from sentry.kernel.clone import CloneArgs
 from sentry.kernel.clone import clone as make_task
-from sentry.kernel.pidfd import PidFile
+from sentry.kernel.pidfd import PIDFD_THREAD, PidFile
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 
 TYPE_CHECKING = False
@@ -165,11 +165,13 @@ def setns(task: "Task", fd: Fd, kind: Int) -> int:
 
 
 def pidfd_open(task: "Task", pid: Int, flags: UInt) -> int:
-    if pid <= 0 or flags & ~O_NONBLOCK:
+    if pid <= 0 or flags & ~(O_NONBLOCK | PIDFD_THREAD):
         raise Errno(errno.EINVAL)
-    group = task.find_group(pid)
+    thread, group = task.find(pid), task.find_group(pid)
+    if flags & PIDFD_THREAD and thread is not None:
+        return task.files.install(PidFile(thread.group, flags, thread), cloexec=True)
     if group is None:
-        raise Errno(errno.EINVAL if task.find(pid) is not None else errno.ESRCH)
+        raise Errno(errno.ENOENT if thread is not None else errno.ESRCH)
     return task.files.install(PidFile(group, flags), cloexec=True)
 
 

@@ -4,6 +4,7 @@ import errno
 
 from sentry._core import NO_RESULT, Action
 from sentry.abi.capability import CAP_KILL
+from sentry.abi.fcntl import O_PATH
 from sentry.abi.landlock import SCOPE_SIGNAL
 from sentry.abi.restart import ERESTARTNOHAND
 from sentry.abi.signal import (
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
     from sentry.kernel.thread_group import ThreadGroup
 
 
+# pidfd_send_signal(2): to whom, and numbers that stand for the caller's own pidfd.
+_TO_THREAD = 1
+_TO_GROUP = 2
+_TO_PROCESS_GROUP = 4
+_SELF_THREAD = -10000
+_SELF_THREAD_GROUP = -10001
+
+
 def _check_set_size(size: int) -> None:
     if size != SIGSET_SIZE:
         raise Errno(errno.EINVAL)
@@ -44,11 +53,12 @@ def _check_set_size(size: int) -> None:
 
 def rt_sigaction(task: "Task", signo: Int, new: Ptr, old: Ptr, size: Size) -> int:
     _check_set_size(size)
+    given = task.copy_in(new, SIGACTION.size) if new else b""
     if not 1 <= signo <= NSIG:
         raise Errno(errno.EINVAL)
     known = task.group.sighand[signo]
     if new:
-        handler, flags, restorer, mask = SIGACTION.unpack(task.copy_in(new, SIGACTION.size))
+        handler, flags, restorer, mask = SIGACTION.unpack(given)
         if UNBLOCKABLE >> signo - 1 & 1:
             raise Errno(errno.EINVAL)
         # Flags that we don't know read back as 0: that is how programs probe for them.
@@ -152,7 +162,6 @@ def _may_signal(task: "Task", group: "ThreadGroup", signo: int) -> bool:
 
 
 def kill(task: "Task", pid: Int, signo: Int) -> int:
-    signals.check_signal(signo)
     kernel = task.kernel
     if pid > 0:
         other = task.find(pid)
@@ -167,8 +176,9 @@ def kill(task: "Task", pid: Int, signo: Int) -> int:
         targets = process_group.members.copy() if process_group is not None else []
     if not targets:
         raise Errno(errno.ESRCH)
+    signals.check_signal(signo)
     allowed = [group for group in targets if _may_signal(task, group, signo)]
-    if not allowed:
+    if not allowed and pid != -1:  # Linux does not tell whom kill(-1) has spared
         raise Errno(errno.EPERM)
     if signo:
         for group in allowed:
@@ -189,10 +199,10 @@ def _from_above(task: "Task", group: "ThreadGroup", signo: int) -> bool:
 def _thread(task: "Task", tgid: int | None, tid: int, signo: int) -> "Task":
     if tid <= 0 or (tgid is not None and tgid <= 0):
         raise Errno(errno.EINVAL)
-    signals.check_signal(signo)
     target = task.find(tid)
     if target is None or (tgid is not None and task.number(target.group.tgid) != tgid):
         raise Errno(errno.ESRCH)
+    signals.check_signal(signo)
     if not _may_signal(task, target.group, signo):
         raise Errno(errno.EPERM)
     return target
@@ -215,10 +225,10 @@ def tgkill(task: "Task", tgid: Int, tid: Int, signo: Int) -> int:
 
 
 def _read_info(task: "Task", pid: int, signo: int, address: int) -> siginfo.SigInfo:
-    signals.check_signal(signo)
     info = siginfo.from_user(signo, task.copy_in(address, SIGINFO_SIZE))
-    # Nobody may pretend that the kernel or kill(2) sent a signal to someone else.
-    if (info.code >= 0 or info.code == SI_TKILL) and pid != task.group.local_tgid:
+    # Nobody may pretend that the kernel or kill(2) sent a signal to someone else; a thread but the first one
+    # is someone else to its process.
+    if (info.code >= 0 or info.code == SI_TKILL) and pid != task.local_tid:
         raise Errno(errno.EPERM)
     return info
 
@@ -228,6 +238,7 @@ def rt_sigqueueinfo(task: "Task", pid: Int, signo: Int, address: Ptr) -> int:
     target = task.find(pid) if pid > 0 else None
     if target is None:
         raise Errno(errno.ESRCH)
+    signals.check_signal(signo)
     if not _may_signal(task, target.group, signo):
         raise Errno(errno.EPERM)
     if signo:
@@ -237,7 +248,9 @@ def rt_sigqueueinfo(task: "Task", pid: Int, signo: Int, address: Ptr) -> int:
 
 
 def rt_tgsigqueueinfo(task: "Task", tgid: Int, tid: Int, signo: Int, address: Ptr) -> int:
-    info = _read_info(task, tgid, signo, address)
+    if tid <= 0 or tgid <= 0:
+        raise Errno(errno.EINVAL)
+    info = _read_info(task, tid, signo, address)
     target = _thread(task, tgid, tid, signo)
     if signo and target.state != "dead":
         info = siginfo.claimed(info, task, target)
@@ -245,29 +258,55 @@ def rt_tgsigqueueinfo(task: "Task", tgid: Int, tid: Int, signo: Int, address: Pt
     return 0
 
 
-def _receiver(task: "Task", fd: int) -> "ThreadGroup":
-    """The process that a pidfd or an open /proc/PID refers to; EBADF when it is neither."""
-    directory = task.files.get(fd).inode
+def _receiver(task: "Task", fd: int) -> "tuple[ThreadGroup, Task | None]":
+    """The process that a pidfd or an open /proc/PID refers to, and the thread if it is of one alone; EBADF
+    when it is neither.
+    """
+    if fd == _SELF_THREAD:
+        return task.group, task
+    if fd == _SELF_THREAD_GROUP:
+        return task.group, None
+    file = task.files.get(fd)
+    if file.flags & O_PATH:
+        raise Errno(errno.EBADF)
+    directory = file.inode
     if isinstance(directory, TaskDirectory) and not directory.thread:
-        return directory.task.group
-    return pidfd.group_of(task, fd)
+        return directory.task.group, None
+    opened = pidfd.of(task, fd)
+    if opened.gone:
+        raise Errno(errno.ESRCH)
+    return opened.group, opened.thread
 
 
 def pidfd_send_signal(task: "Task", fd: Fd, signo: Int, address: Ptr, flags: UInt) -> int:
-    if flags:
+    if flags not in (0, _TO_THREAD, _TO_GROUP, _TO_PROCESS_GROUP):
         raise Errno(errno.EINVAL)
-    group = _receiver(task, fd)
-    signals.check_signal(signo)
-    info = siginfo.from_task(signo, task, SI_USER)
+    group, thread = _receiver(task, fd)
+    if flags:
+        thread = (thread or group.leader) if flags == _TO_THREAD else None
+    itself = group is task.group and (thread is None or thread is task)
+    info = siginfo.from_task(signo, task, SI_USER if thread is None else SI_TKILL)
     if address:
-        info = _read_info(task, task.number(group.tgid), signo, address)
-        if int.from_bytes(task.copy_in(address, 4), "little") != signo:
+        number = task.local_tid if itself and flags != _TO_PROCESS_GROUP else 0
+        info = _read_info(task, number, signo, address)
+        if int.from_bytes(task.copy_in(address, 4), "little", signed=True) != signo:
             raise Errno(errno.EINVAL)
         info = siginfo.claimed(info, task, group.leader)
-    if group.tgid not in task.kernel.groups or task.kernel.groups[group.tgid] is not group:
+    if flags == _TO_PROCESS_GROUP:
+        process_group = task.kernel.process_groups.get(group.tgid)
+        groups = process_group.members.copy() if process_group is not None else []
+    else:
+        groups = [group] if task.kernel.groups.get(group.tgid) is group else []
+    if not groups:
         raise Errno(errno.ESRCH)
-    if not _may_signal(task, group, signo):
+    signals.check_signal(signo)
+    allowed = [group for group in groups if _may_signal(task, group, signo)]
+    if not allowed:
         raise Errno(errno.EPERM)
-    if signo:
-        signals.send_group(group, signo, info, _from_above(task, group, signo))
+    for group in allowed if signo else ():
+        force = _from_above(task, group, signo)
+        if thread is None:
+            signals.send_group(group, signo, info, force)
+        elif thread.state != "dead":
+            signals.send_task(thread, signo, info, force)
     return 0

@@ -38,6 +38,7 @@ from sentry.abi.time import (
 from sentry.errors import Errno
 from sentry.kernel import clock, cpu_clock
 from sentry.kernel.posix_timers import PosixTimer
+from sentry.kernel.signals import queue_limit_reached
 from sentry.kernel.sleep import sleep, sleep_cpu
 from sentry.kernel.usage import thread_total
 from sentry.syscalls.args import Int, Ptr, UInt
@@ -62,7 +63,7 @@ _MAX_ERROR = 16_000_000  # us: nobody disciplines this clock
 _TOLERANCE = 32_768_000  # ppm, scaled
 _TICK = 10_000  # us
 _UNADJUSTED = (*range(1, 10), CLOCK_TAI)  # clocks that exist and can't be adjusted
-TIMERS_MAX = 1024  # of one process; Linux bounds them by RLIMIT_SIGPENDING
+TIMERS_MAX = 1024  # of one process, beside RLIMIT_SIGPENDING
 
 
 def clock_gettime(task: "Task", clock_id: Int, address: Ptr) -> int:
@@ -222,7 +223,7 @@ def timer_create(task: "Task", clock_id: Int, event: Ptr, id_address: Ptr) -> in
     counted = cpu_clock.find(task, clock_id) if cpu_clock.is_cpu_clock(clock_id) else None
     if counted is None and clock_id not in clock.WAITABLE:
         raise Errno(errno.EOPNOTSUPP if clock_id in (4, 5, 6) else errno.EINVAL)
-    if len(group.posix_timers) >= TIMERS_MAX:
+    if len(group.posix_timers) >= TIMERS_MAX or queue_limit_reached(task):
         raise Errno(errno.EAGAIN)
     while group.next_timer_id in group.posix_timers:
         group.next_timer_id = (group.next_timer_id + 1) & 0x7FFFFFFF

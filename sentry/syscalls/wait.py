@@ -69,6 +69,14 @@ def _tell_wait4(task: "Task", found: reap.Reaped, status: int, rusage: int) -> i
 
 
 def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options: UInt, rusage: Ptr) -> "Answer":
+    try:
+        return _waitid(task, id_type, identity, infop, options, rusage)
+    except Errno:
+        _tell_waitid(task, None, infop, 0)  # Linux clears it when it fails, too
+        raise
+
+
+def _waitid(task: "Task", id_type: int, identity: int, infop: int, options: int, rusage: int) -> "Answer":
     if options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL):
         raise Errno(errno.EINVAL)
     if not options & (WEXITED | WSTOPPED | WCONTINUED):
@@ -77,8 +85,9 @@ def waitid(task: "Task", id_type: Int, identity: Int, infop: Ptr, options: UInt,
     if id_type == P_PIDFD:
         if identity < 0:
             raise Errno(errno.EINVAL)
-        fd, id_type, identity = identity, P_PID, pidfd.group_of(task, identity).tgid
-        if task.files.get(fd).flags & O_NONBLOCK:
+        file = pidfd.of(task, identity)
+        id_type, identity = P_PID, file.pid
+        if file.flags & O_NONBLOCK:
             nonblocking = not options & WNOHANG
             options |= WNOHANG
     elif id_type == P_PGID:

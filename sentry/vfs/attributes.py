@@ -149,7 +149,7 @@ def _truncate(task: Task, path: Path, length: int) -> None:
 def check_size(task: Task, length: int) -> None:
     """EFBIG, with SIGXFSZ, for a size beyond RLIMIT_FSIZE."""
     if length > task.group.fsize_limit:
-        from sentry.kernel.signals import send_task  # a cycle at module level
+        from sentry.kernel.signals import send_self  # a cycle at module level
 
-        send_task(task, SIGXFSZ, None)
+        send_self(task, SIGXFSZ)
         raise Errno(EFBIG)

@@ -135,10 +135,8 @@ class EpollFile(AnonymousFile):
             ready.close()
 
     def control(self, operation: int, fd: int, file: File, events: int, data: int) -> None:
-        """epoll_ctl(2).  Raises Errno: EEXIST, ENOENT, EINVAL, ELOOP, EPERM, ENOSPC."""
-        if not can_poll(file):
-            raise Errno(errno.EPERM)
-        if file is self:
+        """epoll_ctl(2) for a file that can be polled.  Raises: EEXIST, ENOENT, EINVAL, ELOOP, ENOSPC."""
+        if file is self or (operation == EPOLL_CTL_MOD and events & EPOLLEXCLUSIVE):
             raise Errno(errno.EINVAL)
         key = (fd, id(file))
         interest = self.ready.interests.get(key)
@@ -149,7 +147,7 @@ class EpollFile(AnonymousFile):
         elif operation == EPOLL_CTL_DEL and interest is not None:
             self.ready.forget(interest)
         elif operation == EPOLL_CTL_MOD and interest is not None:
-            if (events | interest.events) & EPOLLEXCLUSIVE:
+            if interest.events & EPOLLEXCLUSIVE:
                 raise Errno(errno.EINVAL)
             interest.set(events, data)
             interest.check()

@@ -24,7 +24,7 @@ from sentry.abi.poll import POLLERR, POLLHUP, POLLIN, POLLOUT
 from sentry.abi.signal import SIGPIPE
 from sentry.abi.stat import S_IFMT, S_IFREG
 from sentry.errors import Errno
-from sentry.kernel.signals import send_task
+from sentry.kernel.signals import send_self
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFs
 from sentry.vfs.file import File
@@ -232,7 +232,7 @@ class HostStream(File):
                 written = self._at_once(os.pwritev, [data])
             except Errno as error:
                 if error.code == EPIPE:
-                    send_task(task, SIGPIPE)
+                    send_self(task, SIGPIPE)
                 raise
             if written is not None:
                 return written

@@ -16,7 +16,7 @@ from sentry.abi.fcntl import O_DIRECT, O_RDONLY, O_WRONLY
 from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLIN, POLLOUT, READABLE, WRITABLE
 from sentry.abi.signal import POLL_IN, POLL_OUT, SIGPIPE
 from sentry.errors import Errno
-from sentry.kernel.signals import send_task
+from sentry.kernel.signals import send_self
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import pipe_path
 from sentry.vfs.file import File
@@ -241,7 +241,7 @@ class PipeEnd(File):
 
 def broken(task: Task) -> NoReturn:
     """Nobody will ever read: SIGPIPE and EPIPE."""
-    send_task(task, SIGPIPE, None, force=True)  # its own doing: init too ends as any program would
+    send_self(task, SIGPIPE, force=True)  # its own doing: init too ends as any program would
     raise Errno(errno.EPIPE)
 
 

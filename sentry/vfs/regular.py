@@ -219,9 +219,9 @@ def file_limit(task: Task, at: int) -> int:
     """The size that a file may grow to by a write at `at`; EFBIG, with SIGXFSZ for RLIMIT_FSIZE."""
     limit = task.group.fsize_limit
     if at >= limit:
-        from sentry.kernel.signals import send_task  # a cycle at module level
+        from sentry.kernel.signals import send_self  # a cycle at module level
 
-        send_task(task, SIGXFSZ, None)
+        send_self(task, SIGXFSZ)
         raise Errno(EFBIG)
     if at >= MAX_FILE_SIZE:
         raise Errno(EFBIG)

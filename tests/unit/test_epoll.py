@@ -41,13 +41,13 @@ def control(
     task: FakeTask, epoll: int, operation: int, fd: int, events: int = POLLIN, data: int | None = None
 ) -> int:
     task.copy_out(BASE, EPOLL_EVENT.pack(events, fd if data is None else data))
-    answer: int = task.run(lambda: epoll_ctl(task, task.files.get(epoll), operation, fd, BASE))
+    answer: int = task.run(lambda: epoll_ctl(task, epoll, operation, fd, BASE))
     return answer
 
 
 def wait(task: FakeTask, epoll: int, limit: int = 10, timeout: int = 0) -> list[tuple[int, int]] | int | str:
     """The (events, data) told, or what epoll_wait answered instead."""
-    answer = task.run(lambda: epoll_wait(task, task.files.get(epoll), BASE, limit, timeout))
+    answer = task.run(lambda: epoll_wait(task, epoll, BASE, limit, timeout))
     return told(task, answer) if isinstance(answer, int) and answer >= 0 else answer
 
 
@@ -146,14 +146,14 @@ def test_pwait_waits_under_its_own_mask_and_puts_the_old_one_back(world: World) 
     epoll = epoll_create1(task, 0)
     task.sigmask = 0
     task.write_u64(BASE + 256, 1 << SIGUSR1 - 1)
-    call = lambda: epoll_pwait(task, task.files.get(epoll), BASE, 1, 50, BASE + 256, 8)  # noqa: E731
+    call = lambda: epoll_pwait(task, epoll, BASE, 1, 50, BASE + 256, 8)  # noqa: E731
     assert task.run(call) == SUSPENDED
     assert task.sigmask == 1 << SIGUSR1 - 1
     world.sleep(0.06)
     assert task.result == 0
     assert task.sigmask == 0
     assert task.signal.saved_mask is None
-    assert task.run(lambda: epoll_pwait(task, task.files.get(epoll), BASE, 1, 0, BASE, 4)) == -errno.EINVAL
+    assert task.run(lambda: epoll_pwait(task, epoll, BASE, 1, 0, BASE, 4)) == -errno.EINVAL
 
 
 def test_control_refuses_what_linux_refuses(world: World) -> None:

@@ -123,9 +123,9 @@ def test_a_timer_wakes_epoll_and_dies_with_its_file(world: World) -> None:
     fd = timer(task)
     epoll = epolls.epoll_create1(task, 0)
     task.copy_out(BASE, struct.pack("<IQ", POLLIN, 5))
-    assert task.run(lambda: epolls.epoll_ctl(task, task.files.get(epoll), 1, fd, BASE)) == 0
+    assert task.run(lambda: epolls.epoll_ctl(task, epoll, 1, fd, BASE)) == 0
     settime(task, fd, 1)
-    assert task.run(lambda: epolls.epoll_wait(task, task.files.get(epoll), BASE, 1, -1)) == SUSPENDED
+    assert task.run(lambda: epolls.epoll_wait(task, epoll, BASE, 1, -1)) == SUSPENDED
     world.sleep(1.1)
     assert task.result == 1
     settime(task, fd, 1)

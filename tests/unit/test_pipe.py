@@ -52,7 +52,7 @@ def test_a_write_up_to_PIPE_BUF_is_atomic_and_a_longer_one_may_be_partial(world:
 
 def test_without_readers_a_write_is_EPIPE_and_SIGPIPE(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
-    monkeypatch.setattr(pipes, "send_task", lambda task, signo, info, **options: sent.append(signo))
+    monkeypatch.setattr(pipes, "send_self", lambda task, signo, **options: sent.append(signo))
     task = world.task()
     reader, writer = fds(task)
     task.files.remove(reader)

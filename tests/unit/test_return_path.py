@@ -189,7 +189,7 @@ def test_an_uninterruptible_wait_ends_only_by_death(world: World, task: FakeTask
 
 def test_a_fault_carries_its_address_and_error_code(task: FakeTask) -> None:
     handle(task, SIGSEGV)
-    assert run.on_fault(task, SIGSEGV, 2, 0xDEAD000, 14)
+    assert run.on_fault(task, SIGSEGV, 2, 0xDEAD000, 14, 0)
     assert run.on_return(task, _core.NO_RESULT)
     gregs = task.ctx.rsp + 8 + 40
     error, trapno, cr2 = (task.read_u64(gregs + 8 * index) for index in (19, 20, 22))
