@@ -204,7 +204,7 @@ def test_the_end_follows_the_bytes_and_the_writer_gets_EPIPE(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
-    monkeypatch.setattr(pipes, "send_task", lambda task, signo, info, **options: sent.append(signo))
+    monkeypatch.setattr(pipes, "send_self", lambda task, signo, **options: sent.append(signo))
     task = world.task()
     here, there = pair(task)
     send(task, there, b"last words")
