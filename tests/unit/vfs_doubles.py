@@ -31,6 +31,7 @@ class Group:
     """The thread group: its RLIMIT_FSIZE."""
 
     def __init__(self) -> None:
+        self.tgid = 1
         self.fsize_limit = NO_LIMIT
 
 
