@@ -174,7 +174,7 @@ class ThreadsDirectory(_TaskOwned):
 
     def getattr(self) -> None:
         super().getattr()
-        self.nlink = 2 + len(self.task.group.tasks)
+        self.nlink = 2 + len(self._ids())
 
     def lookup(self, name: bytes) -> Inode:
         task = self.fs.find(parse_id(name))
@@ -184,10 +184,13 @@ class ThreadsDirectory(_TaskOwned):
 
     def entries(self) -> list[tuple[bytes, int, int]]:
         check_alive(self.task)
-        group = self.task.group
-        tids = sorted(task.tid for task in group.tasks) or [group.tgid]
         number = self.fs.pid_ns.number
-        return [(b"%d" % number(tid), task_ino(tid, True, 0), DT_DIR) for tid in tids]
+        return [(b"%d" % number(tid), task_ino(tid, True, 0), DT_DIR) for tid in self._ids()]
+
+    def _ids(self) -> list[int]:
+        """The leader's stays for as long as the process does, dead or not."""
+        group = self.task.group
+        return sorted({group.tgid, *(task.tid for task in group.tasks)})
 
 
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:

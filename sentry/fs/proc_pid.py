@@ -5,7 +5,7 @@ A line says name, mode, how the text is made, and whether the reader must pass t
 
 from __future__ import annotations
 
-from errno import EACCES, EINVAL, EIO, ENOENT, EPERM, ESRCH
+from errno import EACCES, EINVAL, EIO, ENOENT, EPERM
 
 from sentry.abi.capability import CAP_SYS_NICE, CAP_SYS_RESOURCE
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
@@ -133,19 +133,19 @@ def _exe(target: Task, reader: Task) -> Path:
     mm = target.mm
     exe = mm.exe if mm is not None else None
     if exe is None:
-        raise Errno(ESRCH)
+        raise Errno(ENOENT)
     return exe.place()
 
 
 def _cwd(target: Task, reader: Task) -> Path:
-    if target.files is None:
-        raise Errno(ESRCH)
+    if target.fs is None:
+        raise Errno(ENOENT)
     return target.fs.cwd
 
 
 def _root(target: Task, reader: Task) -> Path:
-    if target.files is None:
-        raise Errno(ESRCH)
+    if target.fs is None:
+        raise Errno(ENOENT)
     return target.fs.root
 
 

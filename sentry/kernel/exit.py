@@ -49,11 +49,20 @@ def kill_thread(task: Task, signo: int) -> int | None:
 def _end_thread(task: Task, status: int) -> int | None:
     task.exit_code = status
     if trace_stops.wants_exit(task):
+        group = task.group
+        if not group.exiting and all(other is task or _is_ending(other) for other in group.tasks):
+            group.exiting = True  # no signal changes that any more
+            group.exit_code = status
         task.dying = True
         task.work |= WORK_EXIT
         return 0
     exit_task(task)
     return None
+
+
+def _is_ending(task: Task) -> bool:
+    """Whether a thread is on its way out, though its tracer may hold it there."""
+    return task.dying or (task.trace is not None and task.trace.told_exit)
 
 
 def status_of(task: Task) -> int:

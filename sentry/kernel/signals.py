@@ -233,9 +233,11 @@ def _taker(group: ThreadGroup, first: Task, bit: int) -> Task | None:
     for task in (first, *group.tasks):
         if task.dying or task.sigmask & ~task.signal.wanted & bit & ~UNBLOCKABLE:
             continue
-        if not task.work & _core.WORK_SIGNAL:
+        held = task.trace is not None and task.trace.stopped
+        if not held and not task.work & _core.WORK_SIGNAL:
             return task
-        fallback = fallback or task
+        if fallback is None or (fallback.trace is not None and fallback.trace.stopped):
+            fallback = task
     return fallback
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.sandbox import ENVIRONMENT, sandbox_argv, started
-from tests.stress.stressors import STRESS_NG, UNPRIVILEGED
+from tests.stress.stressors import PATIENCE, STRESS_NG, UNPRIVILEGED
 
-GUARD = 60.0  # seconds that a run may last
+GUARD = 60.0  # seconds that a run may last, unless PATIENCE says otherwise
 INTERVAL = 0.05  # seconds between two looks at the sentry's memory
 OPTIONS = ("--timeout", "1s", "--oomable", "--metrics-brief")
 
@@ -23,7 +23,7 @@ FAILED = "failed"
 HUNG = "hung"
 # The exit status of stress-ng, see stress-ng(1), EXIT STATUS.
 STATUSES = {0: PASSED, 3: SKIPPED, 4: SKIPPED}
-SKIPPING = re.compile(r"skip|disabled '|cannot (?:determine|read)|not supported")
+SKIPPING = re.compile(r"skipp|disabled '|cannot (?:determine|read)|not supported")
 LINE = re.compile(r"stress-ng: (\w+):\s+\[\d+\] (.*)")
 
 
@@ -46,7 +46,7 @@ def judge(status: int, text: str) -> tuple[str, str]:
     failures = [words for level, words in lines if level in ("fail", "error")]
     skips = [words for level, words in lines if level in ("info", "error", "fail") and SKIPPING.search(words)]
     kind = STATUSES.get(status, FAILED)
-    if (kind == PASSED and any("skip" in words for words in skips)) or "disabled '" in "".join(skips[:1]):
+    if (kind == PASSED and any("skipp" in words for words in skips)) or "disabled '" in "".join(skips[:1]):
         kind = SKIPPED
     if kind == PASSED:
         return kind, ""
@@ -79,10 +79,12 @@ def native(arguments: Sequence[str], directory: Path) -> Outcome:
         return Outcome(kind, words, time.monotonic() - begin)
 
 
-def sandboxed(arguments: Sequence[str], directory: Path, guard: float = GUARD) -> Outcome:
+def sandboxed(arguments: Sequence[str], directory: Path, guard: float | None = None) -> Outcome:
     """Runs stress-ng in the current mode in a sandbox's /tmp; the sentry's log is kept in `directory`."""
     log = directory / f"{'-'.join(arguments).strip('-')}.log"
     log.unlink(missing_ok=True)
+    if guard is None:
+        guard = PATIENCE.get(arguments[0].removeprefix("--"), GUARD)
     output = directory / "output"
     argv = [*_argv(arguments, "/tmp"), "--pathological"]
     command = sandbox_argv(argv, options=["--debug-log", str(log)])
