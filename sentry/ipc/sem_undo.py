@@ -13,14 +13,22 @@ if TYPE_CHECKING:
 class UndoList:
     """Adjustments by semaphore set; `users` counts the tasks that share them."""
 
-    __slots__ = ("_sets", "users")
+    __slots__ = ("_sets", "made", "users")
 
     def __init__(self) -> None:
         self._sets: dict[SemaphoreSet, dict[int, int]] = {}
         self.users = 1
+        self.made = False  # Linux has none before it is used or shared (kcmp(2))
+
+    def share(self) -> UndoList:
+        """The list for one more task."""
+        self.users += 1
+        self.made = True
+        return self
 
     def enter(self, semaphores: SemaphoreSet) -> UndoList:
         """There may be adjustments of this set from now on."""
+        self.made = True
         if semaphores not in self._sets:
             self._sets[semaphores] = {}
             semaphores.undos.append(self)

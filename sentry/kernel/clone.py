@@ -13,6 +13,7 @@ from sentry.abi.clone import (
     CLONE_DETACHED,
     CLONE_FILES,
     CLONE_FS,
+    CLONE_IO,
     CLONE_NEWIPC,
     CLONE_NEWNS,
     CLONE_NEWPID,
@@ -272,7 +273,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
     child.timer_slack = task.timer_slack
     child.mce_policy = task.mce_policy
     child.io_flusher = task.io_flusher
-    child.sched = task.sched.copy()
+    child.sched = task.sched.copy(share_io=bool(flags & CLONE_IO))
     if child.sched.affinity:
         confine(child)
     child.mempolicy = task.mempolicy
@@ -285,8 +286,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
             shm.inherited(task, child.mm)
     child.keyrings = task.keyrings.inherit(task.creds, thread=bool(flags & CLONE_THREAD))
     if flags & CLONE_SYSVSEM:
-        child.sem_undo = task.sem_undo
-        child.sem_undo.users += 1
+        child.sem_undo = task.sem_undo.share()
     if flags & CLONE_FILES:
         child.files = task.files
         child.files.users += 1

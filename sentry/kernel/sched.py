@@ -12,10 +12,19 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
 
+class IoContext:
+    """What threads made with CLONE_IO share: a priority, class and level (ioprio_set(2))."""
+
+    __slots__ = ("priority",)
+
+    def __init__(self, priority: int) -> None:
+        self.priority = priority
+
+
 class SchedPolicy:
     """One thread's policy, real-time priority, nice value and what else is asked of schedulers."""
 
-    __slots__ = ("affinity", "deadline", "ioprio", "nice", "policy", "priority", "reset_on_fork", "slice")
+    __slots__ = ("affinity", "deadline", "io", "nice", "policy", "priority", "reset_on_fork", "slice")
 
     def __init__(self) -> None:
         self.policy = SCHED_OTHER
@@ -23,15 +32,27 @@ class SchedPolicy:
         self.nice = 0
         self.reset_on_fork = False
         self.affinity = 0  # a mask of CPUs, 0: all that the sandbox has
-        self.ioprio = 0  # class and level (ioprio_set(2)), 0: none set
+        self.io: IoContext | None = None  # until a priority is set
         self.slice = 0  # ns, 0: the usual one
         self.deadline: tuple[int, int, int, int] | None = None  # runtime, deadline, period in ns; flags
 
-    def copy(self) -> SchedPolicy:
-        """What a child gets."""
+    @property
+    def ioprio(self) -> int:
+        """Class and level, 0: none set."""
+        return self.io.priority if self.io is not None else 0
+
+    @ioprio.setter
+    def ioprio(self, priority: int) -> None:
+        if self.io is None:
+            self.io = IoContext(priority)
+        self.io.priority = priority
+
+    def copy(self, share_io: bool) -> SchedPolicy:
+        """What a child gets; `share_io`: CLONE_IO."""
         new = SchedPolicy()
         new.affinity = self.affinity
-        new.ioprio = self.ioprio
+        if self.io is not None and (share_io or self.io.priority):
+            new.io = self.io if share_io else IoContext(self.io.priority)
         if self.reset_on_fork:
             new.nice = max(self.nice, 0) if self.policy == SCHED_OTHER else 0
             return new

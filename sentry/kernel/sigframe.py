@@ -171,6 +171,11 @@ def _load_fpu(task: Task, address: int) -> bytes:
     return _software_cleared(legacy, native) + _XSAVE_HEADER.pack(_FP_SSE, 0, 0) + bytes(rest)
 
 
+def user_features(task: Task) -> int:
+    """The components of the FP state that threads have (XCR0)."""
+    return _features(task.ctx.get_fpu())
+
+
 def _features(native: bytes) -> int:
     """The feature mask that goes with a back-end's image: in the frame's own place, where PTRACE_GETREGSET
     leaves XCR0 (the first software bytes), or what the image holds."""

@@ -42,9 +42,9 @@ def kcmp(task: "Task", pid1: Int, pid2: Int, kind: Int, index1: Size, index2: Si
     if kind == KCMP_SIGHAND:
         return _compare(first.group.sighand, second.group.sighand)
     if kind == KCMP_IO:
-        return _EQUAL  # none has one: I/O is the host's
+        return _compare(first.sched.io, second.sched.io)
     if kind == KCMP_SYSVSEM:
-        return _compare(first.sem_undo, second.sem_undo)
+        return _compare(*(of.sem_undo if of.sem_undo.made else None for of in (first, second)))
     raise Errno(errno.EINVAL)
 
 

@@ -222,10 +222,13 @@ _part(
     157,
     "prctl",
     "prctl.prctl",
-    "no speculation control, TSC faults, PR_SET_MM_MAP, anonymous names, core scheduling",
+    "no TSC faults; no speculation control, anonymous names, core scheduling: as a kernel without them",
 )
 _part(
-    158, "arch_prctl", "prctl.arch_prctl", "FS and GS bases; no CPUID faulting, shadow stacks, AMX permission"
+    158,
+    "arch_prctl",
+    "prctl.arch_prctl",
+    "no CPUID faulting, shadow stacks, AMX; the vdso can't be mapped again",
 )
 _part(159, "adjtimex", "time.adjtimex", "no adjusting, EPERM: the clock is the host's")
 _full(160, "setrlimit", "rlimit.setrlimit")

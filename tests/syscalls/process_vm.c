@@ -4,6 +4,7 @@
 
 #include <linux/kcmp.h>
 #include <sys/epoll.h>
+#include <sys/sem.h>
 #include <sys/uio.h>
 
 #ifndef SYS_process_mrelease
@@ -186,6 +187,43 @@ CASE(kcmp_tells_what_is_shared, "kcmp(2)")
 	CHECK_ERR(compare(self, self, -1, 0, 0), EINVAL);
 	CHECK_ERR(compare(self, 0x3fffffff, KCMP_VM, 0, 0), ESRCH);
 	CHECK_ERR(compare(0x3fffffff, self, KCMP_VM, 0, 0), ESRCH);
+	end(child);
+}
+
+CASE(kcmp_IO_tells_who_shares_a_priority, "kcmp(2)")
+{
+	const int low = 2 << 13 | 6, high = 2 << 13 | 2; /* IOPRIO_CLASS_BE */
+	pid_t self = getpid(), child = quiet_child();
+
+	CHECK_EQ(compare(self, child, KCMP_IO, 0, 0), 0);
+	CHECK_OK(syscall(SYS_ioprio_set, 1, 0, low));
+	CHECK(compare(self, child, KCMP_IO, 0, 0) > 0);
+	end(child);
+	child = quiet_child();
+	CHECK(compare(self, child, KCMP_IO, 0, 0) > 0);
+	CHECK_EQ(syscall(SYS_ioprio_get, 1, child), low);
+	end(child);
+	child = CHECK_OK(syscall(SYS_clone, CLONE_IO | SIGCHLD, NULL, NULL, NULL, 0));
+	if (child == 0)
+		for (;;)
+			pause();
+	CHECK_EQ(compare(self, child, KCMP_IO, 0, 0), 0);
+	CHECK_OK(syscall(SYS_ioprio_set, 1, child, high));
+	CHECK_EQ(syscall(SYS_ioprio_get, 1, 0), high);
+	end(child);
+}
+
+CASE(kcmp_SYSVSEM_tells_who_shares_undo_lists, "kcmp(2)")
+{
+	int set = CHECK_OK(semget(IPC_PRIVATE, 1, 0600));
+	struct sembuf one = { .sem_op = 1, .sem_flg = SEM_UNDO };
+	pid_t self = getpid(), child = quiet_child();
+
+	CHECK_EQ(compare(self, child, KCMP_SYSVSEM, 0, 0), 0);
+	CHECK_OK(semop(set, &one, 1));
+	CHECK(compare(self, child, KCMP_SYSVSEM, 0, 0) > 0);
+	CHECK_OK(semctl(set, 0, IPC_RMID));
+	CHECK(compare(self, child, KCMP_SYSVSEM, 0, 0) > 0);
 	end(child);
 }
 
