@@ -290,6 +290,8 @@ _COMMON = [
     Entry(b"loginuid", 0o644, proc_task.loginuid, _refuse),
     Entry(b"sessionid", 0o444, proc_task.loginuid),
     Entry(b"io", 0o400, proc_task.io, inspect=True),
+    Entry(b"ksm_merging_pages", 0o400, _fixed(b"0\n")),
+    Entry(b"ksm_stat", 0o400, proc_task.ksm_stat),
     Entry(b"uid_map", 0o644),
     Entry(b"gid_map", 0o644),
     Entry(b"projid_map", 0o644),

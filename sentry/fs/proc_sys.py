@@ -21,7 +21,7 @@ from sentry.ipc import aio
 from sentry.kernel import version
 from sentry.kernel.pids import PID_MAX, TASKS_MAX
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
-from sentry.vfs import inotify, leases
+from sentry.vfs import dnotify, inotify, leases
 from sentry.vfs.epoll import MAX_WATCHES
 from sentry.vfs.mount_namespace import MOUNTS_MAX
 from sentry.vfs.pipe import PIPE_MAX_SIZE, USER_PAGES_SOFT
@@ -129,7 +129,7 @@ def system_controls(kernel: Kernel) -> Tree:
             legacy_va_layout=0, max_map_count=MAX_MAP_COUNT, min_free_kbytes=67584, mmap_min_addr=GUEST_START,
             nr_hugepages=0, oom_kill_allocating_task=0, overcommit_kbytes=0, overcommit_memory=0,
             overcommit_ratio=50, **{"page-cluster": 3}, nr_overcommit_hugepages=0, memfd_noexec=0,
-            hugetlb_shm_group=0, laptop_mode=0, unprivileged_userfaultfd=0, watermark_scale_factor=10,
+            hugetlb_shm_group=0, laptop_mode=0, watermark_scale_factor=10,
             dirtytime_expire_seconds=43200, compaction_proactiveness=20, stat_interval=1,
             panic_on_oom=0, swappiness=60, user_reserve_kbytes=131072,
             vfs_cache_pressure=100, zone_reclaim_mode=0,
@@ -150,6 +150,7 @@ def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     tree[b"epoll"] = _numbers(max_user_watches=MAX_WATCHES)
     tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % (_open_files(task), FILE_MAX)
     tree |= {name.encode(): _setting(leases.limits, name) for name in leases.limits}
+    tree |= {name.encode(): _setting(dnotify.settings, name) for name in dnotify.settings}
     tree[b"inotify"] = {name.encode(): _setting(inotify.limits, name) for name in inotify.limits}
     tree[b"mqueue"] = mqueue_controls()
     tree[b"aio-nr"] = lambda task: b"%d\n" % aio.totals.events
@@ -165,13 +166,13 @@ def _kernel(boot_id: bytes) -> Tree:
     tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(
         _numbers(
             cap_last_cap=len(NAMES) - 1, core_pattern=b"core", core_pipe_limit=0, core_uses_pid=0,
-            dmesg_restrict=1, io_uring_disabled=2, kptr_restrict=2,
+            dmesg_restrict=1, kptr_restrict=2,
             ngroups_max=NGROUPS_MAX, osrelease=version.RELEASE, ostype=version.SYSNAME,
-            overflowgid=OVERFLOW_ID, overflowuid=OVERFLOW_ID, panic=0, panic_on_oops=0, perf_event_paranoid=4,
-            pid_max=PID_MAX, printk="4\t4\t1\t7", randomize_va_space=2, sched_child_runs_first=0,
+            overflowgid=OVERFLOW_ID, overflowuid=OVERFLOW_ID, panic=0, panic_on_oops=0,
+            pid_max=PID_MAX, printk="4\t4\t1\t7", randomize_va_space=2,
             sched_rr_timeslice_ms=100, sched_rt_period_us=1000000, sched_rt_runtime_us=950000,
             sysctl_writes_strict=1, tainted=0,
-            unprivileged_bpf_disabled=2, version=version.VERSION, **{"threads-max": TASKS_MAX},
+            version=version.VERSION, **{"threads-max": TASKS_MAX},
         )
     )  # fmt: skip
     tree.update(ipc_controls())

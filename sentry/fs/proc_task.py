@@ -13,6 +13,7 @@ from sentry.abi.resource import RLIM_INFINITY
 from sentry.errors import Errno
 from sentry.kernel.cgroup import namespace_root, relative
 from sentry.kernel.usage import thread_time
+from sentry.mm.vma import VM_MERGEABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,6 +194,21 @@ def io(target: Task, reader: Task) -> bytes:
         b"rchar", b"wchar", b"syscr", b"syscw", b"read_bytes", b"write_bytes", b"cancelled_write_bytes",
     )  # fmt: skip
     return b"".join([name + b": 0\n" for name in names])
+
+
+def ksm_stat(target: Task, reader: Task) -> bytes:
+    """Equal pages are never merged, whatever the process has asked for."""
+    mm = target.mm
+    if mm is None:
+        return b""
+    wanted = target.group.merges_memory
+    mergeable = wanted or any(vma.flags & VM_MERGEABLE for vma in mm.vmas)
+    counts = (b"ksm_rmap_items", b"ksm_zero_pages", b"ksm_merging_pages", b"ksm_process_profit")
+    words = (b"no", b"yes")
+    return b"".join([name + b" 0\n" for name in counts]) + b"ksm_merge_any: %b\nksm_mergeable: %b\n" % (
+        words[wanted],
+        words[mergeable],
+    )
 
 
 def no_label(target: Task, reader: Task) -> bytes:

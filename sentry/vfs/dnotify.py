@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _weakref import ref
-from errno import ENOTDIR
+from errno import EINVAL, ENOTDIR
 
 from sentry.abi.inotify import (
     IN_ACCESS,
@@ -36,6 +36,9 @@ _EVENTS = {
 }
 
 
+settings = {"dir-notify-enable": 1}  # proc_sys_fs(5)
+
+
 class Notice(DescriptorMark):
     """One F_NOTIFY registration: of a file in a descriptor table, until any descriptor of it is closed."""
 
@@ -64,7 +67,9 @@ class Notice(DescriptorMark):
 
 
 def set_notice(task: Task, file: File, fd: int, wanted: int) -> None:
-    """F_NOTIFY: `wanted` is added to what the file was to notify of before, 0 ends it; ENOTDIR."""
+    """F_NOTIFY: `wanted` is added to what the file was to notify of before, 0 ends it; ENOTDIR, EINVAL."""
+    if not settings["dir-notify-enable"]:
+        raise Errno(EINVAL)
     key = id(task.files), id(file)
     notice = by_descriptor.get(key)
     if not wanted & ~_MULTISHOT:

@@ -5,6 +5,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/prctl.h>
+
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#endif
 
 enum { ENTRY = 8 };
 
@@ -174,4 +179,14 @@ CASE(map_files_knows_no_other_names, "proc_pid_map_files(5)")
 	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (unsigned long)bare,
 		 (unsigned long)bare + PAGE);
 	CHECK_ERR(lstat(name, &status), ENOENT);
+}
+
+CASE(ksm_stat_tells_what_was_asked_for, "proc_pid_ksm_stat(5)")
+{
+	CHECK(strstr(text_of("/proc/self/ksm_stat"), "ksm_merge_any: no\nksm_mergeable: no\n") != NULL);
+	CHECK(!strcmp(text_of("/proc/self/ksm_merging_pages"), "0\n"));
+	CHECK(madvise(anonymous(1, MAP_PRIVATE), PAGE, MADV_MERGEABLE) == 0);
+	CHECK(strstr(text_of("/proc/self/ksm_stat"), "ksm_merge_any: no\nksm_mergeable: yes\n") != NULL);
+	CHECK_OK(prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0));
+	CHECK(strstr(text_of("/proc/self/ksm_stat"), "ksm_merge_any: yes\nksm_mergeable: yes\n") != NULL);
 }
