@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LOAD_PERIODS = (60, 300, 900)  # seconds
 _NODEV = (
     b"sysfs", b"tmpfs", b"proc", b"cgroup2", b"devtmpfs", b"sockfs", b"pipefs", b"ramfs", b"devpts",
-    b"anon_inodefs", b"mqueue",
+    b"anon_inodefs", b"mqueue", b"overlay",
 )  # fmt: skip
 _CHARACTER_DEVICES = ((1, b"mem"), (4, b"/dev/vc/0"), (5, b"/dev/tty"), (5, b"/dev/console"), (5,
 b"/dev/ptmx"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _weakref import ref
-from errno import ENODEV, EPERM
+from errno import EINVAL, ENODEV, EPERM
 
 from sentry.abi.capability import CAP_SYS_ADMIN
 from sentry.abi.mount import (
@@ -15,7 +15,7 @@ from sentry.abi.mount import (
     MS_SYNCHRONOUS,
 )
 from sentry.errors import Errno
-from sentry.fs import cgroup, dev, devpts, proc, proc_options, sysfs, tmpfs
+from sentry.fs import cgroup, dev, devpts, layered, proc, proc_options, sysfs, tmpfs
 from sentry.ipc import namespace
 from sentry.kernel.namespaces import INITIAL_INUMS
 from sentry.vfs.options import flag
@@ -56,16 +56,19 @@ class FileSystemType:
             are of one instance if it is `shared`.  Absent: each mount makes an instance, that shows itself.
         view: makes an instance for a namespace that is not the initial one, where that differs.
         parameters: its own mount options.
+        stack: makes an instance out of directories that its options name, and a task finds.
         revealing: one who is less privileged may mount it only where it can be seen in full already.
     """
 
-    __slots__ = ("_instances", "make", "name", "parameters", "revealing", "shared", "shows", "user", "view")
+    __slots__ = (
+        "_instances", "make", "name", "parameters", "revealing", "shared", "shows", "stack", "user", "view",
+    )  # fmt: skip
 
     def __init__(
         self, name: str, make: Make, user: bool = False,
         shows: Callable[[Task | None], Namespace | None] | None = None, revealing: bool = False,
         view: Callable[[Namespace], FileSystem] | None = None, parameters: Parameters | None = None,
-        shared: bool = True,
+        shared: bool = True, stack: Callable[[Task, list[str]], FileSystem] | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.make = make
@@ -73,6 +76,7 @@ class FileSystemType:
         self.shows = shows
         self.view = view
         self.shared = shared
+        self.stack = stack
         self.revealing = revealing
         self.parameters = parameters or {}
         self._instances: set[ref[FileSystem]] = set()
@@ -80,7 +84,10 @@ class FileSystemType:
     def instance(self, kernel: Kernel, options: list[str], task: Task | None) -> FileSystem:
         """An instance for a task (None: for the sandbox itself), maybe a known one."""
         if self.shows is None:
-            fs = self.make(kernel, options)
+            if self.stack is not None and task is not None:
+                fs = self.stack(task, options)
+            else:
+                fs = self.make(kernel, options)
             owner = task.creds.user_ns if task is not None else None
         else:
             shown = self.shows(task)
@@ -133,6 +140,10 @@ def _sandbox(task: Task | None) -> None:
     return None
 
 
+def _unnamed(kernel: Kernel, options: list[str]) -> FileSystem:
+    raise Errno(EINVAL)  # nobody to find the directories
+
+
 _CGROUP_PARAMETERS = dict.fromkeys(
     ("favordynmods", "memory_hugetlb_accounting", "memory_localevents", "memory_recursiveprot", "nsdelegate",
      "pids_localevents"), flag,
@@ -172,6 +183,7 @@ TYPES = {
             revealing=True,
             parameters=_CGROUP_PARAMETERS,
         ),
+        FileSystemType("overlay", _unnamed, user=True, parameters=layered.PARAMETERS, stack=layered.mount),
     )
 }
 

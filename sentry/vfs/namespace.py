@@ -259,7 +259,7 @@ def rename(
     olddir.inode.rename(old, newdir.inode, new, flags)
     if replaced is not None and not exchange:
         _gone(replaced)
-    _move(source, target, olddir.dentry, newdir.dentry, exchange)
+    source.move(target, olddir.dentry, newdir.dentry, exchange)
     if target.mounted and not exchange:
         abandon(target)
     notify.moved(olddir.inode, old, newdir.inode, new, moved, None if exchange else replaced)
@@ -288,19 +288,3 @@ def _check_rename(
         for inode in (moved, replaced) if exchange else (moved,):
             if inode is not None and inode.is_dir():
                 check(creds, inode, ACCESS_WRITE)
-
-
-def _move(source: Dentry, target: Dentry, olddir: Dentry, newdir: Dentry, exchange: bool) -> None:
-    """Make the dentries say what the inodes say after a rename."""
-    old, new = source.name, target.name
-    assert olddir.children is not None
-    assert newdir.children is not None
-    target.detach(absent=False)
-    source.detach(absent=not exchange)
-    newdir.children[new] = source
-    source.name, source.parent, source.deleted = new, newdir, False
-    if exchange:
-        olddir.children[old] = target
-        target.name, target.parent, target.deleted = old, olddir, False
-    else:
-        target.bury()

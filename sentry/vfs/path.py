@@ -64,6 +64,21 @@ class Dentry(_core.DentryBase):
         if self.children:
             self.children.clear()
 
+    def move(self, target: Dentry, olddir: Dentry, newdir: Dentry, exchange: bool) -> None:
+        """Say what the inodes say after a rename to where `target` is, which may be absent."""
+        old, new = self.name, target.name
+        assert olddir.children is not None
+        assert newdir.children is not None
+        target.detach(absent=False)
+        self.detach(absent=not exchange)
+        newdir.children[new] = self
+        self.name, self.parent, self.deleted = new, newdir, False
+        if exchange:
+            olddir.children[old] = target
+            target.name, target.parent, target.deleted = old, olddir, False
+        else:
+            target.bury()
+
     def is_below(self, other: Dentry) -> bool:
         """Whether this is `other` or somewhere below it."""
         here: Dentry | None = self
