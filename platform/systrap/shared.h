@@ -143,7 +143,8 @@ struct slot {
 	uint32_t up;	/* it has woken since this was 0 */
 	uint32_t wake;	/* of ORDER_WAKE: bells + 1, 0: none */
 	uint32_t young; /* the first order is about to come: worth a longer look */
-	uint8_t gap[SLOT_REGS - 124];
+	uint64_t escape; /* where to go on when the vDSO faults, which is the guest's to unmap; 0: it is not running */
+	uint8_t gap[SLOT_REGS - 136];
 	struct pf_regs regs;
 	uint8_t rest[SLOT_CALL - SLOT_REGS - sizeof(struct pf_regs)];
 	uint64_t call[7];

@@ -2,6 +2,7 @@
 #include "harness.h"
 #include "fixtures.h"
 
+#include <sys/auxv.h>
 #include <sys/times.h>
 #include <sys/timex.h>
 
@@ -213,4 +214,27 @@ CASE(adjtimex_reads_without_privilege, "adjtimex(2)")
 
 	CHECK_OK(syscall(SYS_adjtimex, &state));
 	CHECK(state.time.tv_sec > 1500000000);
+}
+
+CASE(clock_gettime_needs_no_vdso, "clock_gettime(2), vdso(7)")
+{
+	/* As valgrind has it, which unmaps it. */
+	unsigned long start = getauxval(AT_SYSINFO_EHDR);
+	struct timespec before, after;
+	pid_t child;
+
+	if (!start)
+		SKIP("there is no vDSO");
+	child = CHECK_OK(fork());
+	if (child == 0) {
+		CHECK_OK(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &before));
+		CHECK_OK(syscall(SYS_munmap, start, 2 * 4096));
+		for (int i = 0; i < 100; i++)
+			CHECK_OK(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &after));
+		CHECK(after.tv_sec - before.tv_sec >= 0 && after.tv_sec - before.tv_sec < 100);
+		CHECK_OK(syscall(SYS_clock_gettime, CLOCK_REALTIME, &after));
+		CHECK(after.tv_sec > 1000000000);
+		syscall(SYS_exit_group, 0);
+	}
+	CHECK_EXITS(child, 0);
 }

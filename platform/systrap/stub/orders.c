@@ -161,13 +161,30 @@ void obey(struct slot *slot, uint32_t order)
 
 typedef int clock_function(int, void *);
 
+/* Where a fault in the vDSO leads: back to ask_vdso. */
+void clock_fault(void **escape)
+{
+	__builtin_longjmp(escape, 1);
+}
+
+static bool ask_vdso(struct slot *slot, int clock, uint64_t *now)
+{
+	void *escape[5];
+	if (__builtin_setjmp(escape))
+		return false;
+	slot->escape = (uint64_t)escape;
+	int failed = ((clock_function *)world->vdso_clock)(clock, now);
+	slot->escape = 0;
+	return !failed;
+}
+
 static bool tell_time(struct slot *slot)
 {
 	uint64_t now[2], clock = (uint32_t)slot->args[0];
 	if (!world->vdso_clock || clock > CLOCK_BOOTTIME || clock == CLOCK_PROCESS_CPUTIME_ID ||
 	    clock == CLOCK_THREAD_CPUTIME_ID || slot->args[1] >= PF_GUEST_END - sizeof now)
 		return false;
-	if (((clock_function *)world->vdso_clock)((int)clock, now))
+	if (!ask_vdso(slot, (int)clock, now))
 		return false;
 	return copy((void *)slot->args[1], now, sizeof now) == 0;
 }

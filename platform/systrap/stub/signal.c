@@ -85,7 +85,11 @@ static bool nested(struct slot *slot, int signo, struct frame *frame)
 		frame->rip = (uint64_t)copy_fault;
 	else if (frame->rip == (uint64_t)cmpxchg_access)
 		frame->rip = (uint64_t)cmpxchg_fault;
-	else
+	else if ((signo == SIGSEGV || signo == SIGBUS) && slot->escape) {
+		frame->rdi = slot->escape;
+		frame->rip = (uint64_t)clock_fault;
+		slot->escape = 0;
+	} else
 		return false; /* a jump into the stub, or damage done to it: a fault as any other */
 	return true;
 }

@@ -18,6 +18,7 @@ long clone_process(unsigned long flags, uint64_t facts, int parent);
 _Noreturn void start_on(struct slot *slot, void (*main)(struct slot *)); /* on the slot's stack */
 _Noreturn void restore(struct slot *slot);
 void restorer(void);
+void clock_fault(void **escape);
 extern const char copy_resume[], copy_fault[], cmpxchg_access[], cmpxchg_fault[];
 extern const char fast_window[], fast_window_end[], full_window[], full_window_end[];
 
