@@ -102,7 +102,9 @@ class _TaskOwned(PseudoInode):
         self.getattr()
 
     def getattr(self) -> None:
-        self.uid, self.gid = owner(self.task)
+        # Who may read and enter it isn't decided by its owner, who tells the effective ids: dumpable or not.
+        creds = self.task.creds
+        self.uid, self.gid = creds.euid, creds.egid
 
 
 class TaskDirectory(_TaskOwned):

@@ -206,3 +206,26 @@ CASE(wrong_options_give_EINVAL, "proc(5), Mount options")
 	CHECK_OK(mount("proc", "proc", "proc", 0, "hidepid=0x2,gid=010"));
 	CHECK(strstr(mountinfo("/proc"), "gid=8,hidepid=invisible") != NULL);
 }
+
+CASE(directories_of_a_process_belong_to_its_effective_ids, "proc(5)")
+{
+	struct stat found;
+	pid_t child;
+
+	NEEDS_ROOT();
+	child = CHECK_OK(fork());
+	if (child == 0) {
+		CHECK_OK(setresgid(65534, 65534, 65534));
+		CHECK_OK(setresuid(65534, 65534, 65534));
+		CHECK_EQ(prctl(PR_GET_DUMPABLE), 0);
+		CHECK_OK(stat("/proc/self", &found));
+		CHECK_EQ(found.st_uid, 65534);
+		CHECK_EQ(found.st_gid, 65534);
+		CHECK_OK(stat("/proc/self/task", &found));
+		CHECK_EQ(found.st_uid, 65534);
+		CHECK_OK(stat("/proc/self/status", &found));
+		CHECK_EQ(found.st_uid, 0);
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+}
