@@ -56,6 +56,16 @@ class Tmpfs(MemoryFileSystem):
         self._owner_given = uid is not None, gid is not None
         self.set_root(self.new_directory(mode, uid or 0, gid or 0))
 
+    def unused(self) -> None:
+        if self.shows is not None:
+            return  # it may be found and mounted again
+        waiting = [self.root]
+        while waiting:
+            directory = waiting.pop()
+            waiting += [child for child in (directory.children or {}).values() if child.children]
+            directory.bury()
+        self.root.inode = None
+
     def mounted_by(self, creds: Creds) -> None:
         root = self.root.inode
         assert root is not None

@@ -153,6 +153,16 @@ class FileSystem:
     def mounted_by(self, creds: Creds) -> None:
         """These are the credentials of whoever makes it by mount(2)."""
 
+    def unused(self) -> None:
+        """The last mount is gone, or there will be none: let go of the files, which refer to the file system
+        as it does to them.
+        """
+
+    def drop_mount(self, mount: Mount) -> None:
+        self._mounts.discard(ref(mount))
+        if not self._mounts:
+            self.unused()
+
     def add_mount(self, mount: Mount) -> None:
         self._mounts.add(ref(mount, self._mounts.discard))
 
@@ -226,6 +236,7 @@ class Mount(_core.MountBase):
         _alive -= 1
         if self.point is not None:  # it was unmounted together with its parent, and nobody uses them any more
             self.point.mounted -= 1
+        self.fs.drop_mount(self)
 
 
 def anonymous_mount(fs: FileSystem) -> Mount:

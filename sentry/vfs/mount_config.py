@@ -47,6 +47,10 @@ class MountConfig(AnonymousFile):
         self._options: list[str] = []
         self._on = self._off = 0
 
+    def release(self) -> None:
+        if self.phase == AWAITING_MOUNT and self.fs is not None and not self.fs.mounts():
+            self.fs.unused()
+
     @property
     def _name(self) -> bytes:
         if self.type is not None:
