@@ -185,7 +185,7 @@ def _is_ignored(task: Task, signo: int, force: bool) -> bool:
     bit = 1 << signo - 1
     if (task.sigmask | task.signal.wanted) & bit:
         return False  # it may be handled when it is unblocked
-    if task.trace is not None:
+    if task.trace is not None and signo != SIGKILL:
         return False  # its tracer is shown every signal
     handler = task.group.sighand[signo].handler
     if handler == SIG_IGN:

@@ -84,7 +84,8 @@ def ptrace(task: "Task", request: Long, pid: Int, address: Ptr, data: Size) -> i
     if trace is None or trace.tracer is not task:
         raise Errno(errno.ESRCH)
     if request == PTRACE_KILL:
-        signals.send_task(target, SIGKILL, force=True)
+        # As by kill(2): an init is spared, unless from outside of its PID namespace.
+        signals.send_task(target, SIGKILL, force=task.group.pid_ns is not target.group.pid_ns)
         return 0
     if request == PTRACE_INTERRUPT:
         if not trace.seized:

@@ -210,6 +210,22 @@ static void nested_keyrings(void)
 	say("nested keyrings", result);
 }
 
+/* Nor does a tracer kill the init of its own PID namespace. */
+static void init_that_is_traced(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		need(ptrace(PTRACE_SEIZE, getppid(), 0, 0));
+		say("kill init", ptrace(PTRACE_KILL, getppid(), 0, 0));
+		fflush(stdout);
+		_exit(0);
+	}
+	while (waitpid(child, NULL, 0) < 0)
+		;
+	printf("init: %d\n", getpid());
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -222,6 +238,7 @@ int main(int argc, char **argv)
 		{ "handles", handles_through_a_read_only_mount },
 		{ "slack", timer_slack_of_others },
 		{ "keyrings", nested_keyrings },
+		{ "init", init_that_is_traced },
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "-whoami"))
