@@ -75,7 +75,7 @@ DANGEROUS = {
 UNPRIVILEGED = {"bad-ioctl", "exec", "spawn"}
 """Stressors that don't run as root, so that they are started as nobody."""
 
-PATIENCE = {"madvise": 180.0, "resources": 300.0}
+PATIENCE = {"madvise": 180.0, "resources": 600.0}
 """Seconds for stressors that seldom look at the clock: `resources` makes a million calls first."""
 
 
