@@ -692,6 +692,9 @@ def watch_hooks(closed: Callable[[Any, bool], None], ended: Callable[[Any], None
     """Whom to call for watched files: closed(path, writable) at the end of an open file, ended(inode) when a
     file has lost its last name and nobody has that open."""
 
+def count_files() -> tuple[int, int]:
+    """How many files are open, and how many may be."""
+
 def monotonic() -> int:
     """CLOCK_MONOTONIC in nanoseconds."""
 

@@ -65,6 +65,7 @@ typedef struct {
 	PyObject *path, *inode, *state, *queue;
 	PyObject *owner; /* who gets its signals (sentry.vfs.owner) */
 	char counted;	 /* the inode's counts have it: 1 as open, 2 as open for writing */
+	char registered;	 /* counts as open */
 	int denied;	 /* Landlock's rights that it was opened without */
 	char created;	 /* this open has made the file */
 } File;
@@ -232,6 +233,8 @@ extern PyMethodDef usercopy_methods[]; /* all of TaskBase's */
 
 /* file.c: what FileBase(flags, path, inode) does; references are borrowed, NULL for None */
 void file_set_up(File *file, int flags, PyObject *path, PyObject *inode);
+#define FILES_MAX 131072 /* fs.file-max: open files of a sandbox, whoever has them */
+extern long open_files;
 
 /* walk.c */
 struct place {

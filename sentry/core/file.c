@@ -1,6 +1,8 @@
 /* FileBase: an open file description. */
 #include "core.h"
 
+#include <errno.h>
+
 #include <fcntl.h>
 
 static PyObject *get_queue(File *self, void *unused)
@@ -28,6 +30,8 @@ static int set_queue(File *self, PyObject *value, void *unused)
 /* What an open file description forgets: these act on the open itself, or belong to the descriptor. */
 #define FORGOTTEN (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
 
+long open_files;
+
 /* Take it out of its inode's counts. */
 static void uncount(File *file)
 {
@@ -42,6 +46,8 @@ static void uncount(File *file)
 void file_set_up(File *file, int flags, PyObject *path, PyObject *inode)
 {
 	int access = flags & O_ACCMODE;
+	open_files += !file->registered;
+	file->registered = 1;
 	file->flags = flags & ~FORGOTTEN;
 	file->readable = !(flags & O_PATH) && access != O_WRONLY;
 	file->writable = !(flags & O_PATH) && access != O_RDONLY;
@@ -64,6 +70,10 @@ static int init(File *self, PyObject *args, PyObject *kwargs)
 		return -1;
 	if (path != Py_None && !PyObject_TypeCheck(path, &PathType)) {
 		PyErr_SetString(PyExc_TypeError, "path: a Path is wanted");
+		return -1;
+	}
+	if (open_files >= FILES_MAX) {
+		raise_errno(ENFILE);
 		return -1;
 	}
 	if (inode == Py_None)
@@ -98,6 +108,7 @@ static void dealloc(File *self)
 	PyObject_GC_UnTrack(self);
 	if (watch_level)
 		notify_closed(self);
+	open_files -= self->registered;
 	clear(self);
 	Py_TYPE(self)->tp_free(self);
 }

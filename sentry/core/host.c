@@ -249,6 +249,12 @@ static PyObject *timer_arm(PyObject *module, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+static PyObject *count_files(PyObject *module, PyObject *unused)
+{
+	(void)module, (void)unused;
+	return Py_BuildValue("ll", open_files, (long)FILES_MAX);
+}
+
 PyMethodDef host_methods[] = {
 	{"host_open", host_open, METH_VARARGS, NULL},
 	{"host_list", host_list, METH_O, NULL},
@@ -259,6 +265,7 @@ PyMethodDef host_methods[] = {
 	{"monotonic", monotonic, METH_NOARGS, NULL},
 	{"realtime", realtime, METH_NOARGS, NULL},
 	{"now", now, METH_NOARGS, NULL},
+	{"count_files", count_files, METH_NOARGS, NULL},
 	{"timer_create", timer_create_fd, METH_NOARGS, NULL},
 	{"timer_arm", timer_arm, METH_VARARGS, NULL},
 	{0},

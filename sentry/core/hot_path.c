@@ -99,7 +99,7 @@ static PyTypeObject *plain_class(Inode *inode)
 
 static PyObject *new_file(Task *task, struct place *at, Inode *inode, int flags)
 {
-	PyTypeObject *type = plain_class(inode);
+	PyTypeObject *type = open_files < FILES_MAX ? plain_class(inode) : NULL;
 	if (!type)
 		return NULL;
 	PyObject *path = path_new(Py_TYPE(fs_context(task)->root), at->mount, at->dentry);

@@ -11,7 +11,7 @@ from sentry.errors import Errno
 from sentry.kernel import cpu_quota, cpus, oom
 from sentry.kernel.cgroup import MAX
 from sentry.kernel.cpu_quota import CpuQuota
-from sentry.kernel.pids import PID_MAX
+from sentry.kernel.settings import TASKS_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def _pids_current(group: Cgroup, task: Task) -> bytes:
 
 
 def _pids_peak(group: Cgroup, task: Task) -> bytes:
-    return b"%d\n" % _peak(group, b"pids", min(group.tasks(), PID_MAX))
+    return b"%d\n" % _peak(group, b"pids", min(group.tasks(), TASKS_MAX))
 
 
 def _peak(group: Cgroup, name: bytes, now: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from errno import EINVAL, EPERM
 
+from sentry._core import count_files
 from sentry.abi.aio import AIO_MAX_NR
 from sentry.abi.capability import CAP_SYS_ADMIN, NAMES
 from sentry.errors import Errno
@@ -18,8 +19,7 @@ from sentry.fs.proc_keys import LIMITS
 from sentry.fs.proc_sys_namespaces import namespace_limits, show_last_pid, store_last_pid
 from sentry.fs.pseudo import fixed, parse_int
 from sentry.ipc import aio
-from sentry.kernel import version
-from sentry.kernel.pids import PID_MAX, TASKS_MAX
+from sentry.kernel import settings, version
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
 from sentry.vfs import dnotify, inotify, leases
 from sentry.vfs.epoll import MAX_WATCHES
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
 NAME_MAX = 64  # of a host or domain name, sethostname(2)
-FILE_MAX = 0x7FFFFFFFFFFFFFFF
 NR_OPEN = 1 << 20
 NGROUPS_MAX = 65536
 OVERFLOW_ID = 65534
@@ -83,12 +82,18 @@ def _setting(values: dict[str, int], name: str) -> tuple[Show, Store]:
     return show, store
 
 
-def _open_files(task: Task) -> int:
-    files: set[int] = set()
-    for other in task.kernel.tasks.values():
-        if other.files is not None:
-            files.update(id(file) for _, file in other.files.items())
-    return len(files)
+def _settings(bounds: dict[str, tuple[int, int, int]]) -> dict[bytes, tuple[Show, Store]]:
+    """Numbers that root may change within bounds (sentry.kernel.settings)."""
+
+    def entry(name: str, least: int, most: int) -> tuple[Show, Store]:
+        def store(task: Task, data: bytes) -> None:
+            if not task.creds.has_cap(CAP_SYS_ADMIN):
+                raise Errno(EPERM)
+            settings.values[name] = parse_int(data, least, most)
+
+        return lambda task: b"%d\n" % settings.values[name], store
+
+    return {name.encode(): entry(name, least, most) for name, (_, least, most) in bounds.items()}
 
 
 def _ptys(task: Task) -> bytes:
@@ -122,24 +127,19 @@ def system_controls(kernel: Kernel) -> Tree:
             b"unix": _numbers(max_dgram_qlen=512),
         },
         b"user": namespace_limits(),
-        b"vm": _numbers(
-            admin_reserve_kbytes=8192, compact_memory=0, dirty_background_bytes=0, dirty_bytes=0,
-            dirty_background_ratio=10,
-            dirty_expire_centisecs=3000, dirty_ratio=20, dirty_writeback_centisecs=500, drop_caches=0,
-            legacy_va_layout=0, max_map_count=MAX_MAP_COUNT, min_free_kbytes=67584, mmap_min_addr=GUEST_START,
+        b"vm": _settings(settings.VM) | _numbers(
+            compact_memory=0, dirty_background_bytes=0, dirty_bytes=0,
+            legacy_va_layout=0, max_map_count=MAX_MAP_COUNT, mmap_min_addr=GUEST_START,
             nr_hugepages=0, oom_kill_allocating_task=0, overcommit_kbytes=0, overcommit_memory=0,
-            overcommit_ratio=50, **{"page-cluster": 3}, nr_overcommit_hugepages=0, memfd_noexec=0,
-            hugetlb_shm_group=0, laptop_mode=0, watermark_scale_factor=10,
-            dirtytime_expire_seconds=43200, compaction_proactiveness=20, stat_interval=1,
-            panic_on_oom=0, swappiness=60, user_reserve_kbytes=131072,
-            vfs_cache_pressure=100, zone_reclaim_mode=0,
+            overcommit_ratio=50, nr_overcommit_hugepages=0, memfd_noexec=0, hugetlb_shm_group=0,
+            panic_on_oom=0,
         ),
     }  # fmt: skip
 
 
 def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     numbers: dict[str, int | str | bytes] = {
-        "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": FILE_MAX,
+        "dentry-state": "0\t0\t45\t0\t0\t0", "file-max": count_files()[1],
         "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0", "mount-max": MOUNTS_MAX,
         "nr_open": NR_OPEN, "overflowgid": OVERFLOW_ID, "overflowuid": OVERFLOW_ID,
         "pipe-max-size": PIPE_MAX_SIZE, "pipe-user-pages-hard": 0, "pipe-user-pages-soft": USER_PAGES_SOFT,
@@ -148,7 +148,7 @@ def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     }  # fmt: skip
     tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(_numbers(**numbers))
     tree[b"epoll"] = _numbers(max_user_watches=MAX_WATCHES)
-    tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % (_open_files(task), FILE_MAX)
+    tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % count_files()
     tree |= {name.encode(): _setting(leases.limits, name) for name in leases.limits}
     tree |= {name.encode(): _setting(dnotify.settings, name) for name in dnotify.settings}
     tree[b"inotify"] = {name.encode(): _setting(inotify.limits, name) for name in inotify.limits}
@@ -169,12 +169,11 @@ def _kernel(boot_id: bytes) -> Tree:
             dmesg_restrict=1, kptr_restrict=2,
             ngroups_max=NGROUPS_MAX, osrelease=version.RELEASE, ostype=version.SYSNAME,
             overflowgid=OVERFLOW_ID, overflowuid=OVERFLOW_ID, panic=0, panic_on_oops=0,
-            pid_max=PID_MAX, printk="4\t4\t1\t7", randomize_va_space=2,
-            sched_rr_timeslice_ms=100, sched_rt_period_us=1000000, sched_rt_runtime_us=950000,
-            sysctl_writes_strict=1, tainted=0,
-            version=version.VERSION, **{"threads-max": TASKS_MAX},
+            printk="4\t4\t1\t7", randomize_va_space=2, sched_rt_period_us=1000000, sched_rt_runtime_us=950000,
+            sysctl_writes_strict=1, tainted=0, version=version.VERSION,
         )
     )  # fmt: skip
+    tree.update(_settings(settings.KERNEL))
     tree.update(ipc_controls())
     tree[b"keys"] = _numbers(**LIMITS)
     tree[b"hostname"] = _name("hostname")

@@ -8,7 +8,7 @@ from sentry.abi.capability import CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN, CAP_SYS
 from sentry.errors import Errno
 from sentry.kernel.namespace_limits import NESTED_MAX, limit
 from sentry.kernel.namespaces import FLAGS
-from sentry.kernel.pids import PID_MAX
+from sentry.kernel.settings import values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def store_last_pid(task: Task, data: bytes) -> None:
     ns, creds = task.group.pid_ns, task.creds
     if not creds.has_cap(CAP_SYS_ADMIN, ns.owner) and not creds.has_cap(CAP_CHECKPOINT_RESTORE, ns.owner):
         raise Errno(EPERM)
-    last = _number(data, PID_MAX)
+    last = _number(data, values["pid_max"])
     if ns.level:
         ns.last = last
     else:

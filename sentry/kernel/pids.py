@@ -6,6 +6,7 @@ import errno
 
 from sentry.abi.capability import CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN
 from sentry.errors import Errno
+from sentry.kernel.settings import TASKS_MAX, values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.pid_namespace import PidNamespace
 
-PID_MAX = 32768
 RESERVED = 300  # ids below are not reused once the counter has wrapped
-TASKS_MAX = 8192  # each is a host thread; RLIMIT_NPROC bounds users below that
 
 
 class Pids:
@@ -41,7 +40,7 @@ class Pids:
 
         Raises EAGAIN when there are too many tasks, EEXIST and EINVAL for a number that can't be had.
         """
-        if len(self._kernel.tasks) >= TASKS_MAX:
+        if len(self._kernel.tasks) >= min(TASKS_MAX, values["threads-max"]):
             raise Errno(errno.EAGAIN)
         chosen: list[tuple[PidNamespace, int]] = []
         ns, depth = namespace, 0
@@ -91,7 +90,7 @@ def check_wanted(creds: Creds, namespace: PidNamespace, wanted: Sequence[int]) -
     ns: PidNamespace | None = namespace
     for number in wanted:
         assert ns is not None
-        if not 0 < number < PID_MAX or (number != 1 and ns.level and ns.init is None):
+        if not 0 < number < values["pid_max"] or (number != 1 and ns.level and ns.init is None):
             raise Errno(errno.EINVAL)
         if not creds.has_cap(CAP_CHECKPOINT_RESTORE, ns.owner) and not creds.has_cap(CAP_SYS_ADMIN, ns.owner):
             raise Errno(errno.EPERM)
@@ -99,16 +98,17 @@ def check_wanted(creds: Creds, namespace: PidNamespace, wanted: Sequence[int]) -
 
 
 def _check_free(number: int, taken: Callable[[int], bool]) -> None:
-    if not 0 < number < PID_MAX:
+    if not 0 < number < values["pid_max"]:
         raise Errno(errno.EINVAL)
     if taken(number):
         raise Errno(errno.EEXIST)
 
 
 def _next(last: int, taken: Callable[[int], bool]) -> int:
-    """The first free number after `last`; there is one, since tasks are fewer than numbers."""
-    number = last
-    while True:
-        number = number + 1 if number < PID_MAX - 1 else RESERVED
+    """The first free number after `last`; EAGAIN: there is none below kernel.pid_max."""
+    number, most = last, values["pid_max"] - 1
+    for _ in range(most):
+        number = number + 1 if number < most else RESERVED
         if not taken(number):
             return number
+    raise Errno(errno.EAGAIN)

@@ -27,8 +27,9 @@ from sentry.abi.sched import (
     SCHED_RESET_ON_FORK,
     SCHED_RR,
 )
-from sentry.abi.time import TIMESPEC
+from sentry.abi.time import NSEC, TIMESPEC
 from sentry.errors import Errno
+from sentry.kernel import settings
 from sentry.kernel.sched import confine
 from sentry.syscalls.args import Int, Ptr, UInt
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 _REALTIME = (SCHED_FIFO, SCHED_RR)
 _POLICIES = (SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE)
 _FAIR = (SCHED_OTHER, SCHED_BATCH)
-_RR_INTERVAL = 100_000_000  # ns
 _TICK = 4_000_000
 _SLICE = 700_000  # of fair policies on one CPU
 _SLICE_MIN, _SLICE_MAX = 100_000, 100_000_000
@@ -329,10 +329,10 @@ def _bound(policy: int, realtime: int) -> int:
 
 def sched_rr_get_interval(task: "Task", pid: Int, address: Ptr) -> int:
     sched = _target(task, pid).sched
-    interval = _RR_INTERVAL if sched.policy == SCHED_RR else 0
+    interval = settings.values["sched_rr_timeslice_ms"] * 1_000_000 if sched.policy == SCHED_RR else 0
     if sched.policy in (*_FAIR, SCHED_IDLE):
         interval = _slice(task, sched) // _TICK * _TICK  # as Linux: in whole ticks
-    task.copy_out(address, TIMESPEC.pack(0, interval))
+    task.copy_out(address, TIMESPEC.pack(*divmod(interval, NSEC)))
     return 0
 
 

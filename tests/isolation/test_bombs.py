@@ -19,6 +19,7 @@ BOMBS = {
     "splits": (30_000, 32_765, "ENOMEM", 100),
     "pipes": (300, 100_000, "ENFILE", 700),
     "sockets": (1, 10_000, "ENOBUFS", 600),
+    "pairs": (60_000, 65_536, "ENFILE", 400),
     "epolls": (500, 1024, "EMFILE", 60),
     "inotify": (128, 128, "EMFILE", 60),
     "timers": (1000, 4096, "EAGAIN", 60),

@@ -10,7 +10,8 @@ import pytest
 from sentry.errors import Errno
 from sentry.kernel import exit as exits
 from sentry.kernel import reap, sessions
-from sentry.kernel.pids import PID_MAX, RESERVED
+from sentry.kernel.pids import RESERVED
+from sentry.kernel.settings import values
 from tests.unit.kernel_doubles import FakeTask, World
 
 
@@ -81,7 +82,7 @@ def test_ids_in_use_are_not_handed_out(world: World, task: FakeTask) -> None:
     reap.release(child.group)
     assert pids.taken(child.tid)  # the session and process group live on in the grandchild
     assert grandchild.group.sid == child.tid
-    for _ in range(PID_MAX):
+    for _ in range(values["pid_max"]):
         pid = pids.allocate()
         assert pid not in (world.init.tid, task.tid, child.tid, grandchild.tid)
     assert pids.last >= RESERVED
@@ -90,4 +91,4 @@ def test_ids_in_use_are_not_handed_out(world: World, task: FakeTask) -> None:
 def test_set_tid_claims_a_free_id(world: World, task: FakeTask) -> None:
     assert world.kernel.pids.allocate(wanted=(4000,)) == 4000
     assert refused(lambda: world.kernel.pids.allocate(wanted=(task.tid,))) == errno.EEXIST
-    assert refused(lambda: world.kernel.pids.allocate(wanted=(PID_MAX,))) == errno.EINVAL
+    assert refused(lambda: world.kernel.pids.allocate(wanted=(values["pid_max"],))) == errno.EINVAL

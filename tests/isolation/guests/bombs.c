@@ -66,6 +66,14 @@ static int socket_buffer(long n)
 	return fill(ends[1]);
 }
 
+static int socket_pair(long n)
+{
+	int ends[2];
+
+	(void)n;
+	return socketpair(AF_UNIX, SOCK_DGRAM, 0, ends);
+}
+
 static int epoll(long n)
 {
 	(void)n;
@@ -126,7 +134,7 @@ static const struct {
 } bombs[] = {
 	{ "mappings", mapping }, { "splits", split }, { "pipes", pipe_buffer }, { "sockets", socket_buffer },
 	{ "epolls", epoll }, { "inotify", watcher }, { "timers", timer }, { "signals", queued_signal },
-	{ "directories", deep_directory }, { "links", symlink_maze },
+	{ "pairs", socket_pair }, { "directories", deep_directory }, { "links", symlink_maze },
 };
 
 int main(int argc, char **argv)
