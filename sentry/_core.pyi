@@ -118,7 +118,7 @@ class InodeBase:
     def stat_bytes(self, reader: TaskBase) -> bytes:
         """struct stat (144 bytes, x86-64), with the ids as the reader's user namespace shows them."""
     def blocks(self) -> int:
-        """st_blocks: 512-byte units held by fd, as the host tells, or from size when there is none."""
+        """st_blocks: 512-byte units held by fd, as the host tells; 0 when there is none."""
 
 class PagePool:
     """The pages that a file system in memory may take."""

@@ -37,9 +37,8 @@ static unsigned long long blocks_held(Inode *inode)
 	/* A sparse memfd holds less than its size tells. */
 	if (inode->fd >= 0 && fstat(inode->fd, &st) == 0)
 		return (unsigned long long)st.st_blocks;
-	if (inode->held >= 0)
-		return (unsigned long long)inode->held;
-	return S_ISREG(inode->mode) || S_ISLNK(inode->mode) ? (inode->size + 511) / 512 : 0;
+	/* What is not stored holds none: files of proc and sysfs, and links, which are in the inode itself. */
+	return inode->held > 0 ? (unsigned long long)inode->held : 0;
 }
 
 unsigned long long inode_blocks(Inode *inode)

@@ -10,6 +10,7 @@ _MULTIPROCESSING = """
 """
 
 _NAMES = {
+    "_test_eintr": "SocketEINTRTest.test_accept",
     "test_asyncio": """
         test_base_events.BaseEventLoopWithSelectorTests.test_create_connection_ipv6_scope
         test_base_events.BaseEventLoopWithSelectorTests.test_create_connection_ssl_s*

@@ -20,7 +20,7 @@ _NAMES = """
     test_logging test_tracemalloc test_gc test_weakref test_site test_repl test_readline test_pdb
     test_import test_importlib test_py_compile test_compileall test_regrtest test_support
     test_socket test_socketserver test_asyncore test_asyncio test_ctypes test_random test_uuid
-    test_subprocess test_eintr test_concurrent_futures
+    test_subprocess test_eintr _test_eintr test_concurrent_futures
     test_multiprocessing_main_handling test_multiprocessing_fork test_multiprocessing_forkserver
     test_multiprocessing_spawn test_venv test_tools
 """

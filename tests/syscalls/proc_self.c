@@ -178,6 +178,20 @@ CASE(fd_lists_the_open_descriptors_as_links, "proc_pid_fd(5)")
 	CHECK_ERR(readlink(path, target, sizeof(target)), ENOENT);
 }
 
+CASE(files_that_are_not_stored_hold_no_blocks, "stat(2)")
+{
+	const char *names[] = {"/proc/self", "/proc/self/fd/0", "/proc/self/exe", "/proc/self/status",
+			       "/proc/sys/kernel/ostype", "/sys/kernel/mm/transparent_hugepage/enabled",
+			       "/dev/null", "link"};
+	struct stat st;
+
+	CHECK_OK(symlink("a target", "link"));
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		CHECK_OK(lstat(names[i], &st));
+		CHECK_EQ(st.st_blocks, 0);
+	}
+}
+
 CASE(link_of_an_unlinked_file_says_deleted, "proc_pid_fd(5)")
 {
 	char target[4096], path[64];

@@ -194,7 +194,7 @@ def test_inode_stat_is_the_kernels_struct() -> None:
     inode.atime = -1
     fields = struct.unpack("<QQQIIIxxxxQqqqqQqQqQ24x", inode.stat_bytes(_core.TaskBase()))
     assert fields[:7] == (0x801, 77, 3, 0o100644, 1000, 1001, 0)
-    assert fields[7:10] == (5000, 4096, 10)
+    assert fields[7:10] == (5000, 4096, 0)  # no block, as it is stored nowhere
     assert fields[10:14] == (-1, 999_999_999, 1_500_000_000, 123_456_789)
 
 
