@@ -688,6 +688,12 @@ def watch(level: int) -> None:
     """Who is told of what happens to files: 0 nobody, 1 those who watch inodes that are `watched`, 2 they and
     those who watch everything."""
 
+def act(task: TaskBase) -> None:
+    """What happens now is the task's doing; noted at level 2 only, where calls note it by themselves."""
+
+def acting() -> TaskBase | None:
+    """Who was last noted."""
+
 def watch_hooks(closed: Callable[[Any, bool], None], ended: Callable[[Any], None]) -> None:
     """Whom to call for watched files: closed(path, writable) at the end of an open file, ended(inode) when a
     file has lost its last name and nobody has that open."""

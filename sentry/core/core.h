@@ -272,10 +272,12 @@ void inode_accessed(PyObject *mount, Inode *inode);
 long long now_coarse(void); /* CLOCK_REALTIME_COARSE, ns: what file timestamps are made of */
 
 /* notify.c */
+#define FMODE_NONOTIFY 0x4000000 /* among an open file's flags: its use is no event (sentry.abi.fcntl) */
 enum { WATCH_NONE, WATCH_SOME, WATCH_ALL }; /* nobody, inodes whose `watched` is set, everything */
 extern int watch_level;
 bool dentry_watched(Dentry *dentry); /* it, or the directory that it is in */
 bool file_watched(File *file);	     /* whether events must be told: then a call on it is Python's */
+void notify_acting(Task *task);	     /* whose call it is; noted while everything is watched */
 void notify_closed(File *file);	     /* its last reference goes */
 void notify_ended(Dentry *dentry);   /* the same */
 extern PyMethodDef notify_methods[];

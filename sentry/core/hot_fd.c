@@ -89,7 +89,7 @@ static int64_t hot_fcntl(Task *task, struct pf_regs *regs)
 		slot->cloexec = regs->rdx & FD_CLOEXEC;
 		return 0;
 	case F_GETFL:
-		return file->flags;
+		return file->flags & ~FMODE_NONOTIFY;
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		if ((uint32_t)regs->rdx > INT32_MAX)

@@ -132,6 +132,8 @@ static int on_syscall(Machine *self, PyObject *kernel, Task *task, struct pf_con
 	int64_t result = HOT_MISS;
 	/* The number is 32 bits, signed (entry code of x86-64): -1 and the like are just unknown. */
 	task->syscall_nr = (int)nr;
+	if (watch_level > WATCH_SOME)
+		notify_acting(task);
 	if (task->guard & GUARD_LOOK && !guard_passes(task, pf))
 		return cold_call(self, kernel, task, regs, name_guarded);
 	if (self->hot && nr < HOT_COUNT && hot_calls[nr] && !pf->compat)

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 int watch_level;
+static PyObject *acting_task;
 static PyObject *closed_hook, *ended_hook;
 
 static Inode *inode_of(PyObject *dentry)
@@ -49,15 +50,35 @@ static void call(PyObject *hook, PyObject *arguments)
 
 void notify_closed(File *file)
 {
-	if (file_watched(file) && !(file->flags & O_PATH))
+	if (file_watched(file) && !(file->flags & (O_PATH | FMODE_NONOTIFY)))
 		call(closed_hook, Py_BuildValue("(OO)", file->path, file->writable ? Py_True : Py_False));
 }
 
 void notify_ended(Dentry *dentry)
 {
 	Inode *inode = dentry_inode(dentry);
-	if (watch_level && dentry->deleted && inode && inode->watched && !inode->nlink)
+	if (watch_level && dentry->deleted && inode && (inode->watched || watch_level > WATCH_SOME) && !inode->nlink)
 		call(ended_hook, Py_BuildValue("(O)", inode));
+}
+
+void notify_acting(Task *task)
+{
+	Py_XSETREF(acting_task, Py_NewRef((PyObject *)task));
+}
+
+static PyObject *act(PyObject *module, PyObject *task)
+{
+	(void)module;
+	if (watch_level > WATCH_SOME)
+		notify_acting((Task *)task);
+	Py_RETURN_NONE;
+}
+
+static PyObject *acting(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	return Py_NewRef(acting_task ? acting_task : Py_None);
 }
 
 static PyObject *watch(PyObject *module, PyObject *level)
@@ -67,6 +88,8 @@ static PyObject *watch(PyObject *module, PyObject *level)
 	if (value == -1 && PyErr_Occurred())
 		return NULL;
 	watch_level = (int)value;
+	if (watch_level <= WATCH_SOME)
+		Py_CLEAR(acting_task);
 	Py_RETURN_NONE;
 }
 
@@ -83,6 +106,8 @@ static PyObject *watch_hooks(PyObject *module, PyObject *args)
 
 PyMethodDef notify_methods[] = {
 	{"watch", watch, METH_O, NULL},
+	{"act", act, METH_O, NULL},
+	{"acting", acting, METH_NOARGS, NULL},
 	{"watch_hooks", watch_hooks, METH_VARARGS, NULL},
 	{0},
 };

@@ -21,7 +21,7 @@ from sentry.fs.pseudo import fixed, parse_int
 from sentry.ipc import aio
 from sentry.kernel import settings, version
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
-from sentry.vfs import dnotify, inotify, leases
+from sentry.vfs import dnotify, fanotify, inotify, leases
 from sentry.vfs.epoll import MAX_WATCHES
 from sentry.vfs.mount_namespace import MOUNTS_MAX
 from sentry.vfs.pipe import PIPE_MAX_SIZE, USER_PAGES_SOFT
@@ -152,6 +152,7 @@ def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     tree |= {name.encode(): _setting(leases.limits, name) for name in leases.limits}
     tree |= {name.encode(): _setting(dnotify.settings, name) for name in dnotify.settings}
     tree[b"inotify"] = {name.encode(): _setting(inotify.limits, name) for name in inotify.limits}
+    tree[b"fanotify"] = {name.encode(): _setting(fanotify.limits, name) for name in fanotify.limits}
     tree[b"mqueue"] = mqueue_controls()
     tree[b"aio-nr"] = lambda task: b"%d\n" % aio.totals.events
     tree[b"aio-max-nr"] = (lambda task: b"%d\n" % aio.totals.limit, _store_aio_limit)

@@ -93,6 +93,7 @@ class Kernel:
             gc.collect()
 
     def _step(self, task: Task, coroutine: Coroutine[None, None, Any]) -> None:
+        _core.act(task)
         result = self.drive(task, coroutine)
         if result is not None:
             if self.strace is not None:

@@ -22,6 +22,7 @@ from sentry.abi.elf import (
     AT_UID,
     PHDR,
 )
+from sentry.abi.fanotify import FAN_OPEN_EXEC
 from sentry.abi.fcntl import AT_FDCWD, O_RDONLY
 from sentry.abi.inotify import IN_ACCESS
 from sentry.abi.mman import (
@@ -213,6 +214,7 @@ def _open(task: Task, path: Path) -> tuple[File, bytes]:
     landlock.check_exec(task, path)
     file = inode.open(task, path, O_RDONLY)
     notify.opened(file)
+    notify.tell_file(file, FAN_OPEN_EXEC)
     head = _reader(task, file)(elf.HEADER_BYTES, 0)
     notify.tell_file(file, IN_ACCESS)
     return file, head

@@ -40,9 +40,16 @@ def encode(place: Path, openable: bool) -> tuple[int, bytes]:
     if isinstance(inode.fs, MemoryFileSystem) and not inode.fs.anonymous:
         if openable and isinstance(inode.fs, OverlayFs):
             _keep(inode.fs, place.dentry)
-        return INO32_GEN, _HANDLE.pack(_stamp(inode), inode.ino & 0xFFFFFFFF, inode.ino >> 32)
+        return handle_of(inode)
     if openable:
         raise Errno(EOPNOTSUPP)
+    return handle_of(inode)
+
+
+def handle_of(inode: Inode) -> tuple[int, bytes]:
+    """(type, handle) of a file that is known, to be compared (name_to_handle_at(2), AT_HANDLE_FID)."""
+    if isinstance(inode.fs, MemoryFileSystem) and not inode.fs.anonymous:
+        return INO32_GEN, _HANDLE.pack(_stamp(inode), inode.ino & 0xFFFFFFFF, inode.ino >> 32)
     return INO64_GEN, _HANDLE_64.pack(inode.ino, _stamp(inode))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV
 
 from sentry._core import accessed, walk_ahead
+from sentry.abi.fanotify import FAN_OPEN_PERM
 from sentry.abi.fcntl import (
     AT_EMPTY_PATH,
     AT_FDCWD,
@@ -240,7 +241,7 @@ def _look_up(dentry: Dentry, name: bytes) -> Dentry:
     return dentry.attach(name, inode)
 
 
-def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File:
+def open_path(task: Task, path: Path, flags: int, created: bool = False, allowed: bool = False) -> File:
     """A new open file description of an existing file.
 
     FIFOs may answer with a coroutine that waits for the other end; open(2)'s handlers expect that.
@@ -248,6 +249,7 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File
     Args:
         flags: of open(2), known ones only.
         created: the file is new: its permission bits do not apply to this open.
+        allowed: fanotify's listeners have allowed it.
 
     Raises Errno: EACCES, ELOOP, EISDIR, ENOTDIR, EROFS, EPERM, and what the file itself raises.
     """
@@ -292,6 +294,10 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File
             text_busy.check_writable(inode)
         if leases.conflicts(inode, access != O_RDONLY):
             return _open_broken(task, path, flags, created)  # type: ignore[return-value]
+    if notify.level > 1 and not allowed:
+        waits = notify.questions(path, FAN_OPEN_PERM)
+        if waits:
+            return _open_asked(task, path, flags, created, waits)  # type: ignore[return-value]
     if flags & O_TRUNC and kind == S_IFREG and not created:
         drop_privileges(task, inode)
         inode.setattr(size=0)
@@ -302,6 +308,16 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False) -> File
     if notify.level and isinstance(file, File):
         notify.opened(file, bool(flags & O_TRUNC) and kind == S_IFREG and not created)
     return file
+
+
+async def _open_asked(
+    task: Task, path: Path, flags: int, created: bool, waits: list[notify.Question]
+) -> File:
+    """`open_path` once everybody who is asked has allowed it."""
+    for question in waits:
+        await question.wait(task)
+    answer: object = open_path(task, path, flags, created, allowed=True)
+    return answer if isinstance(answer, File) else await answer  # type: ignore[misc]
 
 
 async def _open_broken(task: Task, path: Path, flags: int, created: bool) -> File:

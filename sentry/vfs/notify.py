@@ -9,7 +9,11 @@ What must hold: an inode with marks is `watched`, and `level` tells whether ther
 
 from __future__ import annotations
 
+from errno import EPERM
+
 from sentry import _core
+from sentry.abi.fanotify import FAN_ALLOW
+from sentry.abi.fcntl import FMODE_NONOTIFY
 from sentry.abi.inotify import (
     IN_ACCESS,
     IN_ATTRIB,
@@ -27,10 +31,14 @@ from sentry.abi.inotify import (
     IN_UNMOUNT,
 )
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
+from sentry.errors import Errno
+from sentry.kernel.wait import WOULD_BLOCK, block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry._core import WaitQueue
     from sentry.kernel.task import Task
+    from sentry.kernel.wait import _Marker
     from sentry.vfs.file import File
     from sentry.vfs.inode import Inode
     from sentry.vfs.mount import FileSystem
@@ -92,19 +100,64 @@ class DescriptorMark(Mark):
         """A descriptor of its file was closed."""
 
 
+class Listener:
+    """Somebody with marks of their own on inodes, mounts and file systems: a group of fanotify(7)."""
+
+    __slots__ = ()
+
+    def happened(
+        self, mask: int, inode: Inode, path: Path | None, directory: Inode | None, name: bytes
+    ) -> None:
+        """`mask` happened to a file, which is called `name` in `directory` if that is known."""
+
+    def changed(self, mask: int, directory: Inode, name: bytes, inode: Inode) -> None:
+        """A name in `directory` came or went."""
+
+    def renamed(self, olddir: Inode, old: bytes, newdir: Inode, new: bytes, inode: Inode) -> None:
+        """A file has another name; `changed` tells its halves."""
+
+    def ask(self, mask: int, path: Path) -> Question | None:
+        """May `mask` be done to a file?  None: the listener doesn't care."""
+
+    def gone(self, inode: Inode) -> None:
+        """A file is no more."""
+
+    def unmounted(self, fs: FileSystem) -> None:
+        """A file system is mounted nowhere any more."""
+
+
+class Question:
+    """What a task waits for before it goes on: the answer of a listener, FAN_ALLOW or FAN_DENY."""
+
+    __slots__ = ("queue", "response")
+
+    def __init__(self) -> None:
+        self.response = 0
+        self.queue: WaitQueue | None = None
+
+    async def wait(self, task: Task) -> None:
+        """EPERM when the answer is no."""
+        assert self.queue is not None
+        await block(task, self._attempt, self.queue)
+        if self.response != FAN_ALLOW:
+            raise Errno(EPERM)
+
+    def _attempt(self) -> bool | _Marker:
+        return True if self.response else WOULD_BLOCK
+
+
 _marks: dict[Inode, list[Mark]] = {}
+_listeners: list[Listener] = []
 by_descriptor: dict[tuple[int, int], DescriptorMark] = {}  # by the descriptor table and the open file
 _last_cookie = 0
 
 
 def add_mark(mark: Mark) -> None:
     """Start to tell `mark` of events."""
-    global level
     _marks.setdefault(mark.inode, []).append(mark)
     mark.inode.watched = True
     if level == 0:
-        level = 1
-        _core.watch(level)
+        _set_level(1)
 
 
 def remove_mark(mark: Mark) -> None:
@@ -117,8 +170,20 @@ def remove_mark(mark: Mark) -> None:
         return
     del _marks[mark.inode]
     mark.inode.watched = False
-    if not _marks:
+    if not _marks and not _listeners:
         _set_level(0)
+
+
+def listen(listener: Listener) -> None:
+    """Start to tell `listener` of all events."""
+    _listeners.append(listener)
+    _set_level(2)
+
+
+def unlisten(listener: Listener) -> None:
+    _listeners.remove(listener)
+    if not _listeners:
+        _set_level(1 if _marks else 0)
 
 
 def _set_level(new: int) -> None:
@@ -142,6 +207,8 @@ def tell(path: Path, mask: int) -> None:
         mask |= IN_ISDIR
     dentry = path.dentry
     parent = dentry.parent
+    for listener in tuple(_listeners):
+        listener.happened(mask, inode, path, parent.inode if parent is not None else None, dentry.name)
     if parent is not None and not (mask & (IN_ACCESS | IN_MODIFY) and kind not in _TOLD):
         directory = parent.inode
         if directory is not None and directory.watched:
@@ -152,20 +219,25 @@ def tell(path: Path, mask: int) -> None:
 
 def tell_file(file: File, mask: int) -> None:
     """The same for an open file."""
-    if level and file.path is not None:
+    if level and file.path is not None and not file.flags & FMODE_NONOTIFY:
         tell(file.path, mask)
 
 
 def tell_inode(inode: Inode, mask: int) -> None:
     """Something happened to a file under whatever name: those who watch the directory don't hear of it."""
+    mask |= IN_ISDIR if inode.is_dir() else 0
+    for listener in tuple(_listeners):
+        listener.happened(mask, inode, None, None, b"")
     if inode.watched:
-        _send(inode, Event(mask | (IN_ISDIR if inode.is_dir() else 0), inode))
+        _send(inode, Event(mask, inode))
 
 
 def tell_name(directory: Inode, name: bytes, inode: Inode, mask: int, cookie: int = 0) -> None:
     """A name in `directory` came or went; `inode` is what it means or meant."""
+    mask |= IN_ISDIR if inode.is_dir() else 0
+    for listener in tuple(_listeners):
+        listener.changed(mask, directory, name, inode)
     if directory.watched:
-        mask |= IN_ISDIR if inode.is_dir() else 0
         _send(directory, Event(mask, inode, None, directory, name, cookie))
 
 
@@ -197,11 +269,20 @@ def moved(
     if not level:
         return
     _last_cookie = _last_cookie % 0xFFFFFFFF + 1
+    for listener in tuple(_listeners):
+        listener.renamed(olddir, old, newdir, new, inode)
     tell_name(olddir, old, inode, IN_MOVED_FROM, _last_cookie)
     tell_name(newdir, new, inode, IN_MOVED_TO, _last_cookie)
     if replaced is not None:
         tell_inode(replaced, IN_ATTRIB)
     tell_inode(inode, IN_MOVE_SELF)
+
+
+def questions(path: Path, mask: int) -> list[Question]:
+    """Whom a task must wait for before it opens or reads the file (FAN_OPEN_PERM, FAN_ACCESS_PERM)."""
+    mask |= IN_ISDIR if path.inode.is_dir() else 0
+    asked = [listener.ask(mask, path) for listener in tuple(_listeners)]
+    return [question for question in asked if question is not None]
 
 
 def opened(file: File, truncated: bool = False) -> None:
@@ -227,12 +308,16 @@ def closed(path: Path, writable: bool) -> None:
 def ended(inode: Inode) -> None:
     """A file without a name is open nowhere any more (called by C)."""
     tell_inode(inode, IN_DELETE_SELF)
+    for listener in tuple(_listeners):
+        listener.gone(inode)
     _drop_marks(inode)
 
 
 def unmounted(fs: FileSystem) -> None:
     """A file system is mounted nowhere any more."""
     if level:
+        for listener in tuple(_listeners):
+            listener.unmounted(fs)
         for inode in [inode for inode in _marks if inode.fs is fs]:
             _send(inode, Event(IN_UNMOUNT, inode))
             _drop_marks(inode)

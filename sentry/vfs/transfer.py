@@ -9,7 +9,8 @@ from errno import EAGAIN, EBADF, EFAULT, EINTR, EINVAL
 
 from sentry import _core
 from sentry._core import KIND_NULL, KIND_PIPE, KIND_ZERO
-from sentry.abi.fcntl import MAX_FILE_SIZE, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
+from sentry.abi.fanotify import FAN_ACCESS_PERM
+from sentry.abi.fcntl import FMODE_NONOTIFY, MAX_FILE_SIZE, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
 from sentry.abi.inotify import IN_ACCESS, IN_MODIFY
 from sentry.errors import Errno
 from sentry.kernel.wait import TIMED_OUT, WOULD_BLOCK, block
@@ -41,6 +42,25 @@ def read_into(
     """
     if not file.readable:
         raise Errno(EBADF)
+    if notify.level > 1 and file.path is not None and not file.flags & FMODE_NONOTIFY:
+        waits = notify.questions(file.path, FAN_ACCESS_PERM)
+        if waits:
+            return _read_asked(task, file, iov, pos, wait, waits)
+    return _read_told(task, file, iov, pos, wait)
+
+
+async def _read_asked(
+    task: Task, file: File, iov: Iovec, pos: int | None, wait: bool, waits: list[notify.Question]
+) -> int:
+    for question in waits:
+        await question.wait(task)
+    answer = _read_told(task, file, iov, pos, wait)
+    return answer if isinstance(answer, int) else await answer
+
+
+def _read_told(
+    task: Task, file: File, iov: Iovec, pos: int | None, wait: bool
+) -> int | Coroutine[Any, Any, int]:
     answer = _read_into(task, file, iov, pos, wait)
     if notify.level and isinstance(answer, int) and answer > 0:
         notify.tell_file(file, IN_ACCESS)

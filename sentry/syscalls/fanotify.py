@@ -1,0 +1,180 @@
+"""fanotify_init, fanotify_mark."""
+
+import errno
+
+from sentry.abi.capability import CAP_AUDIT_WRITE, CAP_SYS_ADMIN
+from sentry.abi.fanotify import (
+    ALL_EVENTS,
+    DIRENT_EVENTS,
+    EVENT_FLAGS,
+    FAN_CLASSES,
+    FAN_CLOEXEC,
+    FAN_ENABLE_AUDIT,
+    FAN_EVENT_ON_CHILD,
+    FAN_FS_ERROR,
+    FAN_MARK_ADD,
+    FAN_MARK_DONT_FOLLOW,
+    FAN_MARK_EVICTABLE,
+    FAN_MARK_FILESYSTEM,
+    FAN_MARK_FLUSH,
+    FAN_MARK_IGNORE,
+    FAN_MARK_IGNORED_MASK,
+    FAN_MARK_IGNORED_SURV_MODIFY,
+    FAN_MARK_MOUNT,
+    FAN_MARK_ONLYDIR,
+    FAN_MARK_REMOVE,
+    FAN_NONBLOCK,
+    FAN_RENAME,
+    FAN_REPORT_DIR_FID,
+    FAN_REPORT_FID,
+    FAN_REPORT_NAME,
+    FAN_REPORT_PIDFD,
+    FAN_REPORT_TARGET_FID,
+    FAN_REPORT_TID,
+    FD_EVENTS,
+    INIT_KNOWN,
+    INIT_PRIVILEGED,
+    MARK_COMMANDS,
+    MARK_IGNORES,
+    MARK_KNOWN,
+    MARK_TYPES,
+    PERMISSION_EVENTS,
+    REPORT_IDS,
+)
+from sentry.abi.fcntl import (
+    O_ACCMODE,
+    O_APPEND,
+    O_CLOEXEC,
+    O_DSYNC,
+    O_LARGEFILE,
+    O_NOATIME,
+    O_NONBLOCK,
+    O_PATH,
+    O_SYNC,
+)
+from sentry.abi.stat import ACCESS_READ
+from sentry.errors import Errno
+from sentry.syscalls.args import Fd, Ptr, Size, UInt
+from sentry.vfs.fanotify import FanotifyFile
+from sentry.vfs.namei import walk
+from sentry.vfs.permissions import check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.kernel.task import Task
+    from sentry.vfs.fanotify import Group
+    from sentry.vfs.path import Path
+
+_EVENT_FILE_FLAGS = (
+    O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_CLOEXEC | O_LARGEFILE | O_NOATIME
+)  # fmt: skip
+_NAMED = FAN_REPORT_DIR_FID | FAN_REPORT_NAME
+_TARGET = FAN_REPORT_FID | FAN_REPORT_NAME
+
+
+def fanotify_init(task: "Task", flags: UInt, event_flags: UInt) -> int:
+    privileged = task.creds.has_cap(CAP_SYS_ADMIN)
+    if not privileged and (flags & INIT_PRIVILEGED or not flags & REPORT_IDS):
+        raise Errno(errno.EPERM)
+    if (
+        flags & ~INIT_KNOWN
+        or (flags & FAN_REPORT_PIDFD and flags & FAN_REPORT_TID)
+        or event_flags & ~_EVENT_FILE_FLAGS
+        or event_flags & O_ACCMODE == O_ACCMODE
+        or (flags & REPORT_IDS and flags & FAN_CLASSES)
+        or (flags & FAN_REPORT_NAME and flags & _NAMED != _NAMED)
+        or (flags & FAN_REPORT_TARGET_FID and flags & _TARGET != _TARGET)
+        or flags & FAN_CLASSES == FAN_CLASSES
+    ):
+        raise Errno(errno.EINVAL)
+    if flags & FAN_ENABLE_AUDIT and not task.creds.has_cap(CAP_AUDIT_WRITE):
+        raise Errno(errno.EPERM)
+    open_flags = O_NONBLOCK if flags & FAN_NONBLOCK else 0
+    file = FanotifyFile(
+        flags & ~FAN_CLOEXEC, open_flags, event_flags | O_LARGEFILE, task.creds.uid, privileged
+    )
+    return task.files.install(file, bool(flags & FAN_CLOEXEC))
+
+
+def fanotify_mark(task: "Task", fd: Fd, flags: UInt, mask: Size, dirfd: Fd, name: Ptr) -> int:
+    kind, command, ignores = flags & MARK_TYPES, flags & MARK_COMMANDS, flags & MARK_IGNORES
+    if (
+        mask >> 32
+        or flags & ~MARK_KNOWN
+        or kind == MARK_TYPES
+        or command not in (FAN_MARK_ADD, FAN_MARK_REMOVE, FAN_MARK_FLUSH)
+        or (command == FAN_MARK_FLUSH and flags & ~(MARK_TYPES | FAN_MARK_FLUSH))
+        or (command != FAN_MARK_FLUSH and not mask)
+        or mask & ~(ALL_EVENTS | EVENT_FLAGS)
+        or ignores == MARK_IGNORES
+    ):
+        raise Errno(errno.EINVAL)
+    if ignores == FAN_MARK_IGNORED_MASK:
+        mask &= ~EVENT_FLAGS
+    file = task.files.get(fd)
+    if not isinstance(file, FanotifyFile):
+        raise Errno(errno.EINVAL)
+    group = file.state
+    if not group.privileged and kind:
+        raise Errno(errno.EPERM)
+    _check_mask(group, kind, mask, flags)
+    if command == FAN_MARK_FLUSH:
+        group.flush(kind)
+        return 0
+    path = _find(task, dirfd, name, flags)
+    if command == FAN_MARK_ADD:
+        _check_target(group, path, kind, mask, flags)
+    is_dir = path.inode.is_dir()
+    if kind or not is_dir:
+        mask &= ~FAN_EVENT_ON_CHILD
+    marked = path.mount if kind == FAN_MARK_MOUNT else path.inode.fs if kind else path.inode
+    if command == FAN_MARK_REMOVE:
+        group.remove(marked, mask, flags)
+    else:
+        group.add(marked, mask, flags)
+    return 0
+
+
+def _check_mask(group: "Group", kind: int, mask: int, flags: int) -> None:
+    if (
+        (mask & PERMISSION_EVENTS and not group.flags & FAN_CLASSES)
+        or (mask & FAN_FS_ERROR and kind != FAN_MARK_FILESYSTEM)
+        or (flags & FAN_MARK_EVICTABLE and kind)
+        or (
+            mask & ~(FD_EVENTS | PERMISSION_EVENTS | EVENT_FLAGS)
+            and (not group.flags & REPORT_IDS or kind == FAN_MARK_MOUNT)
+        )
+        or (mask & FAN_RENAME and not group.flags & FAN_REPORT_NAME)
+    ):
+        raise Errno(errno.EINVAL)
+
+
+def _find(task: "Task", dirfd: int, name: int, flags: int) -> "Path":
+    if name:
+        path = walk(task, dirfd, task.copy_in_str(name), not flags & FAN_MARK_DONT_FOLLOW)
+    else:
+        file = task.files.get(dirfd)
+        if file.flags & O_PATH or file.path is None:
+            raise Errno(errno.EBADF)
+        path = file.path
+    inode = path.inode
+    if inode.volatile:
+        inode.getattr()
+    if flags & FAN_MARK_ONLYDIR and not inode.is_dir():
+        raise Errno(errno.ENOTDIR)
+    check(task.creds, inode, ACCESS_READ)
+    return path
+
+
+def _check_target(group: "Group", path: "Path", kind: int, mask: int, flags: int) -> None:
+    is_dir = path.inode.is_dir()
+    if kind and path.inode.fs.anonymous:
+        raise Errno(errno.EINVAL)
+    strict = group.flags & FAN_REPORT_TARGET_FID or flags & FAN_MARK_IGNORE or mask & FAN_RENAME
+    if strict and not kind and not is_dir and mask & (DIRENT_EVENTS | EVENT_FLAGS):
+        raise Errno(errno.ENOTDIR)
+    if flags & FAN_MARK_IGNORE and not flags & FAN_MARK_IGNORED_SURV_MODIFY:
+        if kind:
+            raise Errno(errno.EINVAL)
+        if is_dir:
+            raise Errno(errno.EISDIR)
