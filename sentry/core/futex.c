@@ -136,3 +136,11 @@ PyObject *futex_pi_waiters(FutexTable *table, PyObject *space, uint64_t offset)
 			Py_CLEAR(list);
 	return list;
 }
+
+bool futex_any_waits(FutexTable *table, PyObject *space, uint64_t offset)
+{
+	struct futex_waiter *bucket = bucket_of(table, space, offset), *waiter = bucket->next;
+	while (waiter != bucket && !matches(waiter, space, offset))
+		waiter = waiter->next;
+	return waiter != bucket;
+}

@@ -62,6 +62,12 @@ static PyObject *pi_waiters(FutexTable *self, PyObject *pair)
 	return convert_key(pair, &key) ? futex_pi_waiters(self, key.space, key.offset) : NULL;
 }
 
+static PyObject *any_waits(FutexTable *self, PyObject *pair)
+{
+	struct futex_waiter key;
+	return convert_key(pair, &key) ? PyBool_FromLong(futex_any_waits(self, key.space, key.offset)) : NULL;
+}
+
 static Py_ssize_t length(FutexTable *self)
 {
 	Py_ssize_t count = 0;
@@ -103,6 +109,7 @@ static PyMethodDef methods[] = {
 	{"remove", (PyCFunction)discard, METH_O, NULL},
 	{"wake", (PyCFunction)wake, METH_VARARGS, NULL},
 	{"requeue", (PyCFunction)requeue, METH_VARARGS, NULL},
+	{"any_waits", (PyCFunction)any_waits, METH_O, NULL},
 	{"pi_waiters", (PyCFunction)pi_waiters, METH_O, NULL},
 	{0},
 };

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
+#define SHARED_CALL 2 /* FUTEX_SHARED_CALL of sentry.mm.space */
 #define NSEC 1000000000LL
 #define FAR (1LL << 62) /* ns: later than any deadline that can be reached */
 
@@ -22,7 +24,8 @@ static bool find_key(Task *task, uint64_t addr, bool private, struct key *key)
 		return false;
 	if (!private && PyObject_TypeCheck(task->mm, &SpaceType)) {
 		Vma *vma = vma_list_find(((Space *)task->mm)->areas, addr);
-		private = vma && !(vma->flags & VM_SHARED);
+		private = vma && !(vma->flags & VM_SHARED) && vma->prot & PROT_WRITE;
+		addr |= private ? SHARED_CALL : 0;
 	}
 	key->space = private ? Py_NewRef(task->mm) : NULL;
 	key->offset = addr;
@@ -174,7 +177,7 @@ static int64_t hot_futex(Task *task, struct pf_regs *regs)
 	long long deadline;
 	switch (operation & FUTEX_CMD_MASK) {
 	case FUTEX_WAIT:
-		if (!find_deadline(task, regs->r10, false, realtime, &deadline))
+		if (realtime || !find_deadline(task, regs->r10, false, realtime, &deadline))
 			return HOT_MISS;
 		return wait(task, regs, private, ~0U, deadline);
 	case FUTEX_WAIT_BITSET:

@@ -102,6 +102,7 @@ void deadline_expire(void);
  * target: how many were woken, or -EINVAL when one waits for a PI lock. */
 void futex_queue(FutexTable *table, struct futex_waiter *waiter, PyObject *space, uint64_t offset);
 void futex_tell(struct futex_waiter *waiter); /* that it is woken */
+bool futex_any_waits(FutexTable *table, PyObject *space, uint64_t offset);
 PyObject *futex_pi_waiters(FutexTable *table, PyObject *space, uint64_t offset); /* a list */
 void futex_forget(struct futex_waiter *waiter); /* take it out of the queue it is in, if any */
 int futex_wake(FutexTable *table, PyObject *space, uint64_t offset, unsigned count, uint32_t bitset);

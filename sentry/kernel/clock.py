@@ -35,6 +35,8 @@ _HOST = {
     CLOCK_TAI: time.CLOCK_TAI,
 }
 _COARSE = (CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE)
+_CPU_CLOCK_KIND = 3  # the bits of a CPU-time clock's number that say how it counts
+_CPU_CLOCK_SCHED = 2  # by what the scheduler measures, not by ticks
 _TICK = 4_000_000  # ns: what the coarse clocks' resolution is told to be
 # What clock_nanosleep and timer_create can wait on, CPU-time clocks aside.
 WAITABLE = (
@@ -79,6 +81,7 @@ def resolution(task: Task, clock_id: int) -> int:
         return _TICK
     if clock_id not in _HOST:
         cpu_clock.find(task, clock_id, to_read=True)
+        return 1 if clock_id >= 0 or clock_id & _CPU_CLOCK_KIND == _CPU_CLOCK_SCHED else _TICK
     return 1
 
 

@@ -105,7 +105,8 @@ class CloneArgs:
             or (flags & CLONE_NEWIPC and flags & CLONE_SYSVSEM)
             or (flags & CLONE_PARENT and task.group.unkillable)
             or (flags & CLONE_SIGHAND and flags & CLONE_CLEAR_SIGHAND)
-            or (flags & CLONE_PIDFD and flags & (CLONE_THREAD | CLONE_DETACHED))
+            or (flags & CLONE_PIDFD and flags & CLONE_DETACHED)
+            or (flags & CLONE_PIDFD and flags & CLONE_PARENT_SETTID and self.pidfd == self.parent_tid)
         )
         if invalid:
             raise Errno(errno.EINVAL)
@@ -123,6 +124,8 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     args.check(task)
     _check_limit(task)
     charge_fork(args.cgroup or task.group.cgroup)
+    if args.flags & CLONE_PIDFD:
+        task.write_u32(args.pidfd, task.read_u32(args.pidfd))  # EFAULT before there is a child
     if task.signal_pending():
         raise Errno(ERESTARTNOINTR)  # so that the signal reaches parent and child alike, or one of them
     if task.sched.deadline is not None and not task.sched.reset_on_fork:

@@ -96,13 +96,18 @@ class NewProgram:
             confine(task)
 
 
-def execve(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes], name: bytes) -> Any:
+def execve(
+    task: Task, place: Path | File, argv: list[bytes], envp: list[bytes], name: bytes, hidden: bool = False
+) -> Any:
     """Execute a program in `task`: NO_RESULT, or a coroutine for it when other threads must end first.
+
+    Args:
+        hidden: `name` leads through a descriptor that execve closes: a script's interpreter can't open it.
 
     Raises what mm.loader.prepare does, EAGAIN and ENOMEM.
     """
     group = task.group
-    image = loader.prepare(task, place, argv, envp, name)
+    image = loader.prepare(task, place, argv, envp, name, hidden)
     if group.execing is not None or group.exiting:
         raise Errno(errno.EAGAIN)  # another thread is about to end this one
     creds = after_exec(task, image.path)

@@ -111,6 +111,7 @@ def exit_task(task: Task) -> None:
     if task is not group.leader and task.trace is None:
         del kernel.tasks[task.tid]
         kernel.pids.release(task.tid)
+    kernel.futexes.owner_exits(task)
     group.exit_queue.wake(_POLLIN)  # a pidfd may be of this thread alone
     tracing.leave(task)
     if group.execing is not None:

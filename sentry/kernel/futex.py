@@ -44,10 +44,12 @@ if TYPE_CHECKING:
 class Futexes:
     """All futexes of the sandbox that someone waits on."""
 
-    __slots__ = ("_table",)
+    __slots__ = ("_pi", "_table")
 
     def __init__(self, machine: Machine) -> None:
         self._table = machine.futexes = FutexTable()
+        # Who waits for a PI lock, and the lock if it is to be woken into its queue (FUTEX_WAIT_REQUEUE_PI).
+        self._pi: dict[FutexWaiter, Key | None] = {}
 
     def __len__(self) -> int:
         """How many threads wait."""
@@ -67,13 +69,16 @@ class Futexes:
         """Who waits to own the lock `key`, in order of arrival."""
         return self._table.pi_waiters(key)
 
-    def add(self, waiter: FutexWaiter, key: Key) -> None:
-        """Put it at the end of the queue of `key`."""
+    def add(self, waiter: FutexWaiter, key: Key, lock: Key | None = None) -> None:
+        """Put it at the end of the queue of `key`; `lock`: whose lock it will want."""
         self._table.add(waiter, key)
+        if waiter.pi:
+            self._pi[waiter] = lock
 
     def remove(self, waiter: FutexWaiter) -> None:
         """Take it out of the queue it is in; nothing when it is in none."""
         self._table.remove(waiter)
+        self._pi.pop(waiter, None)
 
     async def wait(
         self, task: Task, address: int, value: int, bitset: int, deadline: int | None, shared: bool
@@ -135,6 +140,23 @@ class Futexes:
         """
         return self._table.requeue(key, target, wake, move)
 
+    def requeue_pi(self, key: Key, lock: Key, count: int) -> int:
+        """Have at most `count` waiters of FUTEX_WAIT_REQUEUE_PI queue for `lock`; how many.  EINVAL for other
+        waiters, or when they want another lock.
+        """
+        waiters = self.pi_waiters(key)
+        if (not waiters and self._table.any_waits(key)) or any(self._pi[w] != lock for w in waiters[:count]):
+            raise Errno(errno.EINVAL)
+        for waiter in waiters[:count]:  # each queues by itself: the outcome is the same
+            self.remove(waiter)
+            waiter.wake()
+        return len(waiters[:count])
+
+    def owner_exits(self, task: Task) -> None:
+        """A thread ends: who waits for a PI lock of its (or may do so) looks again."""
+        for waiter in self._pi:
+            waiter.task.wake()
+
     def owner_died(self, key: Key) -> None:
         """The owner of a PI futex died: its first waiter tries to take the lock."""
         for waiter in self.pi_waiters(key)[:1]:
@@ -170,12 +192,14 @@ def apply(task: Task, address: int, encoded: int) -> bool:
         argument = 1 << (argument & 31)
     operate = _OPERATIONS.get(operation & 7)
     compare = _COMPARISONS.get(comparison)
-    if operate is None or compare is None:
+    if operate is None:
         raise Errno(errno.ENOSYS)
     old = task.read_u32(address)
     while True:
         seen = cmpxchg(task, address, old, operate(old, argument) & 0xFFFFFFFF)
         if seen == old:
+            if compare is None:
+                raise Errno(errno.ENOSYS)  # the word is changed by then, as by Linux
             return compare((old ^ 1 << 31) - (1 << 31), comparand)
         old = seen
 

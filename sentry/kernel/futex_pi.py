@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
 
-def try_lock(task: Task, address: int, key: Key) -> bool:
+def try_lock(task: Task, address: int, key: Key, inherit: bool = False) -> bool:
     """Take the lock if it is free or its owner has died; False when another thread holds it.
+
+    Args:
+        inherit: the caller has waited for the lock: it gets that of an owner who ended without a word.
 
     EDEADLK when the caller has it, ESRCH when the owner doesn't exist, EFAULT.
     """
@@ -34,15 +37,25 @@ def try_lock(task: Task, address: int, key: Key) -> bool:
             raise Errno(errno.EDEADLK)
         if owner:
             holder = task.find(owner)
-            if holder is None or holder.state == "dead":
+            if holder is not None and holder.state != "dead":
+                return False
+            if not inherit:
+                _mark_waiters(task, address, word)
                 raise Errno(errno.ESRCH)
-            return False
-        others = any(waiter.task is not task for waiter in futexes.pi_waiters(key))
-        desired = task.local_tid | word & FUTEX_OWNER_DIED | (FUTEX_WAITERS if others else 0)
+            word_after = FUTEX_OWNER_DIED | FUTEX_WAITERS
+        else:
+            others = any(waiter.task is not task for waiter in futexes.pi_waiters(key))
+            word_after = word & FUTEX_OWNER_DIED | (FUTEX_WAITERS if others else 0)
+        desired = task.local_tid | word_after
         seen = cmpxchg(task, address, word, desired)
         if seen == word:
             return True
         word = seen
+
+
+def _mark_waiters(task: Task, address: int, word: int) -> bool:
+    """Have the owner enter the kernel to unlock; False when the word has changed meanwhile."""
+    return bool(word & FUTEX_WAITERS) or cmpxchg(task, address, word, word | FUTEX_WAITERS) == word
 
 
 async def lock(task: Task, address: int, deadline: int | None, shared: bool) -> None:
@@ -65,10 +78,9 @@ async def _acquire(task: Task, waiter: FutexWaiter, deadline: int | None) -> Non
     while True:
         if waiter.woken:  # the lock was handed over
             return
-        if try_lock(task, waiter.address, waiter.key):
+        if try_lock(task, waiter.address, waiter.key, inherit=True):
             return
-        word = task.read_u32(waiter.address)
-        if not word & FUTEX_WAITERS and cmpxchg(task, waiter.address, word, word | FUTEX_WAITERS) != word:
+        if not _mark_waiters(task, waiter.address, task.read_u32(waiter.address)):
             continue
         outcome = await suspend(task, deadline)
         if waiter.woken:
@@ -84,15 +96,17 @@ def unlock(task: Task, address: int, shared: bool) -> None:
     it.
     """
     futexes = task.kernel.futexes
-    key = futexes.key(task, address, shared)
     word = task.read_u32(address)
+    if word & FUTEX_TID_MASK != task.local_tid:
+        raise Errno(errno.EPERM)
+    key = futexes.key(task, address, shared)
     while True:
         if word & FUTEX_TID_MASK != task.local_tid:
             raise Errno(errno.EPERM)
         queue = [waiter for waiter in futexes.pi_waiters(key) if not waiter.task.dying]
         desired = 0
         if queue:
-            desired = queue[0].task.local_tid | (FUTEX_WAITERS if len(queue) > 1 else 0)
+            desired = queue[0].task.local_tid | FUTEX_WAITERS
         seen = cmpxchg(task, address, word, desired)
         if seen == word:
             break
@@ -112,7 +126,15 @@ async def wait_requeue(
         raise Errno(errno.EINVAL)
     futexes = task.kernel.futexes
     target_key = futexes.key(task, target, shared)
-    await futexes.wait(task, address, value, bitset, deadline, shared)
+    key = futexes.key(task, address, shared)
+    if task.read_u32(address) != value:
+        raise Errno(errno.EAGAIN)
+    early = FutexWaiter(task, address, bitset, pi=True)
+    futexes.add(early, key, target_key)
+    try:
+        await futexes.sleep(task, [early], deadline)
+    finally:
+        futexes.remove(early)
     if try_lock(task, target, target_key):
         return
     waiter = FutexWaiter(task, target, FUTEX_BITSET_MATCH_ANY, pi=True)

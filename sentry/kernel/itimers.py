@@ -42,7 +42,7 @@ class IntervalTimers:
     def set(self, which: int, interval: int, value: int) -> None:
         """Arm to expire after `value` (0: disarm) and then each `interval` (0: once)."""
         self.cancel(which)
-        self._intervals[which] = interval
+        self._intervals[which] = interval if value or which != ITIMER_REAL else 0
         if value:
             self._arm(which, self._now(which) + value)
 

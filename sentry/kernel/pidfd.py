@@ -48,7 +48,8 @@ class PidFile(File):
         return kernel.tasks.get(self.thread.tid) is not self.thread
 
     def poll(self) -> int:
-        dead = self.group.dead if self.thread is None else self.thread.state == "dead"
+        thread = self.thread  # the first one is dead for others once all are
+        dead = self.group.dead if thread in (None, self.group.leader) else thread.state == "dead"
         return (POLLIN | POLLRDNORM if dead else 0) | (POLLHUP if self.gone else 0)
 
     def fdinfo(self, reader: Task) -> bytes:

@@ -63,7 +63,8 @@ class PosixTimer:
     def set(self, interval: int, value: int, absolute: bool) -> None:
         """Arm at `value` (0: disarm), from now or as a time of the clock; then each `interval` (0: once)."""
         self.cancel()
-        self.interval = interval
+        signals.forget_timer(self)
+        self.interval = interval if value else 0
         self.overrun = 0
         self._when = 0
         if value:

@@ -102,7 +102,7 @@ def setsid(task: Task) -> int:
 def setpgid(task: Task, pid: int, pgid: int) -> int:
     """setpgid(2): EINVAL, ESRCH, EACCES (child has execed), EPERM (session leader, other session)."""
     kernel = task.kernel
-    if pgid < 0:
+    if pgid < 0 or (pid < 0 and not pgid):
         raise Errno(errno.EINVAL)
     group = task.find_group(pid) if pid else task.group
     if group is None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sentry.kernel.posix_timers import PosixTimer
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
@@ -65,6 +66,14 @@ class PendingQueue:
                 more = signo >= SIGRTMIN and any(other.signo == signo for other in infos)
                 return info, more
         return SigInfo(signo), False  # only its bit was kept: the queue was full
+
+    def drop_timer(self, timer: PosixTimer) -> bool:
+        """Forget the entry of a timer; whether it was the last one of its signal."""
+        for index, info in enumerate(self.infos):
+            if info.timer is timer:
+                del self.infos[index]
+                return not any(other.signo == info.signo for other in self.infos)
+        return False
 
     def drop(self, mask: int) -> None:
         """Forget the entries of the signals in `mask`."""
@@ -312,6 +321,14 @@ def discard(group: ThreadGroup, mask: int) -> None:
         if task.pending & mask:
             task.signal.queue.drop(mask)
             task.pending &= ~mask
+
+
+def forget_timer(timer: PosixTimer) -> None:
+    """Forget the pending signal of a timer that is set anew or deleted."""
+    holder = timer.group if timer.target is None else timer.target
+    queue = timer.group.queue if timer.target is None else timer.target.signal.queue
+    if queue.drop_timer(timer):
+        holder.pending &= ~mask_of(timer.signo)
 
 
 def set_action(group: ThreadGroup, signo: int, action: Action) -> Action:

@@ -36,13 +36,18 @@ async def sleep(task: Task, deadline: int, report: Callable[[int], None] | None)
     raise Errno(ERESTART_RESTARTBLOCK)
 
 
-async def sleep_cpu(task: Task, clock: CpuClock, when: int) -> int:
-    """Sleep until `clock` shows `when` ns; 0."""
+async def sleep_cpu(task: Task, clock: CpuClock, when: int, report: Callable[[int], None] | None) -> int:
+    """Sleep until `clock` shows `when` ns; 0.  `report`: as of `sleep`."""
     alarm = CpuAlarm(clock, when, task.wake)
     try:
         while clock.now() < when:
-            if await suspend(task) == INTERRUPTED:
+            if await suspend(task) != INTERRUPTED:
+                continue
+            if report is None:
                 raise Errno(ERESTARTNOHAND)
+            report(max(0, when - clock.now()))
+            task.signal.restart_block = lambda: sleep_cpu(task, clock, when, report)
+            raise Errno(ERESTART_RESTARTBLOCK)
     finally:
         alarm.cancel()
     return 0

@@ -6,7 +6,7 @@ there (the host is out of memory, the file ended before its segments) comes afte
 
 from __future__ import annotations
 
-from errno import EACCES, EAGAIN, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM
+from errno import EACCES, EAGAIN, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM, ETXTBSY
 
 from sentry.abi.elf import (
     AT_BASE,
@@ -163,16 +163,29 @@ class Image:
         return entry, stack.pointer, mm
 
 
-def prepare(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes], name: bytes) -> Image:
+def check_program(task: Task, path: Path) -> None:
+    """execveat(2) with AT_EXECVE_CHECK: EACCES and the like for what may not be executed."""
+    _open(task, path)
+
+
+def prepare(
+    task: Task,
+    place: Path | File,
+    argv: list[bytes],
+    envp: list[bytes],
+    name: bytes,
+    hidden: bool = False,
+) -> Image:
     """Open a program, its script interpreters and its ELF interpreter, and check everything.
 
     Args:
         place: what to execute, or a file that is open on it.
         name: the path as given to execve(2) (AT_EXECFN; what a script's interpreter is told); "/dev/fd/N" for
             execveat(2) with AT_EMPTY_PATH.
+        hidden: a script's interpreter won't be able to open `name` (ENOENT).
 
-    Raises Errno: E2BIG, EACCES, EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM and whatever walking a path
-    raises.
+    Raises Errno: E2BIG, EACCES, EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM, ETXTBSY and whatever
+    walking a path raises.
     """
     path = place.path if isinstance(place, File) else place
     if path is None:
@@ -187,6 +200,8 @@ def prepare(task: Task, place: Path | File, argv: list[bytes], envp: list[bytes]
         file, head = _open(task, path)
         if not script.is_script(head):
             break
+        if hidden:
+            raise Errno(ENOENT)
         depth += 1
         if depth > script.MAX_DEPTH:
             raise Errno(ELOOP)
@@ -212,6 +227,8 @@ def _open(task: Task, path: Path) -> tuple[File, bytes]:
         raise Errno(EACCES)
     check(task.creds, inode, ACCESS_EXEC)
     landlock.check_exec(task, path)
+    if inode.writers:
+        raise Errno(ETXTBSY)
     file = inode.open(task, path, O_RDONLY)
     notify.opened(file)
     notify.tell_file(file, FAN_OPEN_EXEC)

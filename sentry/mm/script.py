@@ -26,6 +26,7 @@ def parse_line(head: bytes) -> tuple[bytes, bytes | None]:
         rest = line.lstrip(_BLANKS)
         if not any(blank in rest for blank in (b" ", b"\t", b"\0")):
             raise Errno(ENOEXEC)
+        line = line[: LINE_MAX - 3]  # Linux puts a NUL over the last byte
     line = line.partition(b"\0")[0].strip(_BLANKS)
     if not line:
         raise Errno(ENOEXEC)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _STACK_STEP = 128 * 1024  # a growing stack gets at least this much: each growth costs a fault
 
+FUTEX_SHARED_CALL = 2  # in the key of a word in private memory, whose address is a multiple of 4
+
 
 class AddressSpace(_core.SpaceBase):
     """One guest address space; `users` counts the tasks that share it (CLONE_VM).
@@ -142,13 +144,19 @@ class AddressSpace(_core.SpaceBase):
         return True
 
     def futex_key(self, addr: int, shared: bool) -> tuple[Hashable, int]:
-        """What tells the futex at `addr` from all others; `shared`: without FUTEX_PRIVATE_FLAG.  EFAULT."""
+        """What tells the futex at `addr` from all others; `shared`: without FUTEX_PRIVATE_FLAG.  EFAULT.
+
+        Private memory has two: a wait and a wake meet only when both or neither are FUTEX_PRIVATE_FLAG.
+        """
         if shared:
             vma = self.areas.find(addr)
             if vma is None:
                 raise Errno(EFAULT)
             if vma.source is not None and vma.shared:
                 return (vma.source.key, vma.offset + addr - vma.start)
+            if vma.prot == PROT_NONE or (vma.source is None and not vma.prot & PROT_WRITE):
+                raise Errno(EFAULT)  # Linux wants a page that is its owner's alone
+            return (self, addr | FUTEX_SHARED_CALL)
         return (self, addr)
 
     def check_sealed(self, start: int, end: int, error: int) -> None:

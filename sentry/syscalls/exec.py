@@ -2,11 +2,12 @@
 
 import errno
 
-from sentry.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
+from sentry.abi.fcntl import AT_EMPTY_PATH, AT_EXECVE_CHECK, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 from sentry.abi.resource import RLIMIT_STACK
 from sentry.abi.stat import S_IFLNK, S_IFMT
 from sentry.errors import Errno
 from sentry.kernel import exec as execs
+from sentry.mm import loader
 from sentry.mm.stack import MAX_STRING, arguments_limit
 from sentry.syscalls.args import Fd, Int, Path, Ptr
 from sentry.vfs import namei
@@ -28,8 +29,8 @@ def execve(task: "Task", name: Path, argv: Ptr, envp: Ptr) -> "Any":
 
 
 def execveat(task: "Task", dirfd: Fd, name: Path, argv: Ptr, envp: Ptr, flags: Int) -> "Any":
-    if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
-        raise Errno(errno.EINVAL)
+    if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK):
+        raise Errno(errno.EINVAL if name else errno.ENOENT)
     place = namei.walk_at(task, dirfd, name, flags, not flags & AT_SYMLINK_NOFOLLOW)
     if place.inode.mode & S_IFMT == S_IFLNK:
         raise Errno(errno.ELOOP)
@@ -40,7 +41,11 @@ def execveat(task: "Task", dirfd: Fd, name: Path, argv: Ptr, envp: Ptr, flags: I
     else:
         shown = b"/dev/fd/%d/%s" % (dirfd, name)
     arguments, environment = _read_vectors(task, argv, envp)
-    return execs.execve(task, place, arguments, environment, shown)
+    if flags & AT_EXECVE_CHECK:
+        loader.check_program(task, place)
+        return 0
+    hidden = shown is not name and dirfd != AT_FDCWD and task.files.cloexec(dirfd)
+    return execs.execve(task, place, arguments, environment, shown, hidden)
 
 
 def _read_vectors(task: "Task", argv: int, envp: int) -> tuple[list[bytes], list[bytes]]:

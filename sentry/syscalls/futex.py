@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Answer = int | Coroutine[None, None, int]
 
 _COMMAND_MASK = ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
-_MAY_BE_REALTIME = (FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2)
+_MAY_BE_REALTIME = (FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2)
 
 
 def futex(
@@ -114,8 +114,7 @@ def _requeue(
     if command != FUTEX_REQUEUE and task.read_u32(address) != expected:
         raise Errno(errno.EAGAIN)
     if command == FUTEX_CMP_REQUEUE_PI:
-        # Each woken waiter queues for the lock by itself: the outcome is the same, without moving it here.
-        return futexes.wake(key, wake + move)
+        return futexes.requeue_pi(key, target_key, wake + move)
     woken, moved = futexes.requeue(key, target_key, wake, move)
     return woken + moved
 

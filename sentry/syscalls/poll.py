@@ -102,6 +102,12 @@ def _poll(
     return _wait(task, watch, answer, deadline, restart, again)
 
 
+def _table_size(task: "Task") -> int:
+    """How many slots the table of descriptors has on Linux: 64, then 128 times a power of two."""
+    highest = max((fd for fd, _ in task.files.items()), default=0)
+    return 64 if highest < 64 else 128 << (highest // 128).bit_length()
+
+
 def _select(
     task: "Task", count: int, sets: tuple[int, int, int], deadline: int | None
 ) -> "int | Coroutine[None, None, Any]":
@@ -117,6 +123,9 @@ def _select(
         mask = sum(mask for bits, mask in zip(wanted, (1, 2, 4), strict=True) if bits >> fd & 1)
         file = _file(task, fd)
         if file is None:
+            if fd >= _table_size(task):
+                fds = fds[: len(watch)]  # Linux looks no further than its table of descriptors reaches
+                break
             raise Errno(errno.EBADF)
         watch.append((file, _SELECT_EVENTS[mask]))
 

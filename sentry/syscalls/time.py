@@ -36,9 +36,8 @@ from sentry.abi.time import (
     TMS,
 )
 from sentry.errors import Errno
-from sentry.kernel import clock, cpu_clock
+from sentry.kernel import clock, cpu_clock, signals
 from sentry.kernel.posix_timers import PosixTimer
-from sentry.kernel.signals import queue_limit_reached
 from sentry.kernel.sleep import sleep, sleep_cpu
 from sentry.kernel.usage import thread_total
 from sentry.syscalls.args import Int, Ptr, UInt
@@ -63,6 +62,8 @@ _MAX_ERROR = 16_000_000  # us: nobody disciplines this clock
 _TOLERANCE = 32_768_000  # ppm, scaled
 _TICK = 10_000  # us
 _UNADJUSTED = (*range(1, 10), CLOCK_TAI)  # clocks that exist and can't be adjusted
+_CLOCK_KIND = 7  # the bits of a negative clock's number that say what kind it is
+_CLOCK_OF_FILE = 3  # of a device: there are none
 TIMERS_MAX = 1024  # of one process, beside RLIMIT_SIGPENDING
 
 
@@ -151,14 +152,18 @@ def nanosleep(task: "Task", request: Ptr, remaining: Ptr) -> "Answer":
 
 def clock_nanosleep(task: "Task", clock_id: Int, flags: Int, request: Ptr, remaining: Ptr) -> "Answer":
     if clock_id == CLOCK_THREAD_CPUTIME_ID:
-        raise Errno(errno.EINVAL)
+        raise Errno(errno.EOPNOTSUPP)
+    if clock_id < 0 and clock_id & _CLOCK_KIND == _CLOCK_OF_FILE:
+        raise Errno(errno.EOPNOTSUPP)
     counted = cpu_clock.find(task, clock_id) if cpu_clock.is_cpu_clock(clock_id) else None
     if counted is None and clock_id not in clock.WAITABLE:
         raise Errno(errno.EOPNOTSUPP if clock_id in (4, 5, 6) else errno.EINVAL)
     duration = read_timespec(task, request)
     absolute = bool(flags & TIMER_ABSTIME)
     if counted is not None:
-        return sleep_cpu(task, counted, duration if absolute else counted.now() + duration)
+        if absolute:
+            return sleep_cpu(task, counted, duration, None)
+        return sleep_cpu(task, counted, counted.now() + duration, _report(task, remaining))
     if absolute:
         return sleep(task, clock.absolute(task, clock_id, duration), None)
     return sleep(task, task.kernel.clock.monotonic() + duration, _report(task, remaining))
@@ -220,10 +225,12 @@ def _timer(task: "Task", timer_id: int) -> PosixTimer:
 
 def timer_create(task: "Task", clock_id: Int, event: Ptr, id_address: Ptr) -> int:
     group = task.group
+    if clock_id < 0 and clock_id & _CLOCK_KIND == _CLOCK_OF_FILE:
+        raise Errno(errno.EOPNOTSUPP)
     counted = cpu_clock.find(task, clock_id) if cpu_clock.is_cpu_clock(clock_id) else None
     if counted is None and clock_id not in clock.WAITABLE:
         raise Errno(errno.EOPNOTSUPP if clock_id in (4, 5, 6) else errno.EINVAL)
-    if len(group.posix_timers) >= TIMERS_MAX or queue_limit_reached(task):
+    if len(group.posix_timers) >= TIMERS_MAX or signals.queue_limit_reached(task):
         raise Errno(errno.EAGAIN)
     while group.next_timer_id in group.posix_timers:
         group.next_timer_id = (group.next_timer_id + 1) & 0x7FFFFFFF
@@ -279,7 +286,9 @@ def timer_getoverrun(task: "Task", timer_id: Int) -> int:
 
 
 def timer_delete(task: "Task", timer_id: Int) -> int:
-    _timer(task, timer_id).cancel()
+    timer = _timer(task, timer_id)
+    timer.cancel()
+    signals.forget_timer(timer)
     del task.group.posix_timers[timer_id]
     return 0
 

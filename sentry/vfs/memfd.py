@@ -91,7 +91,10 @@ def make_memfd(task: Task, name: bytes, sealable: bool, executable: bool) -> Reg
     inode = Memfd(_fs, mode, task.creds.fsuid, task.creds.fsgid)
     inode.seals = (0 if sealable else F_SEAL_SEAL) | (0 if executable else F_SEAL_EXEC)
     path = Path(_fs.mount, Dentry(b"/memfd:" + name + b" (deleted)", None, inode))
-    return RegularFile(O_RDWR | O_LARGEFILE, path)
+    file = RegularFile(O_LARGEFILE, path)  # not one of its inode's writers: it may be executed (fexecve(3))
+    file.flags |= O_RDWR
+    file.writable = True
+    return file
 
 
 def add_seals(file: File, seals: int) -> None:

@@ -2,9 +2,13 @@
 #include "harness.h"
 #include "fixtures.h"
 
+#include <signal.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/times.h>
 #include <sys/timex.h>
+#include <time.h>
 
 CASE(monotonic_clock_does_not_go_back, "clock_gettime(2)")
 {
@@ -237,4 +241,64 @@ CASE(clock_gettime_needs_no_vdso, "clock_gettime(2), vdso(7)")
 		syscall(SYS_exit_group, 0);
 	}
 	CHECK_EXITS(child, 0);
+
+CASE(disarming_a_timer_forgets_its_interval_and_its_signal, "timer_settime(2)")
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec spec = { { 0, 1000000 }, { 0, 1000000 } };
+	struct timespec now = { 0, 0 };
+	sigset_t set;
+	timer_t timer;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK_OK(timer_create(CLOCK_MONOTONIC, &event, &timer));
+	CHECK_OK(timer_settime(timer, 0, &spec, NULL));
+	usleep(20000);
+	spec.it_value.tv_nsec = 0;
+	CHECK_OK(timer_settime(timer, 0, &spec, NULL));
+	CHECK_ERR(sigtimedwait(&set, NULL, &now), EAGAIN);
+	CHECK_OK(timer_gettime(timer, &spec));
+	CHECK_EQ(spec.it_interval.tv_nsec, 0);
+	spec.it_value.tv_nsec = 1;
+	CHECK_OK(timer_settime(timer, 0, &spec, NULL));
+	usleep(20000);
+	CHECK_OK(timer_delete(timer));
+	CHECK_ERR(sigtimedwait(&set, NULL, &now), EAGAIN);
+}
+
+CASE(timers_count_as_pending_signals, "timer_create(2), RLIMIT_SIGPENDING")
+{
+	struct rlimit limit = { 0, 0 };
+	timer_t timer;
+
+	CHECK_OK(setrlimit(RLIMIT_SIGPENDING, &limit));
+	CHECK_ERR(timer_create(CLOCK_MONOTONIC, NULL, &timer), EAGAIN);
+}
+
+CASE(disarmed_ITIMER_REAL_has_no_interval, "setitimer(2)")
+{
+	struct itimerval value = { { 7, 0 }, { 0, 0 } };
+
+	CHECK_OK(setitimer(ITIMER_REAL, &value, NULL));
+	CHECK_OK(getitimer(ITIMER_REAL, &value));
+	CHECK_EQ(value.it_interval.tv_sec, 0);
+}
+
+static void ignore_it(int signo)
+{
+	(void)signo;
+}
+
+CASE(interrupted_sleep_on_a_CPU_clock_tells_what_is_left, "clock_nanosleep(2)")
+{
+	struct sigaction action = { .sa_handler = ignore_it };
+	struct itimerval soon = { .it_value.tv_usec = 20000 };
+	struct timespec wanted = { 5, 0 }, left = { 99, 0 };
+
+	CHECK_OK(sigaction(SIGALRM, &action, NULL));
+	CHECK_OK(setitimer(ITIMER_REAL, &soon, NULL));
+	CHECK_ERR(syscall(SYS_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, 0, &wanted, &left), EINTR);
+	CHECK(left.tv_sec == 4 || (left.tv_sec == 5 && left.tv_nsec == 0));
 }

@@ -2,6 +2,7 @@
 #include "harness.h"
 #include "fixtures.h"
 
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -238,4 +239,77 @@ CASE(EPOLLRDHUP_reports_a_peer_that_shut_down_writing, "epoll_ctl(2)")
 	CHECK_OK(syscall(SYS_shutdown, pair[1], 1 /* SHUT_WR */));
 	CHECK_EQ(epoll_wait(epoll, events, 16, 0), 1);
 	CHECK_EQ(events[0].events, EPOLLIN | EPOLLRDHUP);
+}
+
+static void *wait_on_epoll(void *epoll)
+{
+	struct epoll_event event;
+
+	return (void *)(long)epoll_wait((int)(long)epoll, &event, 1, 700);
+}
+
+CASE(EPOLLEXCLUSIVE_wakes_one_of_those_that_wait, "epoll_ctl(2)")
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	pthread_t threads[3];
+	int counter = CHECK_OK(eventfd(0, 0));
+	long woken = 0;
+	void *answer;
+
+	for (int i = 0; i < 3; i++) {
+		int epoll = CHECK_OK(epoll_create1(0));
+
+		CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, counter, &event));
+		CHECK_EQ(pthread_create(&threads[i], NULL, wait_on_epoll, (void *)(long)epoll), 0);
+	}
+	usleep(100000);
+	CHECK_OK(eventfd_write(counter, 1));
+	for (int i = 0; i < 3; i++) {
+		pthread_join(threads[i], &answer);
+		woken += (long)answer;
+	}
+	CHECK_EQ(woken, 1);
+}
+
+CASE(EPOLLEXCLUSIVE_is_refused_with_other_events_and_when_modifying, "epoll_ctl(2)")
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLRDHUP };
+	int epoll = CHECK_OK(epoll_create1(0)), other = CHECK_OK(epoll_create1(0));
+	int counter = CHECK_OK(eventfd(0, 0));
+
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_ADD, counter, &event), EINVAL);
+	event.events = EPOLLIN | EPOLLEXCLUSIVE;
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_MOD, counter, &event), EINVAL);
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_ADD, other, &event), EINVAL);
+	CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, counter, &event));
+	event.events = EPOLLIN;
+	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_MOD, counter, &event), EINVAL);
+}
+
+CASE(arguments_of_epoll_are_checked_in_order, "epoll_ctl(2), epoll_wait(2)")
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int pipes[2], epoll = CHECK_OK(epoll_create1(0)), file = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+
+	CHECK_OK(pipe(pipes));
+	CHECK_ERR(syscall(SYS_epoll_ctl, 999, EPOLL_CTL_ADD, 999, 8), EFAULT);
+	CHECK_ERR(epoll_ctl(pipes[0], EPOLL_CTL_ADD, file, &event), EPERM);
+	CHECK_ERR(epoll_wait(pipes[0], &event, 0, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_epoll_wait, epoll, -4096L, 1, 0), EFAULT);
+	CHECK_ERR(syscall(SYS_epoll_pwait, 999, &event, 1, 0, 8, 8), EFAULT);
+	CHECK_ERR(syscall(SYS_epoll_pwait2, 999, &event, 1, 8, NULL, 0), EFAULT);
+}
+
+CASE(events_that_fit_are_told_though_the_memory_ends, "epoll_wait(2)")
+{
+	struct epoll_event event = { .events = EPOLLOUT };
+	char *memory = CHECK_OK(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	int epoll = CHECK_OK(epoll_create1(0));
+
+	CHECK_OK(munmap(memory + 4096, 4096));
+	for (int i = 0; i < 2; i++)
+		CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, CHECK_OK(eventfd(0, 0)), &event));
+	CHECK_EQ(epoll_wait(epoll, (void *)(memory + 4096 - 12), 2, 0), 1);
+	CHECK_ERR(epoll_wait(epoll, (void *)(memory + 4096 - 6), 2, 0), EFAULT);
+	CHECK_EQ(epoll_wait(epoll, (void *)memory, 2, 0), 2);
 }

@@ -257,3 +257,40 @@ CASE(exec_without_argument_list_gives_one_empty_argument, "execve(2)")
 	put_script("script", "#!/bin/sh\nexit $#\n");
 	CHECK_EQ(spawn("./script", NULL, NULL), 0);
 }
+
+CASE(AT_EXECVE_CHECK_only_asks_whether_the_file_may_be_executed, "execveat(2)")
+{
+	char *arguments[] = { "x", NULL };
+	int file = CHECK_OK(open("garbage", O_CREAT | O_WRONLY, 0700));
+
+	CHECK_EQ(write(file, "\1\2\3", 3), 3);
+	close(file);
+	CHECK_OK(syscall(SYS_execveat, AT_FDCWD, "garbage", arguments, environ, 0x10000));
+	CHECK_OK(chmod("garbage", 0600));
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "garbage", arguments, environ, 0x10000), EACCES);
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "nothing", arguments, environ, 0x10000), ENOENT);
+}
+
+CASE(script_behind_a_descriptor_that_closes_cannot_be_found, "execveat(2), BUGS")
+{
+	char *arguments[] = { "x", NULL };
+	int file = CHECK_OK(open("script", O_CREAT | O_WRONLY, 0700));
+
+	CHECK_EQ(write(file, "#!/bin/sh\n", 10), 10);
+	close(file);
+	file = CHECK_OK(open("script", O_RDONLY | O_CLOEXEC));
+	CHECK_ERR(syscall(SYS_execveat, file, "", arguments, environ, AT_EMPTY_PATH), ENOENT);
+}
+
+CASE(file_that_is_open_for_writing_gives_ETXTBSY, "execve(2)")
+{
+	char *arguments[] = { "x", NULL };
+	int file = CHECK_OK(open("script", O_CREAT | O_WRONLY, 0700));
+
+	CHECK_EQ(write(file, "#!/bin/sh\n", 10), 10);
+	CHECK_ERR(execve("script", arguments, environ), ETXTBSY);
+	close(file);
+	file = CHECK_OK(memfd_create("program", 0));
+	CHECK_EQ(write(file, "\1", 1), 1);
+	CHECK_ERR(syscall(SYS_execveat, file, "", arguments, environ, AT_EMPTY_PATH), ENOEXEC);
+}

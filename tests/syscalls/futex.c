@@ -252,3 +252,107 @@ CASE(wait_is_restarted_after_a_handler_with_SA_RESTART, "signal(7)")
 	still();
 	CHECK(signals_seen >= 3);
 }
+
+static uint32_t pair_word;
+
+static void *wait_with(void *operation)
+{
+	struct timespec limit = { 5, 0 };
+
+	return (void *)syscall(SYS_futex, &pair_word, (int)(long)operation, 0, &limit, NULL, 0);
+}
+
+CASE(private_wakes_and_shared_waits_do_not_meet, "futex(2), FUTEX_PRIVATE_FLAG")
+{
+	for (int flag = 0; flag <= FUTEX_PRIVATE_FLAG; flag += FUTEX_PRIVATE_FLAG) {
+		pthread_t thread;
+
+		pthread_create(&thread, NULL, wait_with, (void *)(long)(FUTEX_WAIT | flag));
+		usleep(50000);
+		CHECK_EQ(syscall(SYS_futex, &pair_word, FUTEX_WAKE | (flag ^ FUTEX_PRIVATE_FLAG), 1), 0);
+		CHECK_EQ(syscall(SYS_futex, &pair_word, FUTEX_WAKE | flag, 1), 1);
+		pthread_join(thread, NULL);
+	}
+}
+
+CASE(unknown_comparison_of_wake_op_changes_the_word, "futex(2), FUTEX_WAKE_OP")
+{
+	uint32_t first = 0, second = 5;
+
+	CHECK_ERR(syscall(SYS_futex, &first, FUTEX_WAKE_OP, 1, 1, &second, FUTEX_OP(FUTEX_OP_ADD, 3, 7, 0)), ENOSYS);
+	CHECK_EQ(second, 8);
+}
+
+CASE(only_some_operations_take_FUTEX_CLOCK_REALTIME, "futex(2)")
+{
+	uint32_t word = 0;
+
+	CHECK_ERR(syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 1, NULL), ENOSYS);
+	CHECK_ERR(syscall(SYS_futex, &word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1), ENOSYS);
+	CHECK_ERR(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 1), EAGAIN);
+}
+
+CASE(shared_futex_in_private_memory_must_be_writable, "futex(2)")
+{
+	char *memory = CHECK_OK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+	CHECK_ERR(syscall(SYS_futex, memory, FUTEX_WAKE, 1), EFAULT);
+	CHECK_ERR(syscall(SYS_futex, memory, FUTEX_WAIT, 1, NULL), EFAULT);
+	CHECK_EQ(syscall(SYS_futex, memory, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1), 0);
+}
+
+static void *lock_and_end(void *unused)
+{
+	syscall(SYS_futex, &pair_word, FUTEX_LOCK_PI, 0, NULL);
+	usleep(100000);
+	return unused;
+}
+
+CASE(PI_lock_of_a_thread_that_ended_goes_to_a_waiter, "futex(2), FUTEX_LOCK_PI")
+{
+	pthread_t thread;
+	uint32_t mine = (uint32_t)syscall(SYS_gettid);
+
+	pthread_create(&thread, NULL, lock_and_end, NULL);
+	usleep(50000);
+	CHECK_OK(syscall(SYS_futex, &pair_word, FUTEX_LOCK_PI, 0, NULL));
+	CHECK_EQ(pair_word, mine | FUTEX_WAITERS | FUTEX_OWNER_DIED);
+	CHECK_ERR(syscall(SYS_futex, &pair_word, FUTEX_LOCK_PI, 0, NULL), EDEADLK);
+	CHECK_OK(syscall(SYS_futex, &pair_word, FUTEX_UNLOCK_PI));
+	CHECK_EQ(pair_word, 0);
+	pthread_join(thread, NULL);
+}
+
+static uint32_t condition_word;
+
+static void *wait_for_requeue(void *unused)
+{
+	(void)unused;
+	long answer = syscall(SYS_futex, &condition_word, FUTEX_WAIT_REQUEUE_PI, 0, NULL, &pair_word, 0);
+
+	return (void *)(answer ? answer : syscall(SYS_futex, &pair_word, FUTEX_UNLOCK_PI));
+}
+
+CASE(requeue_to_a_PI_lock_wants_its_own_kind_of_waiters, "futex(2), FUTEX_CMP_REQUEUE_PI")
+{
+	pthread_t thread;
+	void *answer;
+	uint32_t other = 0;
+
+	CHECK_OK(syscall(SYS_futex, &pair_word, FUTEX_LOCK_PI, 0, NULL));
+	pthread_create(&thread, NULL, wait_for_requeue, NULL);
+	usleep(50000);
+	CHECK_ERR(syscall(SYS_futex, &condition_word, FUTEX_WAKE, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_futex, &condition_word, FUTEX_CMP_REQUEUE, 1, 1, &pair_word, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_futex, &condition_word, FUTEX_CMP_REQUEUE_PI, 1, 1, &other, 0), EINVAL);
+	CHECK_EQ(syscall(SYS_futex, &condition_word, FUTEX_CMP_REQUEUE_PI, 1, 0, &pair_word, 0), 1);
+	usleep(50000);
+	CHECK_OK(syscall(SYS_futex, &pair_word, FUTEX_UNLOCK_PI));
+	pthread_join(thread, &answer);
+	CHECK_EQ((long)answer, 0);
+	pthread_create(&thread, NULL, wait_with, (void *)(long)FUTEX_WAIT);
+	usleep(50000);
+	CHECK_ERR(syscall(SYS_futex, &pair_word, FUTEX_CMP_REQUEUE_PI, 1, 0, &condition_word, 0), EINVAL);
+	CHECK_EQ(syscall(SYS_futex, &pair_word, FUTEX_WAKE, 1), 1);
+	pthread_join(thread, NULL);
+}

@@ -4,6 +4,9 @@
 
 #include <linux/sched.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -152,4 +155,68 @@ CASE(fdinfo_of_a_pidfd_tells_the_process_until_it_is_reaped, "proc(5)")
 	CHECK_EQ(waitpid(child, NULL, 0), child);
 	CHECK(strstr(text_of(path), "\nPid:\t-1\nNSpid:\t-1\n") != NULL);
 	CHECK_OK(close(fd));
+}
+
+CASE(pidfd_hangs_up_once_the_process_is_waited_for, "pidfd_open(2)")
+{
+	pid_t child = CHECK_OK(fork());
+
+	if (!child)
+		_exit(0);
+	struct pollfd poll_fd = { (int)CHECK_OK(syscall(SYS_pidfd_open, child, 0)), POLLIN, 0 };
+
+	CHECK_EQ(poll(&poll_fd, 1, -1), 1);
+	CHECK_EQ(poll_fd.revents, POLLIN);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	CHECK_EQ(poll(&poll_fd, 1, 0), 1);
+	CHECK_EQ(poll_fd.revents, POLLIN | POLLHUP);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, poll_fd.fd, 0, NULL, 0), ESRCH);
+}
+
+static volatile pid_t other_tid;
+static int other_may_end[2];
+
+static void *other_thread(void *unused)
+{
+	char byte;
+
+	other_tid = (pid_t)syscall(SYS_gettid);
+	if (read(other_may_end[0], &byte, 1) < 0)
+		return unused;
+	return NULL;
+}
+
+CASE(PIDFD_THREAD_refers_to_one_thread, "pidfd_open(2), pidfd_send_signal(2)")
+{
+	struct pollfd poll_fd = { .events = POLLIN };
+	pthread_t thread;
+	sigset_t set, pending;
+
+	CHECK_OK(pipe(other_may_end));
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK_EQ(pthread_create(&thread, NULL, other_thread, NULL), 0);
+	while (!other_tid)
+		usleep(1000);
+	CHECK_ERR(syscall(SYS_pidfd_open, other_tid, 0), ENOENT);
+	poll_fd.fd = (int)CHECK_OK(syscall(SYS_pidfd_open, other_tid, O_EXCL));
+	CHECK_EQ(poll(&poll_fd, 1, 0), 0);
+	CHECK_OK(syscall(SYS_pidfd_send_signal, poll_fd.fd, SIGUSR1, NULL, 0));
+	CHECK_OK(sigpending(&pending));
+	CHECK_EQ(sigismember(&pending, SIGUSR1), 0);
+	CHECK_OK(syscall(SYS_pidfd_send_signal, poll_fd.fd, SIGUSR1, NULL, 2));
+	CHECK_OK(sigpending(&pending));
+	CHECK_EQ(sigismember(&pending, SIGUSR1), 1);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, poll_fd.fd, 0, NULL, 3), EINVAL);
+	CHECK_EQ(write(other_may_end[1], "x", 1), 1);
+	CHECK_EQ(poll(&poll_fd, 1, -1), 1);
+	CHECK(poll_fd.revents & POLLIN);
+	pthread_join(thread, NULL);
+}
+
+CASE(clone_with_a_bad_place_for_the_pidfd_makes_no_child, "clone(2)")
+{
+	CHECK_ERR(syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, 8, NULL, 0), EFAULT);
+	CHECK_ERR(wait(NULL), ECHILD);
 }

@@ -281,3 +281,26 @@ CASE(wait_takes_children_that_ended_in_any_order, "wait(2)")
 	CHECK_EXITS(second, 2);
 	CHECK_EXITS(first, 1);
 }
+
+CASE(zombie_will_neither_stop_nor_continue, "waitid(2)")
+{
+	siginfo_t info;
+	pid_t child = CHECK_OK(fork());
+
+	if (!child)
+		_exit(3);
+	CHECK_OK(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT));
+	CHECK_ERR(waitid(P_PID, (id_t)child, &info, WSTOPPED), ECHILD);
+	CHECK_ERR(waitid(P_PID, (id_t)child, &info, WCONTINUED | WNOHANG), ECHILD);
+	CHECK_OK(waitid(P_PID, (id_t)child, &info, WEXITED));
+}
+
+CASE(failed_waitid_clears_the_information, "waitid(2)")
+{
+	siginfo_t info;
+
+	memset(&info, 0x55, sizeof info);
+	CHECK_ERR(waitid(P_ALL, 0, &info, WEXITED), ECHILD);
+	CHECK_EQ(info.si_signo, 0);
+	CHECK_EQ(info.si_pid, 0);
+}

@@ -3,6 +3,7 @@
 #include "fixtures.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -402,4 +403,47 @@ CASE(thread_signals_itself_and_its_process, "kill(2)")
 	CHECK_EQ(pthread_create(&thread, NULL, raise_in_thread, (void *)(long)SIGUSR1), 0);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK_EQ(signals_seen, 2);
+}
+
+CASE(signal_number_is_checked_after_the_process, "kill(2), tgkill(2), sigaction(2)")
+{
+	CHECK_ERR(kill(0x3fffffff, 65), ESRCH);
+	CHECK_ERR(kill(getpid(), 65), EINVAL);
+	CHECK_ERR(syscall(SYS_tkill, 0x3fffffff, 65), ESRCH);
+	CHECK_ERR(syscall(SYS_tkill, getpid(), 65), EINVAL);
+	CHECK_ERR(syscall(SYS_rt_sigaction, 65, 8, NULL, 8), EFAULT);
+	CHECK_ERR(syscall(SYS_rt_sigaction, 65, NULL, NULL, 8), EINVAL);
+}
+
+CASE(SIGPIPE_and_SIGXFSZ_come_from_oneself, "sigaction(2)")
+{
+	struct sigaction action = { .sa_sigaction = keep_info, .sa_flags = SA_SIGINFO };
+	struct rlimit limit = { 0, 0 };
+	int pipes[2], file = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+
+	CHECK_OK(sigaction(SIGPIPE, &action, NULL));
+	CHECK_OK(sigaction(SIGXFSZ, &action, NULL));
+	CHECK_OK(pipe(pipes));
+	close(pipes[0]);
+	CHECK_ERR(write(pipes[1], "x", 1), EPIPE);
+	CHECK_EQ(last_info.si_signo, SIGPIPE);
+	CHECK_EQ(last_info.si_code, SI_USER);
+	CHECK_EQ(last_info.si_pid, getpid());
+	CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
+	CHECK_ERR(write(file, "x", 1), EFBIG);
+	CHECK_EQ(last_info.si_signo, SIGXFSZ);
+	CHECK_EQ(last_info.si_pid, getpid());
+}
+
+CASE(signals_of_faults_are_taken_first, "signal(7)")
+{
+	struct timespec now = { 0, 0 };
+	sigset_t all;
+
+	sigfillset(&all);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &all, NULL));
+	CHECK_OK(kill(getpid(), SIGHUP));
+	CHECK_OK(kill(getpid(), SIGSEGV));
+	CHECK_EQ(sigtimedwait(&all, NULL, &now), SIGSEGV);
+	CHECK_EQ(sigtimedwait(&all, NULL, &now), SIGHUP);
 }

@@ -167,7 +167,7 @@ class FakeInode:
     guarded = False
     acls = None
     uid = gid = 0
-    fs_flags = 0
+    fs_flags = writers = 0
 
     def __init__(self, content: bytes = b"", mode: int = 0o100755) -> None:
         self.content = content

@@ -56,7 +56,6 @@ def refusal(task: FakeTask, flags: int, tls: int = 0) -> int:
         CLONE_FS | CLONE_NEWUSER,
         CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWPID,
         CLONE_SIGHAND | CLONE_VM | CLONE_CLEAR_SIGHAND,
-        CLONE_PIDFD | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM,
         CLONE_PIDFD | CLONE_DETACHED,
     ],
 )
