@@ -46,6 +46,7 @@ def run(context: Context, options: Options, arguments: list[str]) -> int:
     description.mount("/dev", "devtmpfs")
     description.mount("/dev/pts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
     description.mount("/dev/shm", "tmpfs", "mode=1777")
+    description.mount("/dev/mqueue", "mqueue")
     description.mount("/tmp", "tmpfs", "mode=1777")
     for volume in options.values("volume"):
         _bind(description, volume)

@@ -133,7 +133,7 @@ def name_of(mm: AddressSpace, vma: Vma, root: Path) -> bytes:
     """What a mapping is called: a path, [heap], [stack], [vdso], ...; empty for nameless memory."""
     file: File | None = vma.file
     if file is not None and file.path is not None:
-        return file.path.absolute(root).replace(b"\n", b"\\012")
+        return file.path.shown(root).replace(b"\n", b"\\012")
     source: Source | None = vma.source
     if vma.name is not None:
         return (b"[anon_shmem:" if source is not None else b"[anon:") + vma.name + b"]"

@@ -170,6 +170,6 @@ def readlinkat(task: "Task", dirfd: Fd, name: Path, buf: Ptr, size: Int) -> int:
     accessed(path.mount, path.inode)
     # What proc's magic links lead to is told as the caller's root sees it.
     place = path.inode.lead(task)
-    target = (place.absolute(task.fs.root) if isinstance(place, Place) else place)[:size]
+    target = (place.shown(task.fs.root) if isinstance(place, Place) else place)[:size]
     task.copy_out(buf, target)
     return len(target)

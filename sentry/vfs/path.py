@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sentry.vfs.inode import Inode
     from sentry.vfs.mount import Mount
 
+_UNREACHABLE = b"(unreachable)"
+
 
 class Dentry(_core.DentryBase):
     """Dentry(name, parent, inode): one name; directories have `children`, None for everything else.
@@ -123,7 +125,7 @@ class Path(_core.PathBase):
         return True
 
     def absolute(self, root: Path) -> bytes:
-        """The path from `root`, as getcwd(2) and /proc tell it.
+        """The path from `root`, as getcwd(2) tells it.
 
         A deleted name ends in " (deleted)"; what isn't below `root` starts with "(unreachable)"; a file of an
         anonymous file system (pipes, sockets, ...) is its name alone, unless it is mounted somewhere.
@@ -151,7 +153,11 @@ class Path(_core.PathBase):
         text = b"/" + b"/".join(names)
         if deleted:
             text += b" (deleted)"
-        return text if reached else b"(unreachable)" + text
+        return text if reached else _UNREACHABLE + text
+
+    def shown(self, root: Path) -> bytes:
+        """The path from `root`, as the links of /proc and maps tell it: as if what isn't below were."""
+        return self.absolute(root).removeprefix(_UNREACHABLE)
 
 
 def prune(root: Dentry) -> int:
