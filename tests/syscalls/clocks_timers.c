@@ -241,6 +241,7 @@ CASE(clock_gettime_needs_no_vdso, "clock_gettime(2), vdso(7)")
 		syscall(SYS_exit_group, 0);
 	}
 	CHECK_EXITS(child, 0);
+}
 
 CASE(disarming_a_timer_forgets_its_interval_and_its_signal, "timer_settime(2)")
 {

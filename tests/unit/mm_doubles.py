@@ -155,7 +155,7 @@ class FakePath:
         self.dentry = SimpleNamespace(inode=inode)
         self.text = b"/bin/program"
 
-    def absolute(self, root: Any) -> bytes:
+    def shown(self, root: Any) -> bytes:
         return self.text
 
 
