@@ -4,7 +4,7 @@ import errno
 
 from sentry.abi.fcntl import O_PATH
 from sentry.errors import Errno
-from sentry.syscalls.args import File, Int
+from sentry.syscalls.args import Fd, Int
 from sentry.vfs import locks
 
 TYPE_CHECKING = False
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
     from sentry.kernel.task import Task
 
+_LOCK_MAND = 32
 
-def flock(task: "Task", file: File, operation: Int) -> "int | Coroutine[None, None, Any]":
+
+def flock(task: "Task", fd: Fd, operation: Int) -> "int | Coroutine[None, None, Any]":
+    if operation & _LOCK_MAND:
+        return 0  # ignored since Linux 5.17, whatever else is said
+    file = task.files.get(fd)
     if file.flags & O_PATH:
         raise Errno(errno.EBADF)
     return locks.flock(task, file, operation)

@@ -7,8 +7,10 @@ from sentry.abi.fcntl import (
     AT_FDCWD,
     O_CLOEXEC,
     O_CREAT,
+    O_DIRECTORY,
     O_KNOWN,
     O_LARGEFILE,
+    O_NOFOLLOW,
     O_PATH,
     O_TMPFILE,
     O_TRUNC,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 _OPEN_HOW = Struct("=QQQ")  # flags mode resolve
 _OPEN_HOW_MAX = 4096
+_PATH_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 
 
 def _open(task: "Task", dirfd: int, name: bytes, flags: int, mode: int, resolve: int = 0) -> "Opened":
@@ -82,6 +85,8 @@ def openat2(task: "Task", dirfd: Fd, name: Path, how: Ptr, size: Size) -> "Opene
         raise Errno(E2BIG)
     flags, mode, resolve = _OPEN_HOW.unpack_from(data)
     if flags & ~O_KNOWN or resolve & ~RESOLVE_KNOWN or mode & ~0o7777:
+        raise Errno(EINVAL)
+    if flags & O_PATH and flags & ~_PATH_FLAGS:
         raise Errno(EINVAL)
     creates = flags & O_CREAT or flags & O_TMPFILE == O_TMPFILE
     both = RESOLVE_BENEATH | RESOLVE_IN_ROOT

@@ -1,8 +1,9 @@
 """read, write, their positioned and vectored forms, lseek."""
 
-from errno import EBADF, EFAULT, EINVAL, EOPNOTSUPP, ESPIPE
+from errno import EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM, ESPIPE
 
 from sentry.abi.fcntl import MAX_RW_COUNT, O_APPEND
+from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.abi.mman import TASK_SIZE
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Long, Ptr, Size
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 RWF_NOWAIT = 0x08
 RWF_APPEND = 0x10
+RWF_NOAPPEND = 0x20
+_RWF_PLACES = RWF_APPEND | RWF_NOAPPEND  # of no meaning for reads, and allowed there
 _RWF_SYNC = 0x01 | 0x02 | 0x04  # HIPRI, DSYNC, SYNC: nothing to do for what is in memory
 
 
@@ -76,16 +79,21 @@ def pwritev(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long) -> "Count":
     return write_from(task, file, task.read_iovec(iov, _vectors(count)), pos)
 
 
-def preadv2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
-    if flags & ~(RWF_NOWAIT | _RWF_SYNC):
+def _check_flags(flags: int) -> None:
+    if flags & ~(RWF_NOWAIT | _RWF_PLACES | _RWF_SYNC):
         raise Errno(EOPNOTSUPP)
+    if flags & _RWF_PLACES == _RWF_PLACES:
+        raise Errno(EINVAL)
+
+
+def preadv2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
+    _check_flags(flags)
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
     return read_into(task, file, task.read_iovec(iov, _vectors(count)), at, not flags & RWF_NOWAIT)
 
 
 def pwritev2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
-    if flags & ~(RWF_NOWAIT | RWF_APPEND | _RWF_SYNC):
-        raise Errno(EOPNOTSUPP)
+    _check_flags(flags)
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
     return write_with_flags(task, file, task.read_iovec(iov, _vectors(count)), at, flags)
 
@@ -94,6 +102,14 @@ def write_with_flags(
     task: "Task", file: File, vectors: "list[tuple[int, int]]", at: int | None, flags: int
 ) -> "Count":
     """Write as RWF_* `flags` say."""
+    if flags & RWF_NOAPPEND and file.flags & O_APPEND and file.whole:
+        if file.inode.fs_flags & FS_APPEND_FL:
+            raise Errno(EPERM)
+        file.flags &= ~O_APPEND  # for this call alone; a regular file never waits
+        try:
+            return write_from(task, file, vectors, at)
+        finally:
+            file.flags |= O_APPEND
     if not flags & RWF_APPEND or file.flags & O_APPEND or not file.whole:
         return write_from(task, file, vectors, at, not flags & RWF_NOWAIT)
     file.flags |= O_APPEND  # for this call alone; a regular file never waits

@@ -44,6 +44,8 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW
         return open_path(task, walk(task, dirfd, name, not flags & O_NOFOLLOW, resolve), flags)
     if flags & _TMPFILE_BIT:
+        if flags & (O_TMPFILE | O_CREAT) != O_TMPFILE or flags & O_ACCMODE == O_RDONLY:
+            raise Errno(EINVAL)
         return _open_tmpfile(task, walk(task, dirfd, name, True, resolve), flags, mode)
     if not flags & O_CREAT:
         return open_path(task, walk(task, dirfd, name, not flags & O_NOFOLLOW, resolve), flags)
@@ -77,8 +79,6 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
 
 
 def _open_tmpfile(task: Task, directory: Path, flags: int, mode: int) -> File:
-    if flags & O_ACCMODE == O_RDONLY:
-        raise Errno(EINVAL)
     inode = directory.inode
     if not inode.is_dir():
         raise Errno(ENOTDIR)

@@ -211,3 +211,9 @@ CASE(flock_errors, "flock(2)")
 	CHECK_ERR(flock(999, LOCK_SH), EBADF);
 	CHECK_ERR(flock(make_file("file", ""), 77), EINVAL);
 }
+
+CASE(mandatory_flock_is_ignored, "flock(2)")
+{
+	CHECK_OK(flock(make_file("file", ""), 32 | LOCK_EX));
+	CHECK_OK(flock(CHECK_OK(open("file", O_RDONLY)), LOCK_EX | LOCK_NB));
+}

@@ -252,3 +252,20 @@ CASE(openat2_RESOLVE_BENEATH_keeps_below_the_directory, "openat2(2)")
 	how.resolve = 1ull << 40;
 	CHECK_ERR(syscall(SYS_openat2, AT_FDCWD, "file", &how, sizeof(how)), EINVAL);
 }
+
+CASE(tmpfile_is_not_created_by_name, "open(2)")
+{
+	CHECK_ERR(open(".", O_TMPFILE | O_CREAT | O_RDWR, 0600), EINVAL);
+	CHECK_ERR(open("none", O_TMPFILE | O_RDONLY, 0600), EINVAL);
+	CHECK_ERR(open(".", (O_TMPFILE & ~O_DIRECTORY) | O_RDWR, 0600), EINVAL);
+}
+
+CASE(openat2_takes_no_access_mode_with_path, "openat2(2)")
+{
+	struct { uint64_t flags, mode, resolve; } how = { O_PATH | O_RDWR, 0, 0 };
+
+	put_file("file", "");
+	CHECK_ERR(syscall(SYS_openat2, AT_FDCWD, "file", &how, sizeof(how)), EINVAL);
+	how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
+	CHECK_OK(syscall(SYS_openat2, AT_FDCWD, "file", &how, sizeof(how)));
+}

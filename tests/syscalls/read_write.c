@@ -294,3 +294,26 @@ CASE(dev_full_gives_ENOSPC_on_write, "full(4)")
 	CHECK_ERR(write(fd, "x", 1), ENOSPC);
 	CHECK_EQ(read(fd, buffer, 4), 4);
 }
+
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
+
+CASE(noappend_writes_where_it_is_told, "pwritev2(2)")
+{
+	struct iovec iov = { "x", 1 }, in;
+	char byte;
+	int fd;
+
+	make_file("file", "text");
+	fd = CHECK_OK(open("file", O_RDWR | O_APPEND));
+	if (pwritev2(fd, &iov, 1, 0, RWF_NOAPPEND) == -1 && errno == EOPNOTSUPP)
+		SKIP("no RWF_NOAPPEND");
+	CHECK_STREQ(text_of("file"), "xext");
+	CHECK_EQ(pwritev2(fd, &iov, 1, 0, 0), 1);
+	CHECK_STREQ(text_of("file"), "xextx");
+	CHECK_ERR(pwritev2(fd, &iov, 1, 0, RWF_APPEND | RWF_NOAPPEND), EINVAL);
+	in = (struct iovec){ &byte, 1 };
+	CHECK_EQ(preadv2(fd, &in, 1, 0, RWF_APPEND), 1);
+	CHECK_EQ(preadv2(fd, &in, 1, 0, RWF_NOAPPEND), 1);
+}
