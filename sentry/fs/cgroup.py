@@ -46,6 +46,8 @@ class CgroupDirectory(PseudoInode):
 
     __slots__ = ("_files", "_groups", "cgroup")
 
+    settable = True
+
     def __init__(self, fs: FileSystem, cgroup: Cgroup) -> None:
         super().__init__(fs, S_IFDIR | cgroup.mode, cgroup.uid, cgroup.gid, cgroup.number << _INO_SHIFT)
         self.cgroup = cgroup
@@ -57,17 +59,10 @@ class CgroupDirectory(PseudoInode):
     def getattr(self) -> None:
         self.nlink = 0 if self.cgroup.removed else 2 + len(self.cgroup.children)
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
+    def set_fields(
+        self, mode: int | None, uid: int | None, gid: int | None, atime: int | None, mtime: int | None
     ) -> None:
-        self.set_fields(mode, uid, gid, atime, mtime)
+        super().set_fields(mode, uid, gid, atime, mtime)
         group = self.cgroup
         group.mode, group.uid, group.gid = self.mode & 0o7777, self.uid, self.gid
 
@@ -127,6 +122,8 @@ class _ControlInode(TextInode):
 
     __slots__ = ()
 
+    settable = True
+
     def __init__(self, fs: FileSystem, group: Cgroup, file: ControlFile) -> None:
         show = file.show
         super().__init__(
@@ -138,18 +135,6 @@ class _ControlInode(TextInode):
             group.uid,
             group.gid,
         )
-
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
-        self.set_fields(mode, uid, gid, atime, mtime)
 
 
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:

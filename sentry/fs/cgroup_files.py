@@ -78,12 +78,7 @@ def refuse_read(task: Task) -> bytes:
 
 def _number(data: bytes) -> int:
     """A decimal number or "max"; EINVAL."""
-    word = data.strip()
-    if word == b"max":
-        return MAX
-    if not word.removeprefix(b"-").isdigit() or len(word) > 20:
-        raise Errno(EINVAL)
-    return int(word)
+    return MAX if data.strip() == b"max" else cgroup_resources.integer(data)
 
 
 # Members

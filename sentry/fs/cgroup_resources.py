@@ -34,7 +34,8 @@ _NICE_WEIGHTS = (
 )  # fmt: skip
 
 
-def _integer(data: bytes) -> int:
+def integer(data: bytes) -> int:
+    """A decimal number; EINVAL."""
     word = data.strip()
     if not word.removeprefix(b"-").isdigit() or len(word) > 20:
         raise Errno(EINVAL)
@@ -48,7 +49,7 @@ def _between(name: bytes, default: int, low: int, high: int) -> tuple[Show, Stor
         return b"%d\n" % group.values.get(name, default)
 
     def store(group: Cgroup, task: Task, data: bytes) -> None:
-        value = _integer(data)
+        value = integer(data)
         if not low <= value <= high:
             raise Errno(ERANGE)
         group.values[name] = value
@@ -85,11 +86,11 @@ def _set_cpu_max(group: Cgroup, task: Task, data: bytes) -> None:
     words = data.split()
     if not 1 <= len(words) <= 2:
         raise Errno(EINVAL)
-    quota = MAX if words[0] == b"max" else _integer(words[0])
+    quota = MAX if words[0] == b"max" else integer(words[0])
     old = group.quota
     period = old.period if old is not None else group.values.get(b"cpu.max.period", cpu_quota.PERIOD)
     if len(words) == 2:
-        period = _integer(words[1])
+        period = integer(words[1])
     if quota < cpu_quota.QUOTA_MIN or not cpu_quota.PERIOD_MIN <= period <= cpu_quota.PERIOD_MAX:
         raise Errno(EINVAL)
     set_cpu_max(group, quota, period)
@@ -114,7 +115,7 @@ def _weight_nice(group: Cgroup, task: Task) -> bytes:
 
 
 def _set_weight_nice(group: Cgroup, task: Task, data: bytes) -> None:
-    nice = _integer(data)
+    nice = integer(data)
     if not -20 <= nice <= 19:
         raise Errno(ERANGE)
     group.values[b"cpu.weight"] = max(1, min(10000, (_NICE_WEIGHTS[nice + 20] * 100 + 512) // 1024))
@@ -160,7 +161,7 @@ def _bytes(data: bytes) -> int:
     if word == b"max":
         return MAX
     shift = _UNITS.get(word[-1:], 0)
-    value = _integer(word[:-1] if shift else word) << shift
+    value = integer(word[:-1] if shift else word) << shift
     if value < 0:
         raise Errno(EINVAL)
     return min(value, MAX) // _PAGE * _PAGE if value < MAX else MAX
@@ -233,7 +234,7 @@ def _set_pids_max(group: Cgroup, task: Task, data: bytes) -> None:
     if data.strip() == b"max":
         group.values.pop(b"pids.max", None)
         return
-    value = _integer(data)
+    value = integer(data)
     if not 0 <= value <= 1 << 22:
         raise Errno(EINVAL)
     group.values[b"pids.max"] = value
@@ -273,7 +274,7 @@ def _io_weight(group: Cgroup, task: Task) -> bytes:
 
 
 def _set_io_weight(group: Cgroup, task: Task, data: bytes) -> None:
-    weight = _integer(data.strip().removeprefix(b"default "))
+    weight = integer(data.strip().removeprefix(b"default "))
     if not 1 <= weight <= 10000:
         raise Errno(ERANGE)
     group.values[b"io.weight"] = weight

@@ -9,6 +9,7 @@ from errno import ENOENT, ENOSPC, ENXIO, EPERM
 
 from sentry.abi.stat import DT_CHR, S_IFCHR, S_IFDIR, makedev
 from sentry.errors import Errno
+from sentry.fs.pseudo import parse_name
 from sentry.tty.pty import Pty
 from sentry.tty.pty_files import MasterFile, open_slave
 from sentry.vfs.inode import Inode
@@ -88,17 +89,7 @@ class _PtsInode(Inode):
 
     fs: DevPts
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
-        self.set_fields(mode, uid, gid, atime, mtime)
+    settable = True
 
 
 class PtsDirectory(_PtsInode):
@@ -109,11 +100,10 @@ class PtsDirectory(_PtsInode):
     def lookup(self, name: bytes) -> Inode:
         if name == b"ptmx":
             return self.fs.ptmx
-        if name.isdigit() and (name == b"0" or name[:1] != b"0") and len(name) < 10:
-            inode = self.fs.slaves.get(int(name))
-            if inode is not None:
-                return inode
-        raise Errno(ENOENT)
+        inode = self.fs.slaves.get(parse_name(name))
+        if inode is None:
+            raise Errno(ENOENT)
+        return inode
 
     def entries(self) -> list[tuple[bytes, int, int]]:
         slaves = [(b"%d" % index, inode.ino, DT_CHR) for index, inode in sorted(self.fs.slaves.items())]

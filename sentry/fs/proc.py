@@ -19,8 +19,8 @@ from sentry.fs.proc_map_files import MapFilesDirectory
 from sentry.fs.proc_mem import MemoryFile, MemoryInode, PagemapFile
 from sentry.fs.proc_options import ProcOptions
 from sentry.fs.proc_pid import PROCESS_FILES, THREAD_FILES, Entry, TaskLink, TaskText
-from sentry.fs.proc_root import ROOT_INO, ProcRoot, parse_id, task_ino
-from sentry.fs.pseudo import DirectoryInode, PseudoInode
+from sentry.fs.proc_root import ROOT_INO, ProcRoot, task_ino
+from sentry.fs.pseudo import DirectoryInode, PseudoInode, parse_name
 from sentry.kernel.pid_namespace import INITIAL, PidNamespace
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem
@@ -179,7 +179,7 @@ class ThreadsDirectory(_TaskOwned):
         self.nlink = 2 + len(self._ids())
 
     def lookup(self, name: bytes) -> Inode:
-        task = self.fs.find(parse_id(name))
+        task = self.fs.find(parse_name(name))
         if task is None or task.group is not self.task.group:
             raise Errno(ENOENT)
         return self.fs.task_directory(task, thread=True)

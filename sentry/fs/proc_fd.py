@@ -8,7 +8,7 @@ from sentry.abi.fcntl import O_CLOEXEC
 from sentry.abi.stat import DT_LNK, DT_REG, S_IFDIR, S_IFLNK
 from sentry.errors import Errno
 from sentry.fs.proc_access import are_of_process, check_alive, check_inspect, may_inspect_as, owner
-from sentry.fs.pseudo import PseudoInode, TextInode
+from sentry.fs.pseudo import PseudoInode, TextInode, parse_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ _FD_INO, _FDINFO_INO = 1 << 40, 1 << 41  # apart from the numbers of a task's ot
 
 def parse_fd(name: bytes) -> int:
     """The descriptor that a name is; ENOENT when it is none."""
-    if not name.isdigit() or len(name) > 9 or (name[:1] == b"0" and name != b"0"):
+    fd = parse_name(name)
+    if fd < 0:
         raise Errno(ENOENT)
-    return int(name)
+    return fd
 
 
 def file_of(task: Task, fd: int) -> File:

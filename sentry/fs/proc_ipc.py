@@ -5,13 +5,13 @@ All of them tell about the namespace of whoever reads or writes.
 
 from __future__ import annotations
 
-from errno import EINVAL, ERANGE
+from errno import ERANGE
 
 from sentry.abi.ipc import MNI_MAX
 from sentry.abi.mman import PAGE_SIZE
 from sentry.abi.mqueue import HARD_MSG_MAX, HARD_MSGSIZE_MAX, MIN_MSGSIZE_MAX
 from sentry.errors import Errno
-from sentry.fs.pseudo import fixed
+from sentry.fs.pseudo import fixed, parse_word
 from sentry.ipc.shm import count_attachments
 
 TYPE_CHECKING = False
@@ -84,17 +84,7 @@ SYSVIPC: Tree = {b"msg": _queues, b"sem": _semaphores, b"shm": _segments}
 
 def parse_numbers(data: bytes, count: int, low: int, high: int) -> list[int]:
     """What a settings file of at most `count` numbers was written; EINVAL."""
-    numbers = []
-    for word in data.split()[:count]:
-        try:
-            octal = word[:1] == b"0" and word.isdigit() and len(word) > 1
-            number = int(word[:24], 8 if octal else 0)
-        except ValueError:
-            raise Errno(EINVAL) from None
-        if not low <= number <= high or len(word) > 24:
-            raise Errno(EINVAL)
-        numbers.append(number)
-    return numbers
+    return [parse_word(word, low, high) for word in data.split()[:count]]
 
 
 def limit(

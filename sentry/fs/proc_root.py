@@ -9,7 +9,7 @@ from sentry.errors import Errno
 from sentry.fs.proc_options import INVISIBLE
 from sentry.fs.proc_sys import system_controls
 from sentry.fs.proc_system import SystemView, system_files
-from sentry.fs.pseudo import DirectoryInode, LinkInode, PseudoInode
+from sentry.fs.pseudo import DirectoryInode, LinkInode, PseudoInode, parse_name
 from sentry.vfs.file import DirectoryFile
 
 TYPE_CHECKING = False
@@ -31,13 +31,6 @@ _LINKS = (b"self", b"thread-self")
 def task_ino(tid: int, thread: bool, number: int) -> int:
     """A stable inode number for file `number` (below 2**19) of a task."""
     return tid + 1 << _TASK_INO_SHIFT | (_THREAD_BIT if thread else 0) | number
-
-
-def parse_id(name: bytes) -> int:
-    """The number that a directory name is; -1 when it is none (leading zeros are no number)."""
-    if name.isdigit() and len(name) <= 10 and (name[:1] != b"0" or name == b"0"):
-        return int(name)
-    return -1
 
 
 class SelfLink(PseudoInode):
@@ -96,7 +89,7 @@ class ProcRoot(DirectoryInode):
         inode = self.names.get(name)
         if inode is not None and (name in _LINKS or not self.fs.given.pids_only):
             return inode
-        task = self.fs.find(parse_id(name))
+        task = self.fs.find(parse_name(name))
         if task is None or not self._shows(task):
             raise Errno(ENOENT)
         return self.fs.task_directory(task, thread=False)

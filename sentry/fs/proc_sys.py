@@ -17,7 +17,7 @@ from sentry.fs.devpts import PTYS_MAX, DevPts
 from sentry.fs.proc_ipc import ipc_controls, mqueue_controls
 from sentry.fs.proc_keys import LIMITS
 from sentry.fs.proc_sys_namespaces import namespace_limits, show_last_pid, store_last_pid
-from sentry.fs.pseudo import fixed, parse_int
+from sentry.fs.pseudo import fixed, parse_decimal, parse_int
 from sentry.ipc import aio
 from sentry.kernel import settings, version
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
@@ -74,10 +74,7 @@ def _setting(values: dict[str, int], name: str) -> tuple[Show, Store]:
     def store(task: Task, data: bytes) -> None:
         if not task.creds.has_cap(CAP_SYS_ADMIN):
             raise Errno(EPERM)
-        digits = data.split(b"\0")[0].strip()
-        if not digits.isdigit() or len(digits) > 10 or int(digits) > 0x7FFFFFFF:
-            raise Errno(EINVAL)
-        values[name] = int(digits)
+        values[name] = parse_decimal(data, 0x7FFFFFFF)
 
     return show, store
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, EPERM
+from errno import EPERM
 
 from sentry.abi.capability import CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from sentry.errors import Errno
+from sentry.fs.pseudo import parse_decimal
 from sentry.kernel.namespace_limits import NESTED_MAX, limit
 from sentry.kernel.namespaces import FLAGS
 from sentry.kernel.settings import values
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
 
-def _number(data: bytes, high: int) -> int:
-    digits = data.split(b"\0")[0].strip()
-    if not digits.isdigit() or len(digits) > 10 or int(digits) > high:
-        raise Errno(EINVAL)
-    return int(digits)
-
-
 def _limit(kind: bytes) -> tuple[Show, Store]:
     def show(task: Task) -> bytes:
         return b"%d\n" % limit(task.creds.user_ns, kind)
@@ -31,7 +25,7 @@ def _limit(kind: bytes) -> tuple[Show, Store]:
         ns = task.creds.user_ns
         if not task.creds.has_cap(CAP_SYS_RESOURCE, ns):
             raise Errno(EPERM)
-        ns.limits[kind] = _number(data, NESTED_MAX)
+        ns.limits[kind] = parse_decimal(data, NESTED_MAX)
 
     return show, store
 
@@ -51,7 +45,7 @@ def store_last_pid(task: Task, data: bytes) -> None:
     ns, creds = task.group.pid_ns, task.creds
     if not creds.has_cap(CAP_SYS_ADMIN, ns.owner) and not creds.has_cap(CAP_CHECKPOINT_RESTORE, ns.owner):
         raise Errno(EPERM)
-    last = _number(data, values["pid_max"])
+    last = parse_decimal(data, values["pid_max"])
     if ns.level:
         ns.last = last
     else:

@@ -30,7 +30,7 @@ WRITE_MAX = 4096  # a settings file takes one page at a time
 
 
 class PseudoInode(Inode):
-    """Times may be set and are forgotten; modes and owners are the kernel's."""
+    """Unless it is `settable`, times may be set and are forgotten; modes and owners are the kernel's."""
 
     __slots__ = ()
 
@@ -45,7 +45,9 @@ class PseudoInode(Inode):
         mtime: int | None = None,
     ) -> None:
         # A size comes from O_TRUNC, with which shells open settings files: there is nothing to cut.
-        if mode is not None or uid is not None or gid is not None:
+        if self.settable:
+            self.set_fields(mode, uid, gid, atime, mtime)
+        elif mode is not None or uid is not None or gid is not None:
             raise Errno(EPERM)
 
     # proc has no names that are absent, so that nothing can be made of one.
@@ -186,12 +188,17 @@ def fixed(text: bytes) -> Show:
     return lambda task: text
 
 
-def parse_int(data: bytes, low: int, high: int) -> int:
-    """What a settings file was written: one decimal, octal or hexadecimal number within bounds; EINVAL."""
-    words = data.split()
-    if len(words) != 1 or len(words[0]) > 24:
+def parse_name(name: bytes) -> int:
+    """The number that a name is: a process, a descriptor, a terminal; -1: none (leading zeros make none)."""
+    if name.isdigit() and len(name) < 10 and (name[:1] != b"0" or name == b"0"):
+        return int(name)
+    return -1
+
+
+def parse_word(word: bytes, low: int, high: int) -> int:
+    """One number, decimal, octal or hexadecimal, within bounds; EINVAL."""
+    if len(word) > 24:
         raise Errno(EINVAL)
-    word = words[0]
     try:
         octal = word[:1] == b"0" and word.isdigit() and len(word) > 1
         value = int(word, 8) if octal else int(word, 0)
@@ -200,3 +207,19 @@ def parse_int(data: bytes, low: int, high: int) -> int:
     if not low <= value <= high:
         raise Errno(EINVAL)
     return value
+
+
+def parse_int(data: bytes, low: int, high: int) -> int:
+    """What a settings file of one number was written, as `parse_word`."""
+    words = data.split()
+    if len(words) != 1:
+        raise Errno(EINVAL)
+    return parse_word(words[0], low, high)
+
+
+def parse_decimal(data: bytes, high: int) -> int:
+    """What a settings file of one decimal number, not negative, was written up to a NUL; EINVAL."""
+    digits = data.split(b"\0")[0].strip()
+    if not digits.isdigit() or len(digits) > 10 or int(digits) > high:
+        raise Errno(EINVAL)
+    return int(digits)

@@ -106,6 +106,8 @@ class QueueDirectory(Inode):
 
     fs: MqueueFs
 
+    settable = True
+
     def __init__(self, fs: MqueueFs) -> None:
         super().__init__(fs, S_IFDIR | 0o1777)
         self.names: dict[bytes, QueueInode] = {}
@@ -138,23 +140,13 @@ class QueueDirectory(Inode):
         self.size -= _ENTRY_SIZE
         self.modified()
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
-        self.set_fields(mode, uid, gid, atime, mtime)
-
 
 class QueueInode(Inode):
     """A queue as a file."""
 
     __slots__ = ("messages",)
+
+    settable = True
 
     fs: MqueueFs
 
@@ -167,20 +159,6 @@ class QueueInode(Inode):
     def __del__(self) -> None:
         if hasattr(self, "messages"):
             self.fs.count -= 1
-
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
-        if size is not None:
-            self.size = size
-        self.set_fields(mode, uid, gid, atime, mtime)
 
     def open(self, task: Task, path: Path, flags: int) -> File:
         return QueueFile(flags, path, self)

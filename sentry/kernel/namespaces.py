@@ -18,12 +18,12 @@ from sentry.abi.clone import (
 )
 from sentry.abi.netlink import IFF_UP
 from sentry.kernel.interfaces import Interface
+from sentry.kernel.namespace_limits import Charge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sentry.kernel.namespace_limits import Charge
     from sentry.kernel.pid_namespace import PidNamespace
     from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.mount_namespace import MountNamespace
@@ -67,6 +67,11 @@ class Namespace:
         else:
             Namespace.inum_last += 1
             self.inum = Namespace.inum_last
+
+    def charge_to(self, kuid: int) -> None:
+        """Count it for the user who made it; ENOSPC when that has too many (/proc/sys/user)."""
+        assert self.owner is not None
+        self.charge = Charge(self.owner, kuid, self.kind)
 
     @property
     def flag(self) -> int:

@@ -107,7 +107,7 @@ def new_namespaces(task: Task, flags: int, owner: UserNamespace, fs: FsContext) 
     new = task.ns.copy()
     user = task.creds.euid
     if flags & CLONE_NEWNS:
-        charge = Charge(owner, user, b"mnt")
+        charge = Charge(owner, user, b"mnt")  # first: the copies of shared mounts are others' peers at once
         new.mnt, pairs = new.mnt.copy(owner)
         new.mnt.charge = charge
         if fs.root.mount in pairs:
@@ -115,27 +115,22 @@ def new_namespaces(task: Task, flags: int, owner: UserNamespace, fs: FsContext) 
         if fs.cwd.mount in pairs:
             fs.cwd = Path(pairs[fs.cwd.mount], fs.cwd.dentry)
     if flags & CLONE_NEWUTS:
-        charge = Charge(owner, user, b"uts")
         new.uts = new.uts.copy(owner)
-        new.uts.charge = charge
+        new.uts.charge_to(user)
     if flags & CLONE_NEWIPC:
-        charge = Charge(owner, user, b"ipc")
         new.ipc = IpcNamespace(owner)
-        new.ipc.charge = charge
+        new.ipc.charge_to(user)
     if flags & CLONE_NEWPID:
         new.pid_for_children = new_pid_namespace(task, owner)
     if flags & CLONE_NEWCGROUP:
-        charge = Charge(owner, user, b"cgroup")
         new.cgroup = CgroupNamespace(task.group.cgroup, owner)
-        new.cgroup.charge = charge
+        new.cgroup.charge_to(user)
     if flags & CLONE_NEWNET:
-        charge = Charge(owner, user, b"net")
         new.net = NetNamespace(owner)
-        new.net.charge = charge
+        new.net.charge_to(user)
     if flags & CLONE_NEWTIME:
-        charge = Charge(owner, user, b"time")
         new.time_for_children = new.time_for_children.copy(owner)
-        new.time_for_children.charge = charge
+        new.time_for_children.charge_to(user)
     return new
 
 

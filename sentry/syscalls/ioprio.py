@@ -1,6 +1,6 @@
 """I/O priorities.  They are kept and told; the host's disks decide what comes first."""
 
-from errno import EINVAL, EPERM, ESRCH
+from errno import EINVAL, EPERM
 
 from sentry.abi.capability import CAP_SYS_ADMIN, CAP_SYS_NICE
 from sentry.abi.ioprio import (
@@ -11,12 +11,12 @@ from sentry.abi.ioprio import (
     IOPRIO_CLASS_RT,
     IOPRIO_CLASS_SHIFT,
     IOPRIO_LEVEL_MASK,
-    IOPRIO_WHO_PGRP,
     IOPRIO_WHO_PROCESS,
-    IOPRIO_WHO_USER,
 )
+from sentry.abi.resource import PRIO_PROCESS
 from sentry.abi.sched import SCHED_FIFO, SCHED_IDLE, SCHED_RR
 from sentry.errors import Errno
+from sentry.kernel.targets import by_which
 from sentry.syscalls.args import Int
 
 TYPE_CHECKING = False
@@ -25,24 +25,8 @@ if TYPE_CHECKING:
 
 
 def _whom(task: "Task", which: int, who: int) -> list["Task"]:
-    """The threads that are meant: EINVAL, ESRCH."""
-    kernel = task.kernel
-    found: list[Task]
-    if which == IOPRIO_WHO_PROCESS:
-        other = task.find(who) if who else task
-        found = [other] if other is not None else []
-    elif which == IOPRIO_WHO_PGRP:
-        process_group = task.find_process_group(who) if who else task.group.process_group
-        members = process_group.members if process_group is not None else []
-        found = [group.leader for group in members]
-    elif which == IOPRIO_WHO_USER:
-        uid = task.creds.user_ns.kuid(who & 0xFFFFFFFF) if who else task.creds.uid
-        found = [other for other in kernel.tasks.values() if other.creds.uid == uid]
-    else:
-        raise Errno(EINVAL)
-    if not found:
-        raise Errno(ESRCH)
-    return found
+    """The tasks that are meant, of process groups only the leaders: EINVAL, ESRCH."""
+    return by_which(task, which - IOPRIO_WHO_PROCESS + PRIO_PROCESS, who, threads=False)
 
 
 def _check(task: "Task", ioprio: int) -> None:

@@ -1,4 +1,4 @@
-"""prctl(2), arch_prctl(2)."""
+"""prctl(2)."""
 
 import errno
 
@@ -14,19 +14,6 @@ from sentry.abi.capability import (
 )
 from sentry.abi.mman import TASK_SIZE
 from sentry.abi.prctl import (
-    ARCH_GET_CPUID,
-    ARCH_GET_FS,
-    ARCH_GET_GS,
-    ARCH_GET_XCOMP_GUEST_PERM,
-    ARCH_GET_XCOMP_PERM,
-    ARCH_GET_XCOMP_SUPP,
-    ARCH_MAP_VDSO_32,
-    ARCH_MAP_VDSO_64,
-    ARCH_REQ_XCOMP_GUEST_PERM,
-    ARCH_REQ_XCOMP_PERM,
-    ARCH_SET_CPUID,
-    ARCH_SET_FS,
-    ARCH_SET_GS,
     COMM_LEN,
     PR_CAP_AMBIENT,
     PR_CAP_AMBIENT_CLEAR_ALL,
@@ -83,16 +70,13 @@ from sentry.abi.prctl import (
     PR_SYS_DISPATCH_ON,
     PR_TIMING_STATISTICAL,
     PR_TSC_ENABLE,
-    XFEATURE_MAX,
-    XFEATURES_ON_REQUEST,
 )
 from sentry.abi.signal import NSIG
 from sentry.errors import Errno
 from sentry.kernel import dispatch
 from sentry.kernel import seccomp as filters
-from sentry.kernel.sigframe import user_features
 from sentry.syscalls import prctl_memory, seccomp
-from sentry.syscalls.args import Int, Ptr, Size
+from sentry.syscalls.args import Int, Size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -389,32 +373,3 @@ _OPERATIONS: "dict[int, Operation]" = {
     PR_GET_MEMORY_MERGE: _get_merge,
     PR_GET_AUXV: prctl_memory.get_auxv,
 }
-
-
-def arch_prctl(task: "Task", operation: Int, address: Ptr) -> int:
-    ctx = task.ctx
-    if operation in (ARCH_SET_FS, ARCH_SET_GS):
-        if address >= TASK_SIZE:
-            raise Errno(errno.EPERM)
-        if operation == ARCH_SET_FS:
-            ctx.fs_base = address
-        else:
-            ctx.gs_base = address
-    elif operation == ARCH_GET_FS:
-        task.write_u64(address, ctx.fs_base)
-    elif operation == ARCH_GET_GS:
-        task.write_u64(address, ctx.gs_base)
-    elif operation == ARCH_GET_CPUID:
-        return 1
-    elif operation == ARCH_SET_CPUID:
-        raise Errno(errno.ENODEV)
-    elif operation in (ARCH_GET_XCOMP_SUPP, ARCH_GET_XCOMP_PERM, ARCH_GET_XCOMP_GUEST_PERM):
-        task.write_u64(address, user_features(task) & ~XFEATURES_ON_REQUEST)
-    elif operation in (ARCH_REQ_XCOMP_PERM, ARCH_REQ_XCOMP_GUEST_PERM):
-        # What has to be asked for, AMX, is not there; all else need not be asked for.
-        raise Errno(errno.EOPNOTSUPP if address < XFEATURE_MAX else errno.EINVAL)
-    elif operation in (ARCH_MAP_VDSO_32, ARCH_MAP_VDSO_64):
-        raise Errno(errno.EEXIST)  # it has been mapped
-    else:
-        raise Errno(errno.EINVAL)
-    return 0

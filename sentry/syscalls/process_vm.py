@@ -6,12 +6,11 @@ from sentry.errors import Errno
 from sentry.kernel import pidfd
 from sentry.kernel.trace_access import accessible, check_access
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
+from sentry.vfs.transfer import part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
-
-    Vector = list[tuple[int, int]]
 
 _STEP = 1 << 20  # bytes that are copied at a time
 
@@ -47,8 +46,8 @@ def _transfer(
     while done < wanted:
         step = min(_STEP, wanted - done)
         try:
-            data = source[0].gather(_cut(source[1], done, step))
-            copied = sink[0].scatter(_cut(sink[1], done, len(data)), data)
+            data = source[0].gather(part(source[1], done, step))
+            copied = sink[0].scatter(part(sink[1], done, len(data)), data)
         except Errno:
             if not done:
                 raise
@@ -57,22 +56,6 @@ def _transfer(
         if copied < step:
             break
     return done
-
-
-def _cut(vector: "Vector", skip: int, count: int) -> "Vector":
-    """`count` bytes of what a vector describes, from `skip` on."""
-    piece = []
-    for base, length in vector:
-        if skip >= length:
-            skip -= length
-            continue
-        part = min(length - skip, count)
-        piece.append((base + skip, part))
-        count -= part
-        skip = 0
-        if not count:
-            break
-    return piece
 
 
 def pidfd_getfd(task: "Task", fd: Fd, target_fd: Int, flags: UInt) -> int:

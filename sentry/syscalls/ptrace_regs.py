@@ -3,7 +3,6 @@
 import errno
 
 from sentry.abi.mman import TASK_SIZE
-from sentry.abi.prctl import ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS
 from sentry.abi.ptrace import (
     EFLAGS_SETTABLE,
     NT_PRFPREG,
@@ -32,6 +31,7 @@ from sentry.abi.ptrace import (
     USER_SIZE,
 )
 from sentry.errors import Errno
+from sentry.syscalls.arch_prctl import segment_base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -205,19 +205,7 @@ def _read_iov(task: "Task", address: int) -> tuple[int, int]:
 
 
 def _arch_prctl(task: "Task", target: "Task", value: int, operation: int) -> int:
-    ctx = target.ctx
-    if operation in (ARCH_GET_FS, ARCH_GET_GS):
-        task.write_u64(value, ctx.fs_base if operation == ARCH_GET_FS else ctx.gs_base)
-        return 0
-    if operation not in (ARCH_SET_FS, ARCH_SET_GS):
-        raise Errno(errno.EINVAL)
-    if value >= TASK_SIZE:
-        raise Errno(errno.EPERM)
-    if operation == ARCH_SET_FS:
-        ctx.fs_base = value
-    else:
-        ctx.gs_base = value
-    return 0
+    return segment_base(task, target, operation, value)
 
 
 def _thread_area(task: "Task", target: "Task", index: int, data: int) -> int:

@@ -6,7 +6,7 @@ Policies and priorities are kept and told; of what may run, the host's scheduler
 import errno
 
 from sentry.abi.capability import CAP_SYS_NICE
-from sentry.abi.resource import PRIO_PGRP, PRIO_PROCESS, PRIO_USER, RLIMIT_NICE, RLIMIT_RTPRIO
+from sentry.abi.resource import RLIMIT_NICE, RLIMIT_RTPRIO
 from sentry.abi.sched import (
     SCHED_ATTR,
     SCHED_ATTR_SIZE_VER0,
@@ -31,6 +31,7 @@ from sentry.abi.time import NSEC, TIMESPEC
 from sentry.errors import Errno
 from sentry.kernel import settings
 from sentry.kernel.sched import confine
+from sentry.kernel.targets import by_which
 from sentry.syscalls.args import Int, Ptr, UInt
 
 TYPE_CHECKING = False
@@ -77,33 +78,14 @@ def _check_owner(task: "Task", other: "Task") -> None:
 # Nice values
 
 
-def _by_which(task: "Task", which: int, who: int) -> list["Task"]:
-    kernel = task.kernel
-    if which == PRIO_PROCESS:
-        other = task.find(who) if who else task
-        found = [other] if other is not None else []
-    elif which == PRIO_PGRP:
-        process_group = task.find_process_group(who) if who else task.group.process_group
-        members = process_group.members if process_group is not None else []
-        found = [thread for group in members for thread in group.tasks]
-    elif which == PRIO_USER:
-        uid = task.creds.user_ns.kuid(who & 0xFFFFFFFF) if who else task.creds.uid
-        found = [other for other in kernel.tasks.values() if other.creds.uid == uid]
-    else:
-        raise Errno(errno.EINVAL)
-    if not found:
-        raise Errno(errno.ESRCH)
-    return found
-
-
 def getpriority(task: "Task", which: Int, who: Int) -> int:
-    return max(20 - other.sched.nice for other in _by_which(task, which, who))
+    return max(20 - other.sched.nice for other in by_which(task, which, who))
 
 
 def setpriority(task: "Task", which: Int, who: Int, nice: Int) -> int:
     nice = max(-20, min(19, nice))
     failure = 0
-    for other in _by_which(task, which, who):
+    for other in by_which(task, which, who):
         creds = task.creds
         if creds.euid not in (other.creds.uid, other.creds.euid) and not creds.has_cap(
             CAP_SYS_NICE, other.creds.user_ns

@@ -227,7 +227,7 @@ _part(
 _part(
     158,
     "arch_prctl",
-    "prctl.arch_prctl",
+    "arch_prctl.arch_prctl",
     "no CPUID faulting, shadow stacks, AMX; the vdso can't be mapped again",
 )
 _part(159, "adjtimex", "time.adjtimex", "no adjusting, EPERM: the clock is the host's")

@@ -37,17 +37,7 @@ class AnonymousInode(Inode):
 
     __slots__ = ()
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
-        self.set_fields(mode, uid, gid, atime, mtime)
+    settable = True
 
 
 class AnonymousFile(File):

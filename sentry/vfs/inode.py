@@ -29,6 +29,7 @@ class Inode(_core.InodeBase):
 
     __slots__ = ("__weakref__", "fs")
 
+    settable = False  # whether `setattr` may store: the fields themselves are the truth
     has_acls = False  # whether it can have POSIX ACLs
     acls: dict[bytes, Acl] | None = None  # by the attribute's name
     plain: type[File] | None = None  # open() does no more than plain(flags, path), so that C may do it
@@ -63,12 +64,16 @@ class Inode(_core.InodeBase):
         mtime: int | None = None,
     ) -> None:
         """Change attributes (mode: the 12 permission bits; times in ns) and set ctime.  EPERM where fixed."""
-        raise Errno(EPERM)
+        if not self.settable:
+            raise Errno(EPERM)
+        if size is not None:
+            self.size = size
+        self.set_fields(mode, uid, gid, atime, mtime)
 
     def set_fields(
         self, mode: int | None, uid: int | None, gid: int | None, atime: int | None, mtime: int | None
     ) -> None:
-        """What `setattr` does where the fields themselves are the truth."""
+        """Store what is not None, and set ctime."""
         if mode is not None:
             self.mode = self.mode & S_IFMT | mode & 0o7777
         if uid is not None:

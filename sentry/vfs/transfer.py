@@ -226,23 +226,23 @@ def length_of(iov: Iovec) -> int:
     return iov[0][1] if len(iov) == 1 else sum(length for _, length in iov)
 
 
-def _part(iov: Iovec, skip: int, count: int) -> Iovec:
+def part(iov: Iovec, skip: int, count: int) -> Iovec:
     """The piece of the vector behind `skip` bytes, `count` bytes long."""
     if len(iov) == 1:
         address = iov[0][0]
         return [(address + skip, count)]
-    part: Iovec = []
+    pieces: Iovec = []
     for address, length in iov:
         if skip >= length:
             skip -= length
             continue
         taken = min(length - skip, count)
-        part.append((address + skip, taken))
+        pieces.append((address + skip, taken))
         count -= taken
         skip = 0
         if not count:
             break
-    return part
+    return pieces
 
 
 def _deliver(task: Task, iov: Iovec, skip: int, data: bytes) -> int:
@@ -252,7 +252,7 @@ def _deliver(task: Task, iov: Iovec, skip: int, data: bytes) -> int:
     try:
         if len(iov) == 1:
             return task.copy_out_some(iov[0][0] + skip, data)
-        return task.scatter(_part(iov, skip, len(data)), data)
+        return task.scatter(part(iov, skip, len(data)), data)
     except Errno:
         return 0
 
@@ -261,4 +261,4 @@ def _collect(task: Task, iov: Iovec, skip: int, count: int) -> bytes:
     """Copy in; short where memory ends, EFAULT when there is none."""
     if len(iov) == 1:
         return task.copy_in_some(iov[0][0] + skip, count)
-    return task.gather(_part(iov, skip, count))
+    return task.gather(part(iov, skip, count))
