@@ -21,6 +21,17 @@ RLIMITS = (
     "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
 )  # fmt: skip
 
+# What is known but not obeyed, by the object that it is in.
+IGNORED = {
+    "process": (
+        "apparmorProfile", "execCPUAffinity", "ioPriority", "oomScoreAdj", "scheduler", "selinuxLabel",
+    ),
+    "linux": (
+        "devices", "gidMappings", "intelRdt", "memoryPolicy", "mountLabel", "netDevices", "personality",
+        "seccomp", "sysctl", "timeOffsets", "uidMappings",
+    ),
+}  # fmt: skip
+
 SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 
 
@@ -28,14 +39,17 @@ def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
     """The sandbox that a bundle describes.  Raises RuntimeFailure, which names the field that is wrong."""
     bundle = os.path.abspath(directory)
     document = spec.load(directory)
-    if any(document.get("hooks", {}).values()):
+    linux = document.get("linux") or {}
+    if any((document.get("hooks") or {}).values()):
         raise RuntimeFailure("config.json: hooks: not available in this version")
-    limits = (document.get("linux") or {}).get("resources") or {}
+    limits = linux.get("resources") or {}
     for field in resources.unserved(limits):
         log.warning(f"config.json: linux.resources.{field}: ignored")
-    for field in ("seccomp",):
-        if document.get("linux", {}).get(field):
-            log.warning(f"config.json: linux.{field}: ignored")
+    for name, fields in IGNORED.items():
+        present = document.get(name) or {}
+        for field in fields:
+            if present.get(field):
+                log.warning(f"config.json: {name}.{field}: ignored")
     if document["process"].get("terminal") and not os.isatty(0):
         log.warning("config.json: process.terminal: ignored: standard input is not a terminal")
 
@@ -52,7 +66,6 @@ def load(directory: str, overlay: str, log: RuntimeLog) -> Description:
             setattr(config, field, os.fsencode(document[field]))
     for index, mount in enumerate(document.get("mounts") or []):
         _mount(description, bundle, mount, f"config.json: mounts[{index}]")
-    linux = document.get("linux", {})
     config.masked_paths = _paths(linux, "maskedPaths")
     config.readonly_paths = _paths(linux, "readonlyPaths")
     config.root_propagation = _root_propagation(linux.get("rootfsPropagation") or "")

@@ -112,6 +112,11 @@ def test_a_terminal_that_is_not_there_is_a_warning_in_the_log(work_directory: Pa
     assert "process.terminal: ignored: standard input is not a terminal" in (bundle / "log").read_text()
 
 
+def test_null_is_absent(work_directory: Path) -> None:
+    config = bundles.base("true") | {"hooks": None, "linux": None, "mounts": None}
+    assert run_bundle(bundles.write(work_directory, config)) == (0, "")
+
+
 def test_fields_that_mean_nothing_here_are_ignored(work_directory: Path) -> None:
     config = bundles.base("true")
     config |= {"vm": {}, "windows": {}, "hooks": {}, "unknown": [1]}
@@ -122,8 +127,13 @@ def test_fields_that_mean_nothing_here_are_ignored(work_directory: Path) -> None
 
 def test_ignored_fields_are_a_warning_in_the_log(work_directory: Path) -> None:
     config = bundles.put(bundles.base(), "linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW"})
+    config = bundles.put(config, "process.oomScoreAdj", 5)
     config = bundles.put(config, "root.path", "nowhere")
     bundle = bundles.write(work_directory, config)
     log = bundle / "log"
     run_bundle(bundle, "--log", str(log))
-    assert 'level=warning msg="config.json: linux.seccomp: ignored"' in log.read_text().splitlines()[0]
+    warnings = [line.split(" ", 1)[1] for line in log.read_text().splitlines() if "level=warning" in line]
+    assert warnings == [
+        'level=warning msg="config.json: process.oomScoreAdj: ignored"',
+        'level=warning msg="config.json: linux.seccomp: ignored"',
+    ]
