@@ -36,6 +36,8 @@ CSIZE = 0x0030
 CS8 = 0x0030
 CREAD = 0x0080
 PARENB = 0x0100
+CLOCAL = 0x0800
+IBSHIFT = 16  # the input speed's code in c_cflag
 B38400 = 0x000F
 CBAUD = 0x100F
 BOTHER = 0x1000
@@ -139,18 +141,22 @@ class Termios:
         lflag: int = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
         cc: bytes = DEFAULT_CC,
         line: int = 0,
-        ispeed: int | None = None,
-        ospeed: int | None = None,
+        ispeed: int = 0,
+        ospeed: int = 0,
     ) -> None:
-        """The defaults are Linux's tty_std_termios; speeds in baud, None: what `cflag` says."""
+        """The defaults are Linux's tty_std_termios; speeds in baud, for where `cflag` says BOTHER."""
         self.iflag = iflag
         self.oflag = oflag
         self.cflag = cflag
         self.lflag = lflag
         self.line = line
         self.cc = cc
-        self.ospeed = (baud_rate(cflag) if ospeed is None else ospeed) & 0xFFFFFFFF
-        self.ispeed = (self.ospeed if ispeed is None else ispeed) & 0xFFFFFFFF
+        self.ospeed = ospeed & 0xFFFFFFFF if cflag & CBAUD == BOTHER else baud_rate(cflag)
+        code = cflag >> IBSHIFT & CBAUD
+        if not code:
+            self.ispeed = self.ospeed
+        else:
+            self.ispeed = ispeed & 0xFFFFFFFF if code == BOTHER else baud_rate(code)
 
     def pack(self) -> bytes:
         """struct termios (36 bytes)."""
@@ -189,15 +195,16 @@ class Termios:
             self.lflag & high | lflag,
             cc + self.cc[8:],
             line,
+            self.ispeed,
+            self.ospeed,
         )
 
 
-def unpack(data: bytes) -> Termios:
-    """From struct termios or, 8 bytes longer, struct termios2."""
+def unpack(data: bytes, old: Termios | None = None) -> Termios:
+    """From struct termios, with the speeds of `old`, or, 8 bytes longer, struct termios2."""
     if len(data) == TERMIOS2.size:
         iflag, oflag, cflag, lflag, line, cc, ispeed, ospeed = TERMIOS2.unpack(data)
-        if cflag & CBAUD == BOTHER:
-            return Termios(iflag, oflag, cflag, lflag, cc, line, ispeed, ospeed)
     else:
         iflag, oflag, cflag, lflag, line, cc = TERMIOS.unpack(data)
-    return Termios(iflag, oflag, cflag, lflag, cc, line)
+        ispeed, ospeed = (old.ispeed, old.ospeed) if old is not None else (0, 0)
+    return Termios(iflag, oflag, cflag, lflag, cc, line, ispeed, ospeed)

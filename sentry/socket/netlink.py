@@ -125,7 +125,7 @@ class Endpoint:
 
     def autobind(self, task: Task) -> None:
         """Take the process's id, or if that is in use some negative number."""
-        port = task.group.tgid
+        port = task.number(task.group.tgid)
         for attempt in range(_PORT_TRIES):
             try:
                 self.name(port)

@@ -6,6 +6,8 @@ import errno
 from _weakref import ref
 
 from sentry.abi.fcntl import O_NONBLOCK
+from sentry.abi.poll import POLLOUT
+from sentry.abi.signal import POLL_HUP, POLL_IN, POLL_OUT
 from sentry.abi.socket import (
     AF_UNIX,
     AF_UNSPEC,
@@ -26,6 +28,7 @@ from sentry.abi.socket import (
 )
 from sentry.errors import Errno
 from sentry.kernel.pidfd import PidFile
+from sentry.kernel.wait import WOULD_BLOCK
 from sentry.socket import unix_names
 from sentry.socket.base import Socket
 from sentry.socket.control import seen_by
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 class UnixSocket(Socket):
     """An open UNIX socket."""
 
-    __slots__ = ("endpoint",)
+    __slots__ = ("_lacked_room", "endpoint")
 
     family = AF_UNIX
 
@@ -53,6 +56,7 @@ class UnixSocket(Socket):
         super().__init__(task, type, flags)
         self.options = endpoint.options
         self.endpoint = endpoint
+        self._lacked_room = False  # a send had to wait, or was refused
         self.queue = endpoint.queue
         assert self.inode is not None
         endpoint.net.unix[self.inode.ino] = ref(endpoint)
@@ -67,7 +71,17 @@ class UnixSocket(Socket):
             or outgoing.address is not None
         ):
             outgoing.creds = credentials(task)
-        return endpoint.send_urgent(task, outgoing) if outgoing.urgent else endpoint.send(task, outgoing)
+        sent = endpoint.send_urgent(task, outgoing) if outgoing.urgent else endpoint.send(task, outgoing)
+        if sent is WOULD_BLOCK:
+            self._lacked_room = True
+        return sent
+
+    def signal_reason(self, events: int) -> int:
+        reason = super().signal_reason(events)
+        if reason in (POLL_HUP, POLL_IN) or not events & POLLOUT or not self._lacked_room:
+            return 0 if reason == POLL_OUT else reason
+        self._lacked_room = False  # Linux tells of room only who has missed it
+        return POLL_OUT
 
     def receive(self, task: Task, count: int, flags: int) -> Received | _Marker:
         if flags & MSG_OOB:
@@ -161,5 +175,6 @@ class UnixSocket(Socket):
         endpoint = getattr(self, "endpoint", None)
         if endpoint is not None:
             assert self.inode is not None
+            self.owner = None  # its own end is no news for who closed it
             endpoint.net.unix.pop(self.inode.ino, None)
             endpoint.close()

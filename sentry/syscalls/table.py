@@ -72,7 +72,12 @@ _full(12, "brk", "mmap.brk")
 _full(13, "rt_sigaction", "signal.rt_sigaction")
 _full(14, "rt_sigprocmask", "signal.rt_sigprocmask")
 _full(15, "rt_sigreturn", "signal.rt_sigreturn")
-_part(16, "ioctl", "ioctl.ioctl", "terminals, FIO*, and what each kind of file has of its own")
+_part(
+    16,
+    "ioctl",
+    "ioctl.ioctl",
+    "terminals but TIOCCONS and other disciplines, FIO*, and what each kind of file has of its own",
+)
 _full(17, "pread64", "read_write.pread64")
 _full(18, "pwrite64", "read_write.pwrite64")
 _full(19, "readv", "read_write.readv")

@@ -24,19 +24,24 @@ from sentry.abi.ioctl import (
     TCXONC,
     TIOCCBRK,
     TIOCEXCL,
+    TIOCGDEV,
     TIOCGETD,
     TIOCGEXCL,
     TIOCGLCKTRMIOS,
+    TIOCGSOFTCAR,
     TIOCGWINSZ,
     TIOCNXCL,
     TIOCSBRK,
     TIOCSETD,
     TIOCSLCKTRMIOS,
+    TIOCSSOFTCAR,
     TIOCSTI,
     TIOCSWINSZ,
+    TIOCVHANGUP,
 )
 from sentry.abi.signal import SIGTTOU
 from sentry.abi.termios import (
+    CLOCAL,
     TCIFLUSH,
     TCIOFF,
     TCIOFLUSH,
@@ -83,7 +88,7 @@ def attribute_ioctl(pty: Pty, task: Task, request: int, arg: int, master: bool) 
         task.copy_out(arg, termios.pack_old())
     elif request in _SETS:
         data = task.copy_in(arg, _SETS[request])
-        new = termios.with_old(data) if len(data) == TERMIO.size else unpack(data)
+        new = termios.with_old(data) if len(data) == TERMIO.size else unpack(data, termios)
         if request in _FLUSHING:
             pty.flush_input()
         pty.configure(new)  # output needs no draining: it is at the master already
@@ -106,12 +111,25 @@ def attribute_ioctl(pty: Pty, task: Task, request: int, arg: int, master: bool) 
     elif request == TIOCSETD:
         if task.read_u32(arg) != N_TTY:
             raise Errno(EINVAL)
-    elif request == TIOCEXCL:
-        pty.exclusive = True
-    elif request == TIOCNXCL:
-        pty.exclusive = False
+    elif request in (TIOCEXCL, TIOCNXCL):
+        if not master:  # what nobody can open again needs no keeping to oneself
+            pty.exclusive = request == TIOCEXCL
     elif request == TIOCGEXCL:
-        task.write_u32(arg, pty.exclusive)
+        task.write_u32(arg, pty.exclusive and not master)
+    elif request == TIOCGDEV:
+        task.write_u32(arg, pty.number)
+    elif request == TIOCGSOFTCAR:
+        task.write_u32(arg, bool(termios.cflag & CLOCAL))
+    elif request == TIOCSSOFTCAR:
+        on = CLOCAL if task.read_u32(arg) else 0
+        cflag = termios.cflag & ~CLOCAL | on
+        pty.configure(unpack(TERMIOS.pack(
+            termios.iflag, termios.oflag, cflag, termios.lflag, termios.line, termios.cc
+        ), termios))  # fmt: skip
+    elif request == TIOCVHANGUP and not master:
+        if not task.creds.has_cap(CAP_SYS_ADMIN):
+            raise Errno(EPERM)
+        pty.hang_up()
     elif request == TIOCSTI:
         _pretend_typed(pty, task, arg)
     else:

@@ -117,12 +117,12 @@ class Pty(Terminal):
             self.flush_output()
             self.note(TIOCPKT_FLUSHREAD)
         self._settle_flow()
+        if line.available():
+            self.queue.wake(READABLE)
         self._show_echo()
         raised, line.signals = line.signals, []
         for signo in raised:
             self.signal_foreground(signo)
-        if line.available():
-            self.queue.wake(READABLE)
 
     def _show_echo(self) -> None:
         echo = self.line.echo

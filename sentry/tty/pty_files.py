@@ -17,7 +17,7 @@ from sentry.abi.ioctl import (
     TIOCSPTLCK,
 )
 from sentry.abi.poll import POLLERR, POLLHUP, POLLPRI, READABLE, WRITABLE
-from sentry.abi.signal import NSIG, SIGTTIN, SIGTTOU
+from sentry.abi.signal import SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU
 from sentry.abi.termios import ICANON, TIOCPKT_DATA, TOSTOP, VMIN, VTIME
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
@@ -87,6 +87,9 @@ class SlaveFile(File):
         pty.show(data[:room])
         return min(room, len(data))
 
+    def signal_reason(self, events: int) -> int:
+        return 0 if self.is_dead() else super().signal_reason(events)
+
     def poll(self) -> int:
         pty = self.pty
         if self.is_dead():
@@ -108,6 +111,8 @@ class SlaveFile(File):
         if request == TIOCOUTQ:
             task.write_u32(arg, 0)  # what was written is at the master at once
             return 0
+        if request == TIOCGPTPEER:
+            raise Errno(EIO)
         if not attribute_ioctl(pty, task, request, arg, master=False):
             pty.session_ioctl(task, request, arg, self.readable)
         return 0
@@ -180,12 +185,14 @@ class MasterFile(File):
         elif request == TIOCGPTPEER:
             return self._open_peer(task, arg)
         elif request == TIOCPKT:
-            pty.packet = bool(task.read_u32(arg))
-            pty.events = 0
+            packet = bool(task.read_u32(arg))
+            if packet and not pty.packet:
+                pty.events = 0
+            pty.packet = packet
         elif request == TIOCGPKT:
             task.write_u32(arg, pty.packet)
         elif request == TIOCSIG:
-            if not 0 < arg <= NSIG:
+            if arg not in (SIGINT, SIGQUIT, SIGTSTP):
                 raise Errno(EINVAL)
             pty.signal_foreground(arg)
         elif request == FIONREAD:
@@ -202,6 +209,7 @@ class MasterFile(File):
         if path is None:
             raise Errno(EIO)
         file = open_slave(task, self.pty, path.inode, path, flags)
+        file.flags |= flags & O_CLOEXEC  # which F_GETFL shows, as nowhere else
         return task.files.install(file, bool(flags & O_CLOEXEC))
 
     def release(self) -> None:
