@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def mlock(mm: AddressSpace, task: Task, addr: int, length: int, on_fault: bool = False) -> None:
     """Lock the pages that hold any byte of the range; Errno: EINVAL, ENOMEM (limit, holes), EPERM."""
     start = addr & PAGE_MASK
-    end = check_range(start, length + (addr & ~PAGE_MASK))
+    end = check_range(start, _whole_pages(addr, length))
     if not may_lock(task):
         raise Errno(EPERM)
     if end == start:
@@ -58,7 +58,7 @@ def mlock(mm: AddressSpace, task: Task, addr: int, length: int, on_fault: bool =
 def munlock(mm: AddressSpace, addr: int, length: int) -> None:
     """Unlock the pages that hold any byte of the range; Errno: EINVAL, ENOMEM (holes)."""
     start = addr & PAGE_MASK
-    end = check_range(start, length + (addr & ~PAGE_MASK))
+    end = check_range(start, _whole_pages(addr, length))
     reached = mm.areas.covered(start, end)
     _set(mm, start, reached, 0)
     if reached < end:
@@ -89,6 +89,11 @@ def munlockall(mm: AddressSpace) -> None:
     if mm.locked and mm.vmas:
         _set(mm, mm.vmas[0].start, mm.vmas[-1].end, 0)
         mm.locked = False
+
+
+def _whole_pages(addr: int, length: int) -> int:
+    """The length of the pages that hold any byte of the range; as in Linux it wraps around, to nothing."""
+    return (length + (addr & ~PAGE_MASK) + ~PAGE_MASK) % 2**64 & PAGE_MASK
 
 
 def _set(mm: AddressSpace, start: int, end: int, flags: int) -> None:
