@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from errno import E2BIG
 from struct import Struct
 
 from sentry.abi.signal import (
+    SI_KERNEL,
     SI_SIGIO,
     SI_TIMER,
     SI_TKILL,
@@ -19,6 +21,7 @@ from sentry.abi.signal import (
     SIGSYS,
     SIGTRAP,
 )
+from sentry.errors import Errno
 from sentry.kernel.user_namespace import OVERFLOW_ID
 
 TYPE_CHECKING = False
@@ -35,6 +38,10 @@ _FAULT = Struct("<Q")
 _POLL = Struct("<qi")
 _SYS = Struct("<QiI")
 _FAULTS = frozenset((SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP))
+_CODES = {SIGILL: 11, SIGFPE: 15, SIGSEGV: 10, SIGBUS: 5, SIGTRAP: 6, SIGCHLD: 6, SIGIO: 6, SIGSYS: 2}
+_CODES_MAX = 6  # of other signals: si_code is then a POLL_ code
+_SENDERS = (*range(-7, 0), -60)  # SI_DETHREAD to SI_QUEUE, SI_ASYNCNL
+_KNOWN_SIZE = 48  # bytes of siginfo_t that have a meaning for a code that nobody knows
 SIGNALS_WITH_CODES = _FAULTS | {SIGCHLD, SIGSYS}  # whose positive codes mean something of their own
 
 
@@ -103,8 +110,14 @@ class SigInfo:
 
 
 def from_user(signo: int, data: bytes) -> SigInfo:
-    """What rt_sigqueueinfo(2) was given: `data` is the caller's siginfo_t, whose si_signo is overwritten."""
+    """What rt_sigqueueinfo(2) was given: `data` is the caller's siginfo_t, whose si_signo is overwritten.
+
+    E2BIG where the code is unknown and more is said than Linux has room for.
+    """
     _, errno, code = _HEAD.unpack_from(data)
+    known = code == SI_KERNEL or code in _SENDERS or 0 <= code <= _CODES.get(signo, _CODES_MAX)
+    if not known and data[_KNOWN_SIZE:].strip(b"\0"):
+        raise Errno(E2BIG)
     info = SigInfo(signo, code)
     info.errno = errno
     info.pid, info.uid, info.value = _RT.unpack_from(data, _HEAD.size)

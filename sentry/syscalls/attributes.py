@@ -1,6 +1,6 @@
 """chmod, chown, utime and their forms; truncate, ftruncate, fallocate."""
 
-from errno import EBADF, EFBIG, EINVAL, EISDIR, ENODEV, EOPNOTSUPP, EPERM, ESPIPE
+from errno import EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENODEV, EOPNOTSUPP, EPERM, ESPIPE
 from struct import Struct
 
 from sentry.abi.fcntl import (
@@ -133,7 +133,9 @@ def _timevals(task: "Task", times: int) -> "Times | None":
 def _set_times(task: "Task", dirfd: int, name: bytes | None, times: "Times | None", flags: int) -> int:
     """Without a name it is the descriptor's file, as futimens(3) wants it."""
     if name is None:
-        if flags & AT_SYMLINK_NOFOLLOW:
+        if dirfd == AT_FDCWD:
+            raise Errno(EFAULT)
+        if flags:
             raise Errno(EINVAL)
         path = _place(task.files.get(dirfd))
     else:
