@@ -22,6 +22,7 @@ KIND_EPOLL: Final = 7
 WORK_SIGNAL: Final = 1  # a signal may be deliverable
 WORK_EXIT: Final = 2  # the task must die
 WORK_STOP: Final = 4  # the thread group is stopping
+WORK_HOLD: Final = 16  # the process is frozen or throttled
 WORK_OTHER: Final = 8
 
 # Bits of TaskBase.guard.

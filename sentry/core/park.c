@@ -17,7 +17,7 @@ static size_t ready_count;
 static bool interrupted(Task *task)
 {
 	/* as Task.signal_pending */
-	return task->work & (WORK_EXIT | WORK_STOP) ||
+	return task->work & (WORK_EXIT | WORK_STOP | WORK_HOLD) ||
 	       ((task->pending | ((Group *)task->group)->pending) & ~task->sigmask);
 }
 

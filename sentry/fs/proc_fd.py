@@ -104,6 +104,12 @@ class DescriptorLink(PseudoInode):
         return path
 
 
+class DescriptorInfo(TextInode):
+    __slots__ = ()
+
+    spliceable = False
+
+
 class DescriptorInfoDirectory(_DescriptorsOf):
     """/proc/PID/fdinfo: position, flags and more of each descriptor."""
 
@@ -128,7 +134,7 @@ class DescriptorInfoDirectory(_DescriptorsOf):
             return info(reader, target, fd)
 
         uid, gid = owner(target)
-        return TextInode(self.fs, show, None, 0o444, self.base + fd, uid, gid)
+        return DescriptorInfo(self.fs, show, None, 0o444, self.base + fd, uid, gid)
 
 
 def info(reader: Task, target: Task, fd: int) -> bytes:

@@ -33,6 +33,8 @@ class MapInode(TextInode):
 
     __slots__ = ("kind", "task")
 
+    spliceable = False
+
     def __init__(self, fs: FileSystem, task: Task, kind: bytes, ino: int) -> None:
         uid, gid = owner(task)
         super().__init__(fs, lambda reader: b"", lambda writer, data: None, 0o644, ino, uid, gid)

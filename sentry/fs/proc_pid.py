@@ -76,9 +76,10 @@ class Entry:
 class TaskText(TextInode):
     """A generated text about a task."""
 
-    __slots__ = ("inspect", "opened_as", "task")
+    __slots__ = ("inspect", "opened_as", "spliceable", "task")
 
     def __init__(self, fs: FileSystem, task: Task, entry: Entry, ino: int) -> None:
+        self.spliceable = entry.opened_as is not None  # of Linux's, those of the mounts alone
         show, store, numbered = entry.show, entry.store, entry.numbered
         pid_ns: PidNamespace = getattr(fs, "pid_ns", INITIAL)
 

@@ -33,7 +33,7 @@ def set_hold(group: ThreadGroup, reason: int, on: bool) -> None:
 def hold(task: Task) -> None:
     """Have a thread park as soon as it is on its way back to user mode."""
     if task.state != "stopped":
-        task.work |= _core.WORK_OTHER
+        task.work |= _core.WORK_HOLD
         if task.state == "running" or task.group.held & FROZEN:  # who waits uses no CPU time
             task.interrupt()
 
@@ -52,6 +52,7 @@ def is_parked(task: Task) -> bool:
 
 
 def _release(task: Task) -> None:
+    task.work &= ~_core.WORK_HOLD
     if task.state == "stopped":
         if task.group.stopping:
             task.work |= _core.WORK_STOP  # it may have been parked for either reason: let it look

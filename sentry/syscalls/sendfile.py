@@ -29,7 +29,7 @@ SPLICE_F_ALL = 15
 
 def sendfile(task: "Task", target: File, source: File, offset: Ptr, count: Size) -> "Answer":
     _check_modes(source, target)
-    if not _is_seekable(source) or target.flags & O_APPEND:
+    if not _is_seekable(source) or not source.inode.spliceable or target.flags & O_APPEND:
         raise Errno(errno.EINVAL)
     start = _read_offset(task, offset) if offset else source.pos
     end = target.pos if _is_seekable(target) else None
@@ -57,7 +57,7 @@ def splice(
         raise Errno(errno.EINVAL)
     if (source_at and not source.seekable) or (target_at and not target.seekable):
         raise Errno(errno.EINVAL)
-    if source.inode.mode & S_IFMT == S_IFDIR or source.kind == KIND_NULL:
+    if source.inode.mode & S_IFMT == S_IFDIR or source.kind == KIND_NULL or not source.inode.spliceable:
         raise Errno(errno.EINVAL)
     start = _position(task, source, source_at)
     end = _position(task, target, target_at)

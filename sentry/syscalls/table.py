@@ -351,7 +351,7 @@ _full(271, "ppoll", "poll.ppoll")
 _full(272, "unshare", "process.unshare")
 _full(273, "set_robust_list", "process.set_robust_list")
 _full(274, "get_robust_list", "process.get_robust_list")
-_part(275, "splice", "sendfile.splice", "from files of /proc too, which Linux refuses")
+_full(275, "splice", "sendfile.splice")
 _full(276, "tee", "sendfile.tee")
 _full(277, "sync_file_range", "statfs.sync_file_range")
 _full(278, "vmsplice", "sendfile.vmsplice")
@@ -387,7 +387,7 @@ _part(
     "fanotify.fanotify_init",
     "no FAN_REPORT_MNT; permission events of open and read only, not of exec, mmap and readdir",
 )
-_part(301, "fanotify_mark", "fanotify.fanotify_mark", "no FAN_PRE_ACCESS; an evictable mark is never evicted")
+_full(301, "fanotify_mark", "fanotify.fanotify_mark")
 _full(302, "prlimit64", "rlimit.prlimit64")
 _full(303, "name_to_handle_at", "handles.name_to_handle_at")
 _part(
@@ -407,12 +407,7 @@ _full(312, "kcmp", "kcmp.kcmp")
 _miss(313, "finit_module", "no modules")
 _part(314, "sched_setattr", "sched.sched_setattr", "kept, checked and told; the host schedules")
 _full(315, "sched_getattr", "sched.sched_getattr")
-_part(
-    316,
-    "renameat2",
-    "links.renameat2",
-    "no RENAME_WHITEOUT in directories shared with the host",
-)
+_full(316, "renameat2", "links.renameat2")
 _full(317, "seccomp", "seccomp.seccomp")
 _full(318, "getrandom", "random.getrandom")
 _part(319, "memfd_create", "memfd.memfd_create", "no huge pages")
@@ -420,7 +415,7 @@ _miss(320, "kexec_file_load", "as a kernel built without it")
 _miss(321, "bpf", "as a kernel built without it")
 _full(322, "execveat", "exec.execveat")
 _miss(323, "userfaultfd", "as a kernel built without it")
-_part(324, "membarrier", "membarrier.membarrier", "without the commands for rseq")
+_full(324, "membarrier", "membarrier.membarrier")
 _full(325, "mlock2", "memory.mlock2")
 _full(326, "copy_file_range", "sendfile.copy_file_range")
 _full(327, "preadv2", "read_write.preadv2")
@@ -447,9 +442,7 @@ _full(436, "close_range", "descriptors.close_range")
 _full(437, "openat2", "open.openat2")
 _full(438, "pidfd_getfd", "process_vm.pidfd_getfd")
 _full(439, "faccessat2", "stat.faccessat2")
-_part(
-    440, "process_madvise", "memory.process_madvise", "hints about another process are checked, not passed on"
-)
+_full(440, "process_madvise", "memory.process_madvise")
 _full(441, "epoll_pwait2", "epoll.epoll_pwait2")
 _part(442, "mount_setattr", "mount_api.mount_setattr", "no idmapped mounts: EINVAL")
 _full(443, "quotactl_fd", "quota.quotactl_fd")

@@ -120,6 +120,24 @@ CASE(tee_copies_without_consuming, "tee(2)")
 	CHECK_ERR(tee(first[0], first[1], 10, 0), EINVAL);
 }
 
+CASE(texts_about_a_process_go_neither_by_splice_nor_by_sendfile, "splice(2)")
+{
+	static const char *const names[] = { "status", "maps", "fdinfo/0", "uid_map", "mem" };
+	int ends[2], to = make_file("to", "");
+
+	CHECK_OK(pipe(ends));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[64];
+		snprintf(path, sizeof(path), "/proc/self/%s", names[i]);
+		int from = CHECK_OK(open(path, O_RDONLY));
+		CHECK_ERR(splice(from, NULL, ends[1], NULL, 10, 0), EINVAL);
+		CHECK_ERR(sendfile(to, from, NULL, 10), EINVAL);
+		close(from);
+	}
+	int mounts = CHECK_OK(open("/proc/self/mounts", O_RDONLY));
+	CHECK_EQ(splice(mounts, NULL, ends[1], NULL, 10, 0), 10);
+}
+
 CASE(splice_refuses_what_it_cannot_read, "splice(2)")
 {
 	int ends[2], sockets[2];
