@@ -25,7 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: run with --slow only")
     config.addinivalue_line("markers", "hot_and_cold: once more for each switch that turns a short cut off")
     config.stash[LEFT_OUT] = [f"platform {name}: {reason}" for name, reason in modes.REASONS.items()]
-    # A shell's background job starts with these ignored, and so would every program under test.
+    # A shell's background job, or nohup's, starts with these ignored, and so would every program under test.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
