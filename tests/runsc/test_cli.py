@@ -97,6 +97,12 @@ def test_syscalls_in_every_format() -> None:
     assert any(line.startswith(f"| full | {full} |") for line in markdown)
 
 
+def test_the_page_about_the_calls_is_what_the_command_writes() -> None:
+    written = Path(__file__).parents[2] / "COMPATIBILITY.md"
+    again = "runsc-py syscalls --format markdown > COMPATIBILITY.md"
+    assert runsc("syscalls", "--format=markdown")[1] == written.read_text(), again
+
+
 def test_standard_output_that_is_closed_early_is_no_traceback() -> None:
     result = run(["sh", "-c", f"{RUNSC} syscalls | head -1; {RUNSC} --version >&-"])
     assert result.stderr == b""
