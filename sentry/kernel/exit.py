@@ -186,7 +186,9 @@ def _adopt(group: ThreadGroup, child: ThreadGroup) -> None:
         reaper = group.pid_ns.init if group.nested else group.kernel.init
     group.children.remove(child)
     if reaper is None or not reaper.tasks or reaper is group:
-        child.parent = child.parent_task = None  # the sandbox is about to end
+        child.parent = child.parent_task = None  # the sandbox, or its PID namespace, is about to end
+        if child.dead:
+            reap.release(child)  # the namespace's end waits for every number of it
         return
     job_control_affected = child.process_group is not group.process_group and child.session is group.session
     child.parent = reaper

@@ -528,3 +528,31 @@ CASE(nesting_ends_at_32_levels, "pid_namespaces(7)")
 	int status = wait_status(child);
 	CHECK(WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 132);
 }
+
+CASE(its_end_waits_for_no_zombie_whose_parent_it_kills, "pid_namespaces(7)")
+{
+	pid_t init;
+
+	NEEDS_NAMESPACES();
+	init = fork_init();
+	if (init == 0) {
+		int ready[2];
+		char byte;
+
+		CHECK_OK(pipe(ready));
+		if (fork() == 0) {
+			siginfo_t info;
+			pid_t zombie = fork();
+
+			if (zombie == 0)
+				_exit(0);
+			waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT);
+			if (write(ready[1], "x", 1) == 1)
+				for (;;)
+					pause();
+		}
+		CHECK_EQ(read(ready[0], &byte, 1), 1);
+		_exit(3);
+	}
+	CHECK_EQ(WEXITSTATUS(wait_status(init)), 3);
+}
