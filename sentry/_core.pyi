@@ -662,9 +662,10 @@ class Machine:
         K.on_return(task, result: int | NO_RESULT) -> bool (work is pending; True: let guest code go on)
         K.on_fault(task, signo, code, addr, trapno) -> bool (True: go on)
         K.on_gone(task); K.run_ready(); K.on_watch()
-        K.arm_deadline(when) (deadline_passed wants to be called at `when`, ns)"""
-    def deadline_passed(self) -> None:
-        """The time told to Kernel.arm_deadline has come: end the waits of parked calls that are due."""
+        K.arm_deadline(when, wall) (deadline_passed(wall) wants to be called at `when`, ns)"""
+    def deadline_passed(self, wall: bool) -> None:
+        """The time told to Kernel.arm_deadline has come: end the waits of parked calls that are due, on
+        CLOCK_REALTIME (wall) or CLOCK_MONOTONIC."""
 
 def accessed(mount: MountBase, inode: InodeBase) -> None:
     """A file was read: set its atime, as far as the mount's flags want it (mount(8), relatime)."""
@@ -710,11 +711,12 @@ def realtime() -> int: ...
 def now() -> int:
     """CLOCK_REALTIME_COARSE in nanoseconds: what file timestamps are made of, as in Linux."""
 
-def timer_create() -> int:
-    """A CLOCK_MONOTONIC timerfd, non-blocking, close-on-exec."""
+def timer_create(wall: bool) -> int:
+    """A timerfd on CLOCK_REALTIME (wall) or CLOCK_MONOTONIC, non-blocking, close-on-exec."""
 
-def timer_arm(fd: int, when: int) -> None:
-    """Have a timerfd expire at `when`, CLOCK_MONOTONIC ns."""
+def timer_arm(fd: int, when: int, notice_steps: bool = False) -> bool:
+    """Have a timerfd expire at `when`, ns of its clock, or when that is set (notice_steps).  True: it was set
+    while a previous notice_steps was in force, which no read has told."""
 
 def host_open(dirfd: int, path: bytes, flags: int, mode: int = 0, resolve: int = 0) -> int:
     """openat2(2), O_CLOEXEC added; raises Errno."""

@@ -35,7 +35,7 @@ def prepare(config: Config) -> Kernel:
     except Errno as error:
         why = os.strerror(error.code)
         raise StartError(f"platform {config.platform}: {why}; see runsc-py doctor") from error
-    reactor = Reactor(_core.timer_create(), _core.timer_arm)
+    reactor = Reactor(_core.timer_create(False), _core.timer_create(True), _core.timer_arm)
     log = Log(config.log_fd, config.log_json, "debug" if config.debug else "warning")
     log.take_over()
     kernel = Kernel(machine, reactor, log, config)

@@ -226,27 +226,31 @@ static PyObject *now(PyObject *module, PyObject *unused)
 	return PyLong_FromLongLong(now_coarse());
 }
 
-static PyObject *timer_create_fd(PyObject *module, PyObject *unused)
+static PyObject *timer_create_fd(PyObject *module, PyObject *wall)
 {
 	(void)module;
-	(void)unused;
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int clock = wall == Py_True ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+	int fd = timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK);
 	return fd < 0 ? raise_errno(errno) : PyLong_FromLong(fd);
 }
 
 static PyObject *timer_arm(PyObject *module, PyObject *args)
 {
 	(void)module;
-	int fd;
+	int fd, flags = TFD_TIMER_ABSTIME, notice_steps = 0;
 	long long when;
-	if (!PyArg_ParseTuple(args, "iL", &fd, &when))
+	if (!PyArg_ParseTuple(args, "iL|p", &fd, &when, &notice_steps))
 		return NULL;
+	if (notice_steps)
+		flags |= TFD_TIMER_CANCEL_ON_SET;
 	if (when < 1)
 		when = 1; /* zero would disarm */
 	struct itimerspec at = {.it_value = {.tv_sec = when / 1000000000LL, .tv_nsec = when % 1000000000LL}};
-	if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+	if (timerfd_settime(fd, flags, &at, NULL) == 0)
+		Py_RETURN_FALSE;
+	if (errno != ECANCELED) /* the clock was set before; it is armed all the same */
 		return raise_errno(errno);
-	Py_RETURN_NONE;
+	Py_RETURN_TRUE;
 }
 
 static PyObject *count_files(PyObject *module, PyObject *unused)
@@ -266,7 +270,7 @@ PyMethodDef host_methods[] = {
 	{"realtime", realtime, METH_NOARGS, NULL},
 	{"now", now, METH_NOARGS, NULL},
 	{"count_files", count_files, METH_NOARGS, NULL},
-	{"timer_create", timer_create_fd, METH_NOARGS, NULL},
+	{"timer_create", timer_create_fd, METH_O, NULL},
 	{"timer_arm", timer_arm, METH_VARARGS, NULL},
 	{0},
 };

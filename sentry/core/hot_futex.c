@@ -56,7 +56,8 @@ static long long clock_ns(clockid_t clock)
 	return now.tv_sec * NSEC + now.tv_nsec;
 }
 
-/* The deadline that the time-out at `addr` means; false when Python must say what is wrong with it. */
+/* The deadline that the time-out at `addr` means, on CLOCK_REALTIME if it is absolute and `realtime`; false when
+ * Python must say what is wrong with it. */
 static bool find_deadline(Task *task, uint64_t addr, bool absolute, bool realtime, long long *deadline)
 {
 	struct timespec time;
@@ -69,12 +70,9 @@ static bool find_deadline(Task *task, uint64_t addr, bool absolute, bool realtim
 		return false;
 	if (absolute && !realtime && task->shifted)
 		return false;
-	long long when = time.tv_sec >= FAR / NSEC ? FAR : time.tv_sec * NSEC + time.tv_nsec;
+	*deadline = time.tv_sec >= FAR / NSEC ? FAR : time.tv_sec * NSEC + time.tv_nsec;
 	if (!absolute)
-		when += clock_ns(CLOCK_MONOTONIC);
-	else if (realtime)
-		when += clock_ns(CLOCK_MONOTONIC) - clock_ns(CLOCK_REALTIME);
-	*deadline = when;
+		*deadline += clock_ns(CLOCK_MONOTONIC);
 	return true;
 }
 
@@ -89,9 +87,10 @@ static int64_t interrupted(Task *task)
 	PyObject *futexes = PyObject_GetAttrString(machine->kernel, "futexes");
 	PyObject *done = NULL;
 	if (futexes)
-		done = PyObject_CallMethod(futexes, "restart_later", "OKIILO", task, (unsigned long long)regs->rdi,
+		done = PyObject_CallMethod(futexes, "restart_later", "OKIILOO", task, (unsigned long long)regs->rdi,
 					   (unsigned)regs->rdx, any ? ~0U : (unsigned)regs->r9, task->parked.deadline,
-					   operation & FUTEX_PRIVATE_FLAG ? Py_False : Py_True);
+					   operation & FUTEX_PRIVATE_FLAG ? Py_False : Py_True,
+					   task->parked.wall ? Py_True : Py_False);
 	Py_XDECREF(futexes);
 	if (!done) {
 		PyErr_WriteUnraisable((PyObject *)task);
@@ -115,7 +114,7 @@ static int64_t wait_step(Task *task, int outcome)
 	}
 }
 
-static int64_t wait(Task *task, struct pf_regs *regs, bool private, uint32_t bitset, long long deadline)
+static int64_t wait(Task *task, struct pf_regs *regs, bool private, uint32_t bitset, long long deadline, bool wall)
 {
 	struct key key;
 	uint32_t word;
@@ -125,6 +124,7 @@ static int64_t wait(Task *task, struct pf_regs *regs, bool private, uint32_t bit
 	if (task_read(task, regs->rdi, &word, sizeof word) == sizeof word)
 		result = word == (uint32_t)regs->rdx ? park(task, wait_step, NULL, NULL, 0, deadline) : -EAGAIN;
 	if (result == HOT_PARK) {
+		task->parked.wall = wall;
 		task->parked.futex.bitset = bitset;
 		futex_queue((FutexTable *)machine->futexes, &task->parked.futex, key.space, key.offset);
 	}
@@ -179,11 +179,11 @@ static int64_t hot_futex(Task *task, struct pf_regs *regs)
 	case FUTEX_WAIT:
 		if (realtime || !find_deadline(task, regs->r10, false, realtime, &deadline))
 			return HOT_MISS;
-		return wait(task, regs, private, ~0U, deadline);
+		return wait(task, regs, private, ~0U, deadline, false);
 	case FUTEX_WAIT_BITSET:
 		if (!find_deadline(task, regs->r10, true, realtime, &deadline))
 			return HOT_MISS;
-		return wait(task, regs, private, (uint32_t)regs->r9, deadline);
+		return wait(task, regs, private, (uint32_t)regs->r9, deadline, realtime);
 	case FUTEX_WAKE:
 		return realtime ? HOT_MISS : wake(task, regs, private, ~0U);
 	case FUTEX_WAKE_BITSET:

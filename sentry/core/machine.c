@@ -332,11 +332,10 @@ static PyObject *vdso(Machine *self, PyObject *unused)
 	return Py_BuildValue("KKK", (unsigned long long)vvar, (unsigned long long)start, (unsigned long long)end);
 }
 
-static PyObject *deadline_passed(Machine *self, PyObject *unused)
+static PyObject *deadline_passed(Machine *self, PyObject *wall)
 {
 	(void)self;
-	(void)unused;
-	deadline_expire();
+	deadline_expire(wall == Py_True);
 	Py_RETURN_NONE;
 }
 
@@ -394,7 +393,7 @@ static PyMethodDef methods[] = {
 	{"finish", (PyCFunction)finish, METH_VARARGS, NULL},
 	{"run", (PyCFunction)run, METH_NOARGS, NULL},
 	{"refuse", (PyCFunction)refuse, METH_VARARGS, NULL},
-	{"deadline_passed", (PyCFunction)deadline_passed, METH_NOARGS, NULL},
+	{"deadline_passed", (PyCFunction)deadline_passed, METH_O, NULL},
 	{0},
 };
 

@@ -48,6 +48,7 @@ int64_t park(Task *task, int64_t (*step)(Task *, int), PyObject *object, PyObjec
 	parked->events = events;
 	parked->done = 0;
 	parked->deadline = deadline;
+	parked->wall = false;
 	parked->futex.woken = false;
 	Py_INCREF(task);
 	if (queue && queue_add(queue, (PyObject *)task) < 0) {

@@ -31,8 +31,9 @@ struct parked {
 	PyObject *queue, *object;  /* owned: the queue it is a member of, what it works on; or NULL */
 	unsigned events;	   /* those of the queue that it wants */
 	uint64_t done;		   /* what the step has done so far: bytes moved; an eventfd's value to add */
-	long long deadline;	   /* CLOCK_MONOTONIC ns, or NEVER */
-	size_t place;		   /* in the heap of deadlines, from 1; 0: not there */
+	long long deadline;	   /* ns, or NEVER: CLOCK_MONOTONIC, or CLOCK_REALTIME when it is of the wall */
+	bool wall;
+	size_t place;		   /* in its clock's heap of deadlines, from 1; 0: not there */
 	struct futex_waiter futex; /* FUTEX_WAIT */
 	Task *next;		   /* in the ready list */
 	bool ready;		   /* in that list */
@@ -92,10 +93,10 @@ Task *park_next(void); /* a new reference */
 int64_t park_resume(Task *task);
 PyObject *task_end_wait(Task *task, PyObject *outcome); /* TaskBase.end_wait */
 
-/* deadline.c: parked calls by deadline.  The kernel's timers call deadline_expire. */
+/* deadline.c: parked calls by deadline, a heap for each clock.  The kernel's timers call deadline_expire. */
 int deadline_add(Task *task); /* 0, or -1: no memory */
 void deadline_remove(Task *task);
-void deadline_expire(void);
+void deadline_expire(bool wall);
 
 /* futex.c: keys are (space, offset).
  * futex_requeue: wake at most `wake` waiters whose bitset matches and move at most `move` others to the

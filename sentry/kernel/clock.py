@@ -15,8 +15,10 @@ from sentry.abi.time import (
     CLOCK_REALTIME_ALARM,
     CLOCK_REALTIME_COARSE,
     CLOCK_TAI,
+    NSEC,
 )
 from sentry.kernel import cpu_clock
+from sentry.kernel.timers import WallTime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,12 +88,29 @@ def resolution(task: Task, clock_id: int) -> int:
 
 
 def absolute(task: Task, clock_id: int, when: int) -> int:
-    """The CLOCK_MONOTONIC time of the machine at which the task's clock will show `when`."""
+    """The deadline at which the task's clock will show `when`."""
     return deadline(task.kernel.clock, clock_id, when - shift(task, clock_id))
 
 
 def deadline(clock: Clock, clock_id: int, when: int) -> int:
-    """The CLOCK_MONOTONIC time (ns) at which the waitable clock `clock_id` will show `when`."""
+    """The deadline at which the waitable clock `clock_id` will show `when`: CLOCK_MONOTONIC ns, or a WallTime
+    of clocks that are set together with CLOCK_REALTIME."""
     if clock_id == CLOCK_MONOTONIC:
         return when
+    if clock_id in (CLOCK_REALTIME, CLOCK_REALTIME_ALARM):
+        return WallTime(when)
+    if clock_id == CLOCK_TAI:  # whole seconds ahead
+        ahead = (clock.read(CLOCK_TAI) - clock.realtime() + NSEC // 2) // NSEC * NSEC
+        return WallTime(when - ahead)
     return clock.monotonic() + (when - clock.read(clock_id))
+
+
+def left(clock: Clock, deadline: int) -> int:
+    """The ns until a deadline."""
+    return deadline - (clock.realtime() if isinstance(deadline, WallTime) else clock.monotonic())
+
+
+def for_relative(clock_id: int) -> int:
+    """The clock on which a time relative to now on `clock_id` is waited for."""
+    # clock_nanosleep(2), timer_settime(2): setting the clock has no effect on it.
+    return CLOCK_MONOTONIC if clock_id == CLOCK_REALTIME else clock_id

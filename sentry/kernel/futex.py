@@ -29,6 +29,7 @@ from sentry.abi.futex import (
 from sentry.abi.mman import TASK_SIZE
 from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from sentry.errors import Errno
+from sentry.kernel.timers import WallTime
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 
 TYPE_CHECKING = False
@@ -110,9 +111,12 @@ class Futexes:
                 raise Errno(ERESTARTSYS)
 
     def restart_later(
-        self, task: Task, address: int, value: int, bitset: int, deadline: int, shared: bool
+        self, task: Task, address: int, value: int, bitset: int, deadline: int, shared: bool, wall: bool
     ) -> None:
-        """A signal has interrupted a wait with a deadline: what restart_syscall(2) goes on with."""
+        """A signal has interrupted a wait with a deadline, on CLOCK_REALTIME if `wall`: what
+        restart_syscall(2) goes on with."""
+        if wall:
+            deadline = WallTime(deadline)
         task.signal.restart_block = lambda: self.wait_again(task, address, value, bitset, deadline, shared)
 
     async def wait_again(
@@ -123,7 +127,8 @@ class Futexes:
             await self.wait(task, address, value, bitset, deadline, shared)
         except Errno as error:
             if error.code == ERESTARTSYS and deadline is not None:
-                self.restart_later(task, address, value, bitset, deadline, shared)
+                wall = isinstance(deadline, WallTime)
+                self.restart_later(task, address, value, bitset, deadline, shared, wall)
                 raise Errno(ERESTART_RESTARTBLOCK) from None
             raise
         return 0

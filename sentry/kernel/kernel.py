@@ -28,7 +28,7 @@ from sentry.syscalls.table import TABLE, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from sentry.config import Config
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
+    from sentry.kernel.timers import Timer
     from sentry.strace import Strace
     from sentry.syscalls.args import Call
     from sentry.vfs.mount_namespace import MountNamespace
@@ -51,7 +52,8 @@ class Kernel:
         self.machine = machine
         self.reactor = reactor
         self.timers = reactor.timers
-        self.timers.on_bug = self._bug
+        self.wall_timers = reactor.wall_timers
+        self.timers.on_bug = self.wall_timers.on_bug = self._bug
         self.log = log
         self.config = config
         self.calls: list[Call | None] = [None] * (TABLE[-1].nr + 1)  # by number; made on first use
@@ -116,11 +118,17 @@ class Kernel:
         task.coroutine = None
         return result
 
+    def at(self, deadline: int, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once `deadline` (CLOCK_MONOTONIC ns, or a WallTime) has passed."""
+        return (self.timers if type(deadline) is int else self.wall_timers).at(deadline, callback)
+
     # The dispatcher calls these
 
-    def arm_deadline(self, when: int) -> None:
-        """Calls that wait in C want to hear when `when` (CLOCK_MONOTONIC ns) has passed."""
-        self.timers.at(when, self.machine.deadline_passed)
+    def arm_deadline(self, when: int, wall: bool) -> None:
+        """Calls that wait in C want to hear when `when` (ns of CLOCK_REALTIME if `wall`, else of
+        CLOCK_MONOTONIC) has passed."""
+        timers = self.wall_timers if wall else self.timers
+        timers.at(when, lambda: self.machine.deadline_passed(wall))
 
     def on_syscall(self, task: Task, nr: int, a: int, b: int, c: int, d: int, e: int, f: int) -> Any:
         """One system call: the answer, or None when the task is suspended or dead."""

@@ -25,15 +25,15 @@ class PosixTimer:
     """One timer; times in ns on its clock."""
 
     __slots__ = (
-        "_alarm", "_when", "clock_id", "cpu_clock", "group", "id", "interval", "notify", "overrun", "signo",
-        "target", "value",
+        "_alarm", "_clock", "_when", "clock_id", "cpu_clock", "group", "id", "interval", "notify", "overrun",
+        "signo", "target", "value",
     )  # fmt: skip
 
     def __init__(self, group: ThreadGroup, id: int, clock_id: int, cpu_clock: CpuClock | None) -> None:
         """`cpu_clock`: what counts, None for the clocks that count no CPU time."""
         self.group = group
         self.id = id
-        self.clock_id = clock_id
+        self.clock_id = self._clock = clock_id  # as created; on which `_when` is
         self.cpu_clock = cpu_clock
         self.notify = 0
         self.signo = 0
@@ -47,7 +47,7 @@ class PosixTimer:
     def now(self) -> int:
         if self.cpu_clock is not None:
             return self.cpu_clock.now()
-        return self.group.kernel.clock.read(self.clock_id)
+        return self.group.kernel.clock.read(self._clock)
 
     def get(self) -> tuple[int, int]:
         """(interval, time left); the time left is 0 when the timer is disarmed."""
@@ -68,6 +68,7 @@ class PosixTimer:
         self.overrun = 0
         self._when = 0
         if value:
+            self._clock = self.clock_id if absolute else clock.for_relative(self.clock_id)
             self._when = value if absolute else self.now() + value
             self._arm()
 
@@ -81,8 +82,8 @@ class PosixTimer:
             self._alarm = CpuAlarm(self.cpu_clock, self._when, self._expire)
         else:
             kernel = self.group.kernel
-            when = clock.deadline(kernel.clock, self.clock_id, self._when)
-            self._alarm = kernel.timers.at(when, self._expire)
+            when = clock.deadline(kernel.clock, self._clock, self._when)
+            self._alarm = kernel.at(when, self._expire)
 
     def _expire(self) -> None:
         self._alarm = None

@@ -1,4 +1,4 @@
-"""Readiness of the host's descriptors, and the timerfd behind `Timers`: what wakes an idle sentry."""
+"""Readiness of the host's descriptors, and the timerfds behind `Timers`: what wakes an idle sentry."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import select
 
 from sentry import _core
 from sentry.kernel.timers import Timers
+from sentry.kernel.wall_timers import WallTimers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,13 +16,20 @@ if TYPE_CHECKING:
 class Reactor:
     """One host epoll instance; `Machine.watch` waits for it on a thread and has the loop call `poll`."""
 
-    def __init__(self, timer_fd: int, set_timer: Callable[[int, int], None]) -> None:
-        """`timer_fd` is a CLOCK_MONOTONIC timerfd; set_timer(fd, when) arms it at an absolute time in ns."""
+    def __init__(self, timer_fd: int, wall_fd: int, set_timer: Callable[[int, int, bool], bool]) -> None:
+        """
+        Args:
+            timer_fd, wall_fd: timerfds of CLOCK_MONOTONIC and CLOCK_REALTIME.
+            set_timer: set_timer(fd, when, notice_steps) arms one (see WallTimers).
+        """
         self._epoll = select.epoll(flags=select.EPOLL_CLOEXEC)
         self._callbacks: dict[int, Callable[[int], None]] = {}
         self._timer_fd = timer_fd
-        self._epoll.register(timer_fd, select.EPOLLIN | select.EPOLLET)
-        self.timers = Timers(_core.monotonic, lambda when: set_timer(timer_fd, when))
+        self._wall_fd = wall_fd
+        for fd in (timer_fd, wall_fd):
+            self._epoll.register(fd, select.EPOLLIN | select.EPOLLET)
+        self.timers = Timers(_core.monotonic, lambda when: set_timer(timer_fd, when, False))
+        self.wall_timers = WallTimers(wall_fd, set_timer)
 
     @property
     def epoll_fd(self) -> int:
@@ -51,6 +59,10 @@ class Reactor:
         """Run the callbacks of what is ready now, and the timers that are due."""
         for fd, events in self._epoll.poll(0):
             if fd == self._timer_fd:
+                continue
+            if fd == self._wall_fd:
+                self.wall_timers.look_for_steps()
+                self.wall_timers.run()
                 continue
             callback = self._callbacks.get(fd)
             if callback is not None:

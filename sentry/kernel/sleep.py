@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND
 from sentry.errors import Errno
+from sentry.kernel import clock
 from sentry.kernel.cpu_alarm import CpuAlarm
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def sleep(task: Task, deadline: int, report: Callable[[int], None] | None) -> int:
-    """Sleep until `deadline` (CLOCK_MONOTONIC ns); 0.
+    """Sleep until `deadline` (as of `suspend`); 0.
 
     Args:
         report: of a relative sleep, called with the ns that are left when a signal ends it; it is restarted
@@ -24,7 +25,7 @@ async def sleep(task: Task, deadline: int, report: Callable[[int], None] | None)
     """
     while True:
         outcome = await suspend(task, deadline)
-        remaining = deadline - task.kernel.clock.monotonic()
+        remaining = clock.left(task.kernel.clock, deadline)
         if outcome == TIMED_OUT_OUTCOME or remaining <= 0:
             return 0
         if outcome == INTERRUPTED:
@@ -36,17 +37,17 @@ async def sleep(task: Task, deadline: int, report: Callable[[int], None] | None)
     raise Errno(ERESTART_RESTARTBLOCK)
 
 
-async def sleep_cpu(task: Task, clock: CpuClock, when: int, report: Callable[[int], None] | None) -> int:
-    """Sleep until `clock` shows `when` ns; 0.  `report`: as of `sleep`."""
-    alarm = CpuAlarm(clock, when, task.wake)
+async def sleep_cpu(task: Task, counted: CpuClock, when: int, report: Callable[[int], None] | None) -> int:
+    """Sleep until `counted` shows `when` ns; 0.  `report`: as of `sleep`."""
+    alarm = CpuAlarm(counted, when, task.wake)
     try:
-        while clock.now() < when:
+        while counted.now() < when:
             if await suspend(task) != INTERRUPTED:
                 continue
             if report is None:
                 raise Errno(ERESTARTNOHAND)
-            report(max(0, when - clock.now()))
-            task.signal.restart_block = lambda: sleep_cpu(task, clock, when, report)
+            report(max(0, when - counted.now()))
+            task.signal.restart_block = lambda: sleep_cpu(task, counted, when, report)
             raise Errno(ERESTART_RESTARTBLOCK)
     finally:
         alarm.cancel()

@@ -1,4 +1,4 @@
-"""Deadlines: a heap of (CLOCK_MONOTONIC nanoseconds, callback), and one host timerfd that kicks the loop."""
+"""Deadlines: for each clock a heap of (nanoseconds, callback), and one host timerfd that kicks the loop."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KTIME_MAX = 2**63 - 1  # ns; Linux cuts later deadlines down to this, too
+
+
+class WallTime(int):
+    """A deadline on CLOCK_REALTIME (ns), which may be set.  Deadlines that are plain ints are on
+    CLOCK_MONOTONIC."""
+
+    __slots__ = ()
 
 
 def reraise() -> None:
@@ -33,13 +40,13 @@ class Timers:
     """The pending deadlines.
 
     Args:
-        now: returns CLOCK_MONOTONIC nanoseconds (a fake clock's in tests).
+        now: returns the clock's nanoseconds (a fake clock's in tests).
         arm: called with the earliest deadline whenever it moves forward in the queue.
     """
 
     __slots__ = ("_arm", "_armed", "_heap", "_now", "_serial", "on_bug")
 
-    def __init__(self, now: Callable[[], int], arm: Callable[[int], None]) -> None:
+    def __init__(self, now: Callable[[], int], arm: Callable[[int], object]) -> None:
         self._now = now
         self._arm = arm
         self._armed: int | None = None
@@ -48,7 +55,7 @@ class Timers:
         self.on_bug: Callable[[], object] = reraise  # called when a callback raises, within `except`
 
     def at(self, when: int, callback: Callable[[], None]) -> Timer:
-        """Call `callback` once `when` (CLOCK_MONOTONIC ns) has passed."""
+        """Call `callback` once `when` (ns of the clock) has passed."""
         when = min(when, KTIME_MAX)
         timer = Timer(when, callback)
         self._serial += 1

@@ -92,7 +92,7 @@ async def suspend(task: Task, deadline: int | None = None, interruptible: bool =
     """Suspend `task` until it is woken; the only function in the sentry that does so.
 
     Args:
-        deadline: CLOCK_MONOTONIC nanoseconds, None to wait for ever.
+        deadline: CLOCK_MONOTONIC nanoseconds, or a WallTime; None to wait for ever.
         interruptible: False only where Linux waits in TASK_KILLABLE (a fatal signal still ends it).
 
     Returns WOKEN, INTERRUPTED or TIMED_OUT_OUTCOME.
@@ -107,7 +107,7 @@ async def suspend(task: Task, deadline: int | None = None, interruptible: bool =
     task.state = "waiting"
     timer = None
     if deadline is not None:
-        timer = task.kernel.timers.at(deadline, task.time_out)
+        timer = task.kernel.at(deadline, task.time_out)
     try:
         await _SUSPEND
     finally:
@@ -131,7 +131,7 @@ async def block(
         attempt: returns the answer, or WOULD_BLOCK; may raise Errno.
         queue: woken whenever `attempt` may have a new answer.
         events: the poll(2) bits to be woken for.
-        deadline: CLOCK_MONOTONIC nanoseconds; TIMED_OUT is returned when it passes.
+        deadline: as of `suspend`; TIMED_OUT is returned when it passes.
         restart: the code raised when a signal interrupts the wait.
     """
     waiter = Waiter(task, events)

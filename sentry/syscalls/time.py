@@ -166,7 +166,9 @@ def clock_nanosleep(task: "Task", clock_id: Int, flags: Int, request: Ptr, remai
         return sleep_cpu(task, counted, counted.now() + duration, _report(task, remaining))
     if absolute:
         return sleep(task, clock.absolute(task, clock_id, duration), None)
-    return sleep(task, task.kernel.clock.monotonic() + duration, _report(task, remaining))
+    clocks, clock_id = task.kernel.clock, clock.for_relative(clock_id)
+    until = clock.deadline(clocks, clock_id, clocks.read(clock_id) + duration)
+    return sleep(task, until, _report(task, remaining))
 
 
 def restart_syscall(task: "Task") -> "Any":

@@ -33,7 +33,7 @@ def timerfd_create(task: "Task", clock: Int, flags: Int) -> int:
     if clock not in _CLOCKS and clock not in _ALARM_CLOCKS:
         raise Errno(errno.EINVAL)
     _check_alarm(task, clock)
-    file = TimerFile(clock, flags & O_NONBLOCK, task.kernel.timers)
+    file = TimerFile(clock, flags & O_NONBLOCK, task.kernel)
     return task.files.install(file, bool(flags & O_CLOEXEC))
 
 
@@ -56,15 +56,10 @@ def timerfd_settime(task: "Task", file: File, flags: Int, new: Ptr, old: Ptr) ->
         raise Errno(errno.EINVAL)
     timer = _timer(file)
     _check_alarm(task, timer.clock)
-    timer.set_flags = flags
-    value, absolute = value_seconds * NSEC + value_nanoseconds, bool(flags & TFD_TIMER_ABSTIME)
-    if absolute and value:
+    value = value_seconds * NSEC + value_nanoseconds
+    if flags & TFD_TIMER_ABSTIME and value:
         value = max(value - clock.shift(task, timer.clock), 1)
-    before = timer.settime(
-        value,
-        seconds * NSEC + nanoseconds,
-        absolute,
-    )
+    before = timer.settime(value, seconds * NSEC + nanoseconds, flags)
     if old:
         task.copy_out(old, _pack(before))
     return 0

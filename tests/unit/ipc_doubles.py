@@ -18,6 +18,7 @@ from sentry.kernel.signals import SignalState
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.timers import Timers
+from sentry.kernel.wall_timers import WallTimers
 
 SUSPENDED = "suspended"
 MEMORY = 1 << 19
@@ -37,6 +38,7 @@ class FakeMachine:
 class FakeReactor:
     def __init__(self, timers: Timers) -> None:
         self.timers = timers
+        self.wall_timers = WallTimers(-1, lambda fd, when, notice_steps: False)
 
 
 class World:
@@ -82,6 +84,7 @@ class World:
         """Move the clock and run what is due."""
         self.now += int(seconds * 1_000_000_000)
         self.timers.run()
+        self.kernel.wall_timers.run()
         self.settle()
 
 

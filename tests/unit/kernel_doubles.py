@@ -73,6 +73,7 @@ class FakeMachine:
 class FakeReactor:
     def __init__(self, clock: FakeClock) -> None:
         self.timers = Timers(clock.monotonic, lambda when: None)
+        self.wall_timers = Timers(clock.realtime, lambda when: None)
 
 
 class FakeContext:
@@ -240,6 +241,7 @@ class World:
         """One turn of the loop: due timers and ready tasks; what has been answered."""
         self.machine.finished.clear()
         self.kernel.timers.run()
+        self.kernel.wall_timers.run()
         self.kernel.run_ready()
         return self.machine.finished.copy()
 
