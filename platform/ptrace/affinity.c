@@ -125,7 +125,7 @@ void affinity_rest(void)
 
 static void judge(struct thread *thread)
 {
-	if (!thread->base.running || thread->cpu < 0)
+	if (!thread->base.running || thread->held || thread->cpu < 0)
 		return;
 	if (thread->quiet) {
 		thread->debt = DEBT;

@@ -44,6 +44,7 @@ kill:
 void thread_reaped(struct thread *thread)
 {
 	threads_remove(thread);
+	turns_forget(thread);
 	if (thread->state == THREAD_LIVE) {
 		thread->dead = true;
 		if (thread->base.running) {

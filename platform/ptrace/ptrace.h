@@ -44,6 +44,8 @@ struct thread {
 	int debt;	     /* ... events until it may be packed again */
 	bool quiet;	     /* ... no event since the last tick */
 	struct thread *next; /* in space.parked, or in the queue of PF_GONE events */
+	int held;	     /* turns.c: the status of a stop that has yet to be seen to; 0: none */
+	struct thread *next_held;
 };
 
 struct space {
@@ -99,6 +101,11 @@ int op_wait(struct pf_event *event, bool block);
 int op_resume(struct pf_context *ctx);
 int op_interrupt(struct pf_context *ctx);
 void report_gone(struct thread *thread); /* have `wait` report PF_GONE for it */
+
+/* turns.c: stops that were waited for and are seen to one after the other */
+void turns_gather(struct thread *thread, int status); /* `thread` has stopped: it, and who else has */
+struct thread *turns_next(int *status);		      /* NULL: wait for one */
+void turns_forget(struct thread *thread);
 
 /* event.c: a stop of a thread -> an event; false: none, it is gone */
 bool event_of_stop(struct thread *thread, int status, struct pf_event *event);

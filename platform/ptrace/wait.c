@@ -51,16 +51,10 @@ int op_interrupt(struct pf_context *ctx)
 	return ptrace(PTRACE_INTERRUPT, ctx->host_tid, 0, 0) < 0 && errno != ESRCH ? -errno : 0;
 }
 
-/* What waitpid said about `tid` -> an event; false: nothing for the dispatcher. */
-static bool take(int tid, int status, struct pf_event *event)
+/* A thread's stop -> an event; false: nothing for the dispatcher. */
+static bool take(struct thread *thread, int status, struct pf_event *event)
 {
-	struct thread *thread = threads_find(tid);
-	if (!thread)
-		return false; /* a child of the sentry that is none of ours */
-	if (!WIFSTOPPED(status)) {
-		thread_reaped(thread);
-		return false;
-	}
+	int tid = thread->base.host_tid;
 	if (thread->state == THREAD_DYING)
 		ptrace(PTRACE_CONT, tid, 0, 0); /* something held it up on its way to exit(2) */
 	if (thread->state != THREAD_LIVE || !thread->base.running || !event_of_stop(thread, status, event))
@@ -72,6 +66,7 @@ static bool take(int tid, int status, struct pf_event *event)
 int op_wait(struct pf_event *event, bool block)
 {
 	int status, tid;
+	struct thread *thread;
 	*event = (struct pf_event){.kind = PF_NONE};
 	block = block && live_contexts; /* the template alone would let us wait for ever */
 	for (;;) {
@@ -84,6 +79,9 @@ int op_wait(struct pf_event *event, bool block)
 			gone = gone->next;
 			return 0;
 		}
+		while ((thread = turns_next(&status)))
+			if (take(thread, status, event))
+				return 0;
 		if (block) {
 			tid = kick_wait(-1, &status, KICKED | TICKED);
 		} else {
@@ -91,8 +89,11 @@ int op_wait(struct pf_event *event, bool block)
 			tid = tid < 0 ? -errno : tid;
 		}
 		if (tid > 0) {
-			if (take(tid, status, event))
-				return 0;
+			thread = threads_find(tid); /* NULL: a child of the sentry that is none of ours */
+			if (thread && WIFSTOPPED(status))
+				turns_gather(thread, status);
+			else if (thread)
+				thread_reaped(thread);
 			continue;
 		}
 		if (tid == -EINTR && block) {

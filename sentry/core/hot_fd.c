@@ -26,6 +26,8 @@ static bool may_hold_locks(File *file)
 static int64_t hot_close(Task *task, struct pf_regs *regs)
 {
 	File *file = fdtable_peek(task, regs->rdi);
+	if (!file && table_of(task))
+		return -EBADF;
 	if (!file || may_hold_locks(file))
 		return HOT_MISS;
 	Py_XDECREF(fdtable_take(table_of(task), regs->rdi));

@@ -172,6 +172,32 @@ static void wait_without_block_never_waits(void)
 	}
 }
 
+/* Spaces whose threads call without end: none waits for long because of the others. */
+static void every_caller_gets_its_turn(void)
+{
+	enum { CALLERS = 8, CALLS = 8000 };
+	struct pf_context *callers[CALLERS] = {LOAD(calling)};
+	int answered[CALLERS] = {0};
+	for (int i = 0; i < CALLERS; i++) {
+		if (i)
+			CHECK_EQ(ops->space_fork(callers[0], &callers[i]), 0);
+		callers[i]->owner = &answered[i];
+	}
+	for (int i = 0; i < CALLERS; i++) {
+		callers[i]->regs.rax = 39;
+		CHECK_EQ(ops->resume(callers[i]), 0);
+	}
+	for (int left = CALLS; left; left--) {
+		struct pf_event event = next_event();
+		CHECK_EQ(event.kind, PF_SYSCALL);
+		++*(int *)event.ctx->owner;
+		event.ctx->regs.rax = 39;
+		CHECK_EQ(ops->resume(event.ctx), 0);
+	}
+	for (int i = 0; i < CALLERS; i++)
+		CHECK(answered[i] > CALLS / CALLERS / 4);
+}
+
 static int cpus_of(int tid)
 {
 	cpu_set_t set;
@@ -265,6 +291,7 @@ const struct test wait_tests[] = {
 	{"a_kick_from_a_signal_handler_is_not_lost", a_kick_from_a_signal_handler_is_not_lost},
 	{"events_come_before_kicks", events_come_before_kicks},
 	{"wait_without_block_never_waits", wait_without_block_never_waits},
+	{"every_caller_gets_its_turn", every_caller_gets_its_turn},
 	{"a_busy_thread_may_use_any_cpu", a_busy_thread_may_use_any_cpu},
 	{"waiting_costs_nothing", waiting_costs_nothing},
 	{"two_busy_threads_use_two_cpus", two_busy_threads_use_two_cpus},
