@@ -47,13 +47,13 @@ class Build(build_ext):
             sources = sorted(glob(f"platform/{platform}/stub/*.[cS]"))
             subprocess.check_call([*STUB, *options, *sources, "-o", stub])
 
-        from runsc import archive, seccomp
+        from runsc import archive, archive_build, seccomp
 
         with open(os.path.join(root, "runsc", os.path.basename(seccomp.PROGRAM)), "wb") as file:
             seccomp.generate(file)
         if not self.inplace:
             with open(os.path.join(root, "runsc", os.path.basename(archive.FILE)), "wb") as file:
-                archive.write(file, root, ("runsc", "sentry", "netstack"))
+                archive_build.write(file, root, ("runsc", "sentry", "netstack"))
 
 
 setup(

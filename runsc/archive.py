@@ -1,10 +1,15 @@
-"""All modules of this distribution in one file: importing two hundred one by one takes twice as long.
+"""All modules of this distribution in one file: importing three hundred one by one takes twice as long.
 
-The build compiles them into `modules.bin` (without the sentry's docstrings); the command's script installs
-the finder below.  Without that file, or with another version of Python, modules are imported as usual.
+The build compiles them into `modules.bin`; the command's script installs the finder below.  Without that
+file, or with another version of Python, modules are imported as usual, and so is one that the archive lacks.
+
+What every start needs is *bundled*: importing the first module of a bundle executes all of it in a recorded
+order, in which each module comes after those that it imports.  The modules that only a handler of some system
+call needs come *late*: when the guest makes that call.  `hold` reads them into memory, for the sealed sandbox
+can open nothing.
 
 The file: the interpreter's bytecode magic number; the index's size (4 bytes, little endian); the marshalled
-index, {module's name: (is it a package, its path, offset of its code, the code's size)}; the marshalled code.
+index; marshalled bundles, lists of (module's name, is it a package, its path, its code); marshalled code.
 """
 
 from __future__ import annotations
@@ -12,14 +17,19 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from _frozen_importlib import ModuleSpec
+from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, ModuleType
-    from typing import BinaryIO
+
+    Module = tuple[str, bool, str, CodeType]
+    At = tuple[int, int]  # offset and size
+    # The bundles by their first module; where the late modules' code is, and each one within it: is it a
+    # package, its path, offset, size; what late modules import from elsewhere.
+    Index = tuple[dict[str, At], At, dict[str, tuple[bool, str, int, int]], list[str]]
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "modules.bin")
 _HEADER = len(MAGIC_NUMBER) + 4
@@ -28,88 +38,106 @@ _HEADER = len(MAGIC_NUMBER) + 4
 class Archive:
     """Finder and loader (importlib.abc) of the modules in an archive."""
 
-    __slots__ = ("_code", "_index", "_root")
+    __slots__ = ("_bundles", "_code", "_late", "_late_at", "_needs", "_path", "_pending", "_root", "_start")
 
-    def __init__(self, data: bytes, root: str) -> None:
-        """`root` is the directory that the packages were installed in."""
-        end = _HEADER + int.from_bytes(data[_HEADER - 4 : _HEADER], "little")
-        self._index: dict[str, tuple[bool, str, int, int]] = marshal.loads(data[_HEADER:end])
-        self._code = memoryview(data)[end:]
+    def __init__(self, path: str, root: str) -> None:
+        """`root` is the directory that the packages were installed in.
+
+        Raises OSError when there is no archive at `path`, ImportError when it is another interpreter's.
+        """
+        self._path = path
         self._root = root
+        header = self._read(0, _HEADER)
+        if not header.startswith(MAGIC_NUMBER):
+            raise ImportError(f"{path}: made by another version of Python")
+        size = int.from_bytes(header[-4:], "little")
+        self._start = _HEADER + size
+        index: Index = marshal.loads(self._read(_HEADER, size))
+        self._bundles, self._late_at, self._late, self._needs = index
+        self._pending: dict[str, Module] = {}  # of the bundle that is being imported
+        self._code: bytes | None = None  # of the late modules
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        entry = self._index.get(name)
-        if entry is None:
-            return None
-        spec = ModuleSpec(name, self, origin=self._path(entry), is_package=entry[0])  # type: ignore[arg-type]
-        if entry[0]:
-            spec.submodule_search_locations = [os.path.dirname(self._path(entry))]
-        return spec
+        if name in self._bundles or name in self._pending or (self._code is not None and name in self._late):
+            return ModuleSpec(name, self)  # type: ignore[arg-type]
+        return None
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None  # the default
 
     def exec_module(self, module: ModuleType) -> None:
-        entry = self._index[module.__name__]
-        _, _, offset, size = entry
-        module.__file__ = self._path(entry)
-        exec(marshal.loads(self._code[offset : offset + size]), module.__dict__)
+        name = module.__name__
+        if name not in self._bundles:
+            self._fill(module)
+            return
+        bundle: list[Module] = marshal.loads(self._part(self._bundles.pop(name)))
+        self._pending = {entry[0]: entry for entry in bundle}
+        for other in self._pending:
+            if other == name:
+                self._fill(module)
+            elif other not in sys.modules:  # modules that import each other were imported already
+                self._make(other)
+        self._pending = {}
 
-    def _path(self, entry: tuple[bool, str, int, int]) -> str:
-        return f"{self._root}/{entry[1]}"
+    def _make(self, name: str) -> None:
+        """Import a module without asking any finder."""
+        module = sys.modules[name] = type(sys)(name)
+        try:
+            self._fill(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        package, _, tail = name.rpartition(".")
+        if package:
+            setattr(sys.modules[package], tail, module)
 
-    def close(self) -> None:
-        """Give the memory back; nothing more can be imported from here."""
-        self._index = {}
-        self._code = memoryview(b"")
+    def _fill(self, module: ModuleType) -> None:
+        _, is_package, path, code = self._entry(module.__name__)
+        module.__file__ = file = f"{self._root}/{path}"
+        if is_package:
+            module.__path__ = [os.path.dirname(file)]
+        exec(code, module.__dict__)
+
+    def _entry(self, name: str) -> Module:
+        if name in self._pending:
+            return self._pending[name]
+        assert self._code is not None
+        is_package, path, offset, size = self._late[name]
+        return name, is_package, path, marshal.loads(memoryview(self._code)[offset : offset + size])
+
+    def hold(self) -> None:
+        """Read the code of the late modules; from now on nothing is imported from any other file."""
+        for name in self._needs:
+            __import__(name)
+        self._code = self._part(self._late_at)
+        sys.meta_path[:] = [self, BuiltinImporter, FrozenImporter]
+
+    def _part(self, at: At) -> bytes:
+        return self._read(self._start + at[0], at[1])
+
+    def _read(self, offset: int, size: int) -> bytes:
+        fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(fd, size, offset)
+        finally:
+            os.close(fd)
 
 
 def install() -> None:
     """Import from the archive from now on, if there is one for this interpreter."""
     try:
-        with open(FILE, "rb", buffering=0) as file:
-            data = file.read()
-    except FileNotFoundError:
+        archive = Archive(FILE, os.path.dirname(os.path.dirname(FILE)))
+    except (FileNotFoundError, ImportError):
         return
-    if data.startswith(MAGIC_NUMBER):
-        sys.meta_path.insert(0, Archive(data, os.path.dirname(os.path.dirname(FILE))))
+    sys.meta_path.insert(0, archive)
 
 
-def close() -> None:
-    """Everything has been imported: take the archive out of use and out of memory."""
-    for finder in sys.meta_path.copy():
+def hold() -> bool:
+    """Make the late modules importable without any file; False when there is no archive."""
+    for finder in sys.meta_path:
         if isinstance(finder, Archive):
-            sys.meta_path.remove(finder)
-            finder.close()
-
-
-def write(file: BinaryIO, root: str, packages: tuple[str, ...]) -> None:
-    """Compile every module of `packages` below the directory `root` into an archive."""
-    index = {}
-    codes = bytearray()
-    for package in packages:
-        for directory, _, names in sorted(os.walk(os.path.join(root, package))):
-            for name in sorted(name for name in names if name.endswith(".py")):
-                path = os.path.relpath(os.path.join(directory, name), root)
-                module = path.removesuffix(".py").replace("/", ".")
-                is_package = name == "__init__.py"
-                code = marshal.dumps(_compile(root, path, docstrings=package == "runsc"))
-                index[module.removesuffix(".__init__")] = (is_package, path, len(codes), len(code))
-                codes += code
-    table = marshal.dumps(index)
-    file.write(MAGIC_NUMBER + len(table).to_bytes(4, "little") + table + codes)
-
-
-def _compile(root: str, path: str, docstrings: bool) -> CodeType:
-    import ast
-
-    with open(os.path.join(root, path), encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in () if docstrings else ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
-            node.body[:1] = [] if len(node.body) > 1 else [ast.copy_location(ast.Pass(), node.body[0])]
-    code: CodeType = compile(tree, path, "exec", dont_inherit=True)
-    return code
+            finder.hold()
+            return True
+    return False

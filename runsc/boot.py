@@ -298,7 +298,7 @@ def plan(description: Description, prepare: Action, watch: Action) -> list[Step]
         steps.append(Tree(source, os.fsdecode(mount.dest), mount.readonly, mount.take))
     steps += [
         Inheritance(keep),
-        Sentry(f"kernel: everything imported; first stub of platform {config.platform}", prepare),
+        Sentry(f"kernel: all modules in memory; first stub of platform {config.platform}", prepare),
         OwnProc(keep_proc),
         EmptyRoot(),
         Capabilities(keep, why),

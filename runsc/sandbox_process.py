@@ -128,7 +128,6 @@ def start(description: Description) -> SandboxProcess:
         raise RuntimeFailure(f"new namespaces: {error.strerror}; see runsc-py doctor") from None
     if pid == 0:
         guest.main()
-    archive.close()
     for fd in (stub, control_read, report_write):
         os.close(fd)
     return SandboxProcess(pid, control_write, report_read)
@@ -181,7 +180,6 @@ class _Guest:
             except OSError as error:
                 raise failed(step.describe(), error) from error
         assert self._kernel is not None
-        archive.close()
         gc.enable()
         return sentry.run(self._kernel)
 
@@ -194,6 +192,8 @@ class _Guest:
         if wanted != usable:
             os.sched_setaffinity(0, wanted)
         self._kernel = sentry.prepare(self._config)
+        if not archive.hold():
+            self._kernel.preload()
         control.listen(self._kernel, self._config.control_fd)
 
     def _watch(self) -> None:

@@ -1,6 +1,6 @@
 """From a Config to a running kernel, in the three steps between which the sandbox process seals itself.
 
-prepare   everything is imported, the platform's first stub exists, the root is mounted
+prepare   the platform's first stub exists, the root is mounted
 watch     the helper thread starts: after the privileges are gone, before the seccomp filter
 run       the first program is loaded and the loop runs until init is dead
 """
@@ -47,7 +47,6 @@ def prepare(config: Config) -> Kernel:
 
         kernel.strace = Strace(config.strace_fd, config.log_json and config.strace_fd == config.log_fd)
         machine.hot = False  # every call is to be seen
-    kernel.preload()
     kernel.mounts = build_root(kernel, config)
     return kernel
 

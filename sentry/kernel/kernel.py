@@ -210,7 +210,7 @@ class Kernel:
         return call
 
     def preload(self) -> None:
-        """Import every handler's module: the sealed sandbox can import nothing."""
+        """Import every handler's module: the sealed sandbox can import nothing from files."""
         for entry in TABLE:
             resolve(entry)
 
