@@ -1,4 +1,9 @@
-"""membarrier(2)."""
+"""membarrier(2).
+
+The barrier of the commands for restartable sequences (rseq(2)) is the others': a thread that was interrupted
+is no longer within one.  On which CPU a thread runs only the host knows, so that MEMBARRIER_CMD_FLAG_CPU
+interrupts all.
+"""
 
 import errno
 
@@ -20,17 +25,21 @@ PRIVATE_EXPEDITED = 8
 REGISTER_PRIVATE_EXPEDITED = 0x10
 PRIVATE_EXPEDITED_SYNC_CORE = 0x20
 REGISTER_PRIVATE_EXPEDITED_SYNC_CORE = 0x40
+PRIVATE_EXPEDITED_RSEQ = 0x80
+REGISTER_PRIVATE_EXPEDITED_RSEQ = 0x100
 GET_REGISTRATIONS = 0x200
-_REGISTER = REGISTER_GLOBAL_EXPEDITED | REGISTER_PRIVATE_EXPEDITED | REGISTER_PRIVATE_EXPEDITED_SYNC_CORE
+FLAG_CPU = 1
 _PRIVATE = {
     PRIVATE_EXPEDITED: REGISTER_PRIVATE_EXPEDITED,
     PRIVATE_EXPEDITED_SYNC_CORE: REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+    PRIVATE_EXPEDITED_RSEQ: REGISTER_PRIVATE_EXPEDITED_RSEQ,
 }
-_SUPPORTED = GLOBAL | GLOBAL_EXPEDITED | _REGISTER | sum(_PRIVATE) | GET_REGISTRATIONS  # without rseq(2)'s
+_REGISTER = REGISTER_GLOBAL_EXPEDITED | sum(_PRIVATE.values())
+_SUPPORTED = GLOBAL | GLOBAL_EXPEDITED | _REGISTER | sum(_PRIVATE) | GET_REGISTRATIONS
 
 
 def membarrier(task: "Task", command: Int, flags: UInt, cpu: Int) -> "int | Coroutine[None, None, int]":
-    if flags:
+    if flags and (command != PRIVATE_EXPEDITED_RSEQ or flags != FLAG_CPU):
         raise Errno(errno.EINVAL)
     if command == QUERY:
         return _SUPPORTED
