@@ -47,6 +47,10 @@ def prepare(config: Config) -> Kernel:
 
         kernel.strace = Strace(config.strace_fd, config.log_json and config.strace_fd == config.log_fd)
         machine.hot = False  # every call is to be seen
+    if config.log_fd >= 0:
+        from sentry.kernel import report
+
+        report.on_signal(kernel)
     kernel.mounts = build_root(kernel, config)
     return kernel
 

@@ -107,16 +107,29 @@ def run(
     cwd: str | Path | None = None,
     timeout: float = HANG_GUARD,
     user: int | None = None,
+    reports: bool = False,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Runs `argv` on the host in a session of its own; whatever is left of it afterwards is killed."""
+    """Runs `argv` on the host in a session of its own; whatever is left of it afterwards is killed.
+
+    `reports`: when it hangs, its sentry, which has a log, is to write there what its tasks do.
+    """
     with started(argv, env=env, cwd=cwd, user=user, stdin=subprocess.PIPE) as process:
         try:
             stdout, stderr = process.communicate(stdin, timeout)
         except subprocess.TimeoutExpired:
+            if reports:
+                ask_for_report(process.pid)
             kill_session(process)
             stdout, stderr = process.communicate()
             raise Hung(argv, stdout, stderr) from None
         return subprocess.CompletedProcess(list(argv), process.returncode, stdout, stderr)
+
+
+def ask_for_report(pid: int) -> None:
+    """Has the sentry of the command `pid` write what its tasks do to its log."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGUSR2)
+    time.sleep(1)
 
 
 def run_lines(

@@ -6,7 +6,7 @@ group's leader stays in kernel.tasks until the group is reaped (kernel.reap); ot
 
 from __future__ import annotations
 
-from sentry._core import WORK_EXIT, Action
+from sentry._core import WORK_EXIT
 from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD, SIGKILL
 from sentry.abi.wait import exited
 from sentry.errors import Errno
@@ -208,9 +208,7 @@ def _end_namespace(init: ThreadGroup) -> None:
     (pid_namespaces(7)).
     """
     ns = init.pid_ns
-    ns.dead = True
-    init.sighand = init.sighand.copy()
-    init.sighand[SIGCHLD] = Action(SIG_IGN, 0, 0, 0)  # nobody waits for its children
+    ns.dead = True  # from now on its children are reaped as they die, whatever signal they send
     for child in init.children.copy():
         if child.dead:
             reap.release(child)
@@ -265,8 +263,8 @@ def _tell_parent(group: ThreadGroup) -> None:
     parent = group.parent
     assert parent is not None
     code, signo = group.exit_code, group.exit_signal
-    auto_reap = False
-    if signo == SIGCHLD:
+    auto_reap = parent.nested and parent.pid_ns.dead and parent.pid_ns.init is parent
+    if signo == SIGCHLD and not auto_reap:
         action = parent.sighand[SIGCHLD]
         auto_reap = action.handler == SIG_IGN or bool(action.flags & SA_NOCLDWAIT)
     if 0 < signo <= NSIG:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sentry.syscalls.table import TABLE
 from tests.fuzz.calls import CALLS
+from tests.fuzz.idioms import IDIOMS
 from tests.fuzz.structs import STRUCTS
 from tests.fuzz.values import FSTYPES, LENGTHS, MODES, OFFSETS, PATHS, SIGNALS, TEXTS
 
@@ -17,6 +18,8 @@ IMAGE_SIZE = 256 << 10
 SLOTS = 256
 SECTION = 250  # operations that a worker runs
 FORK, VFORK, THREAD, STORE, TOUCH, LOAD = range(1000, 1006)
+_CONTROL = {"FORK": FORK, "VFORK": VFORK, "THREAD": THREAD, "STORE": STORE, "TOUCH": TOUCH, "LOAD": LOAD}
+_CHILDREN = ("FORK", "VFORK", "THREAD")
 _NONE = -1
 _OPERATION = struct.Struct("<HHi")
 _ARGUMENT = struct.Struct("<BBHIQ")
@@ -37,6 +40,7 @@ _KINDS = {
 _FDS = range(40)
 _PIDS = range(64, 70)
 _MAPS = range(80, 86)
+_LOCALS = range(128, 250)  # what an idiom calls $x
 
 # Where each section begins, so that there is something to work on.
 _PROLOGUE = (
@@ -75,6 +79,7 @@ class Writer:
         self.strings: dict[str, int] = {}
         self.numbers = {entry.name: entry.nr for entry in TABLE}
         self.calls = [line.split() for line in CALLS.strip().splitlines()]
+        self.locals: dict[str, int] = {}
         for text in (*PATHS, *FSTYPES, *(text for texts in TEXTS.values() for text in texts)):
             self.strings[text] = self.place(text.encode("utf-8", "surrogateescape") + b"\0")
         self.scratch: int = self.place(bytes(16384))
@@ -118,6 +123,10 @@ class Writer:
             options = [int(text, 0) for text in word[1:].split("|")]
             return self.constant(sum(set(self.random.choices(options, k=self.random.randrange(4)))))
         option = self.random.choice(word.split("|"))
+        if option[0] == "$":
+            return _ARGUMENT.pack(1, self.local(option), 0, 0, 0)
+        if option[0] == "'":
+            return self.constant(self.quoted(option[1:-1]))
         if ".." in option:
             low, high = option.split("..")
             return self.constant(self.random.randrange(int(low, 0), int(high, 0) + 1))
@@ -184,6 +193,19 @@ class Writer:
                 return self.constant(self.random.randrange(4))
         raise ValueError(word)
 
+    def local(self, name: str) -> int:
+        """The slot that has this name in the idiom being written."""
+        if name not in self.locals:
+            self.locals[name] = self.random.choice(_LOCALS)
+        return self.locals[name]
+
+    def quoted(self, text: str) -> int:
+        """The address of a text of idioms.py."""
+        if text not in self.strings:
+            escaped = text.replace("~", " ").replace("^", "\n").encode().decode("unicode_escape")
+            self.strings[text] = self.place(escaped.encode("latin-1") + b"\0")
+        return self.strings[text]
+
     # Structures
 
     def struct(self, name: str) -> int:
@@ -200,12 +222,42 @@ class Writer:
         keep = words.pop()[1:] if words and words[-1][0] == ">" else ""
         arguments = [self.argument(word) for word in words]
         slots = _FDS if keep == "fd" else _MAPS if keep == "map" else _KINDS.get(keep)
+        if keep[:1] == "$":
+            slots = range(self.local(keep), self.local(keep) + 1)
+        if name in _CONTROL:
+            self.add(_CONTROL[name], arguments, slots[0] if slots else _NONE)
+            return
         pair = "pair" in words
         self.add(self.numbers[name], arguments, self.random.choice(slots) if slots and not pair else _NONE)
         if pair and slots:
             address = _ARGUMENT.unpack(arguments[words.index("pair")])[4]
             for offset, slot in zip((0, 4), self.random.sample(slots, 2), strict=True):
                 self.add(LOAD, [self.constant(address + offset)], slot)
+
+    def add_idiom(self) -> None:
+        """One of idioms.py, now and then with a line missing or something else in between."""
+        self.locals = {}
+        parents: list[int] = []
+        for line in self.random.choice(IDIOMS):
+            depth = len(line) - len(line.lstrip("\t"))
+            while len(parents) > depth:
+                self.end_child(parents.pop())
+            words = line.split()
+            chance = self.random.random()
+            if chance < 0.06 and words[0] not in _CHILDREN:
+                continue
+            if chance > 0.9:
+                self.add_call(self.random.choice(self.calls))
+            if words[0] in _CHILDREN:
+                parents.append(len(self.operations))
+            self.add_call(words)
+        for at in reversed(parents):
+            self.end_child(at)
+
+    def end_child(self, at: int) -> None:
+        """All that was added since the FORK, VFORK or THREAD at `at` is what its child does."""
+        number, _, result, arguments = self.operations[at]
+        self.operations[at] = (number, len(self.operations) - at - 1, result, arguments)
 
     def add_section(self) -> None:
         """What one worker runs: SECTION operations."""
@@ -227,8 +279,9 @@ class Writer:
                 kind = self.random.choice((FORK, THREAD, THREAD, VFORK))
                 self.add(kind, [], self.random.choice(_PIDS))
                 self.add_some(inner, depth + 1)
-                number, _, result, arguments = self.operations[at]
-                self.operations[at] = (number, len(self.operations) - at - 1, result, arguments)
+                self.end_child(at)
+            elif chance < 0.035:
+                self.add_idiom()
             elif chance < 0.05:
                 self.add(TOUCH, [self.argument("addr"), self.constant(self.random.randrange(2))])
             elif chance < 0.06:
@@ -257,7 +310,7 @@ def make(seed: int, sections: int) -> Writer:
 def listing(writer: Writer) -> str:
     """The program as text, to look for what went wrong."""
     names = {number: name for name, number in writer.numbers.items()}
-    names |= {FORK: "FORK", VFORK: "VFORK", THREAD: "THREAD", STORE: "STORE", TOUCH: "TOUCH", LOAD: "LOAD"}
+    names |= {number: name for name, number in _CONTROL.items()}
     lines = []
     for index, (number, count, result, arguments) in enumerate(writer.operations):
         texts = []

@@ -47,9 +47,11 @@ def run_program(
         )
     wrong = []
     try:
-        done = run(command, stdin=make(seed, sections).bytes(), timeout=60 + sections * STEPS * 0.01)
+        done = run(
+            command, stdin=make(seed, sections).bytes(), timeout=60 + sections * STEPS * 0.01, reports=True
+        )
     except Hung:
-        wrong.append("hung")
+        wrong += ["hung", log.read_text(errors="replace").partition(" warning: tasks:\n")[2]]
     else:
         if done.returncode != 0 or b"alive\n" not in done.stderr:
             wrong.append(f"ended with {done.returncode}: {done.stderr[-500:].decode(errors='replace')}")

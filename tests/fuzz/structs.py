@@ -97,6 +97,59 @@ def fprog(w: Writer) -> bytes:
     return struct.pack("<HxxxxxxQ", w.random.choice((4, 4, 4, 0, 3, 5000)), w.place(program))
 
 
+def regs(w: Writer) -> bytes:
+    """A user_regs_struct: the words of one that was read, or some that point nowhere good."""
+    words = [w.random.choice((0, 1, w.buffer(), 1 << 47, 0xFFFFFFFFFF600000, 39)) for _ in range(27)]
+    words[16] = w.random.choice((0x401000, w.buffer(), 0, 1 << 63))
+    words[17] = w.random.choice((0x33, 0x33, 0x33, 0, 0x23, 0xFFFF))
+    return struct.pack("<27Q", *words)
+
+
+def regset(w: Writer) -> bytes:
+    return struct.pack("<QQ", w.buffer(), w.random.choice((0, 8, 216, 512, 832, 4096, 1 << 40)))
+
+
+def notifying(w: Writer) -> bytes:
+    """A filter that tells its listener of getppid, getpgid and sched_yield, or stops a tracer there."""
+    action = w.random.choice((0x7FC00000, 0x7FC00000, 0x7FF00000, 0x30000))
+    lines = [(0x20, 0, 0, 0)]
+    lines += [(0x15, 3 - at, 0, number) for at, number in enumerate((110, 121, 24))]
+    lines += [(0x06, 0, 0, 0x7FFF0000), (0x06, 0, 0, action)]
+    program = b"".join(struct.pack("<HBBI", *line) for line in lines)
+    return struct.pack("<HxxxxxxQ", len(lines), w.place(program))
+
+
+def iocbs(w: Writer) -> bytes:
+    """Pointers to eight control blocks for io_submit(2)."""
+    blocks = [
+        struct.pack(
+            "<QIIHhIQQQQII",
+            w.random.getrandbits(64),
+            0,
+            w.random.choice((0, 0, 1, 8, 0x100)),
+            w.random.choice((0, 1, 2, 3, 5, 6, 7, 8, 99)),
+            w.random.choice((0, 0, 5)),
+            w.random.randrange(0, 30),
+            w.random.choice((w.buffer(), w.place(iovec(w)))),
+            w.random.choice((0, 1, 8, 100, 4096, 1 << 31)),
+            w.pick(OFFSETS),
+            0,
+            w.random.choice((0, 0, 0, 1)),
+            w.random.randrange(0, 30),
+        )
+        for _ in range(8)
+    ]
+    return struct.pack("<8Q", *(w.place(block) for block in blocks))
+
+
+def termios(w: Writer) -> bytes:
+    flags = [w.random.choice((0, usual, w.random.getrandbits(16))) for usual in (0x500, 5, 0xBF, 0x8A3B)]
+    return struct.pack("<4IB", *flags, 0) + bytes(
+        w.random.choice((usual, 0, 255, 10))
+        for usual in (3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 255, 18, 15, 23, 22, 255, 0, 0)
+    )
+
+
 STRUCTS: dict[str, Callable[[Writer], bytes]] = {
     "pollfd": pollfds,
     "sigaction": lambda w: struct.pack(
@@ -194,6 +247,12 @@ STRUCTS: dict[str, Callable[[Writer], bytes]] = {
         0,
     ),
     "fprog": fprog,
+    "notifying": notifying,
+    "regs": regs,
+    "regset": regset,
+    "iocbs": iocbs,
+    "termios": termios,
+    "zeros": lambda w: bytes(64),
     "handle": lambda w: (
         struct.pack("<Ii", w.random.choice((0, 8, 12, 128, 1 << 30)), w.random.choice((0, 1, 129, 254)))
         + w.random.randbytes(128)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.modes import Mode
-from tests.sandbox import ENVIRONMENT, run, runsc
+from tests.sandbox import ENVIRONMENT, ask_for_report, run, runsc, started
 
 pytestmark = pytest.mark.usefixtures("mode")
 
@@ -95,3 +95,19 @@ def test_a_reader_that_leaves_does_not_disturb_the_guest() -> None:
         process.stdin.write(b"\n")
         process.stdin.close()
         assert process.wait() == 4
+
+
+def test_a_signal_has_the_sentry_write_what_its_tasks_do(tmp_path: Path, mode: Mode) -> None:
+    log = tmp_path / "log"
+    command = runsc("--debug-log", str(log), "do", "--", "/bin/sh", "-c", "sleep 1000 & echo started; wait")
+    with started(command, env=None, cwd=None, user=None, stdin=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        for _ in range(50):  # until both are where they will stay
+            ask_for_report(process.pid)
+            report = log.read_text().rpartition(" warning: tasks:\n")[2]
+            if "(sleep)" in report and "wait.py" in report:
+                break
+    assert "  process 1 (sh), parent 0: alive\n    thread 1: waiting, interruptible" in report
+    assert "  process 2 (sleep), parent 1: alive\n    thread 2: waiting, interruptible" in report
+    assert "sentry/kernel/wait.py:" in report

@@ -556,3 +556,23 @@ CASE(its_end_waits_for_no_zombie_whose_parent_it_kills, "pid_namespaces(7)")
 	}
 	CHECK_EQ(WEXITSTATUS(wait_status(init)), 3);
 }
+
+CASE(its_end_waits_for_no_child_that_signals_otherwise, "pid_namespaces(7)")
+{
+	pid_t init;
+
+	NEEDS_NAMESPACES();
+	init = fork_init();
+	if (init == 0) {
+		for (int i = 0; i < 3; i++) {
+			static const int signals[] = { 0, SIGUSR1, SIGCHLD };
+
+			/* At its end a child sends no signal, or another one: nothing that SIGCHLD's action says is for it. */
+			if (syscall(SYS_clone, (long)signals[i], 0, 0, 0, 0) == 0)
+				for (;;)
+					pause();
+		}
+		_exit(3);
+	}
+	CHECK_EQ(WEXITSTATUS(wait_status(init)), 3);
+}
