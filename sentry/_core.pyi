@@ -551,9 +551,10 @@ class VmaList:
 
     Args:
         lowest: no mapping is placed below this address.
-        base: room is looked for below this address.
+        base: room is looked for below this address, or above it when `bottom_up` is set.
     """
 
+    bottom_up: bool
     # all read-only
     lowest: int
     base: int
@@ -583,6 +584,8 @@ class VmaList:
         """Whether nothing is in [start, end), nor in the guard gap of a mapping above that grows down."""
     def is_reserved(self, start: int, end: int) -> bool:
         """Whether some of [start, end) is reserved."""
+    def room(self, length: int) -> int | None:
+        """Where a mapping of `length` bytes goes when it may go anywhere."""
     def room_below(self, length: int) -> int | None:
         """The start of the highest gap of `length` bytes below `base`: of its top end."""
     def room_above(self, length: int, low: int, high: int) -> int | None:

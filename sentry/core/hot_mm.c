@@ -76,17 +76,17 @@ static uint64_t filled(VmaList *list, size_t low, size_t high, uint64_t start, u
 
 /* mmap */
 
-/* The place for a mapping: at the hint if it is free, else as high as possible below the base; or NO_ROOM. */
+/* The place for a mapping: at the hint if it is free, else where the layout has room; or NO_ROOM. */
 static uint64_t find_room(VmaList *list, uint64_t hint, uint64_t length)
 {
+	hint &= PAGE_MASK;
 	if (hint && hint < PF_GUEST_END) {
-		hint = (hint + PAGE_SIZE - 1) & PAGE_MASK;
 		if (hint < PF_GUEST_START)
 			hint = PF_GUEST_START;
 		if (hint <= PF_GUEST_END - length && vma_list_is_free(list, hint, hint + length))
 			return hint;
 	}
-	return vma_list_room_below(list, length);
+	return vma_list_room(list, length);
 }
 
 static bool is_noexec(File *file)

@@ -51,6 +51,7 @@ typedef struct {
 	uint64_t lowest, base, reserved_start, reserved_end;
 	uint64_t total, data;
 	uint64_t gap_floor, gap_size; /* every gap between gap_floor and base is shorter than gap_size */
+	char bottom_up;		      /* the legacy layout: room is looked for from base upwards */
 } VmaList;
 
 typedef struct {
@@ -88,6 +89,8 @@ size_t vma_list_before(VmaList *list, uint64_t addr); /* how many mappings start
 Vma *vma_list_find(VmaList *list, uint64_t addr);     /* borrowed, or NULL */
 bool vma_list_is_free(VmaList *list, uint64_t start, uint64_t end);
 bool vma_list_is_reserved(VmaList *list, uint64_t start, uint64_t end);
+/* Where a mapping of `length` bytes goes when it may go anywhere; NO_ROOM. */
+uint64_t vma_list_room(VmaList *list, uint64_t length);
 /* The start of the highest gap of `length` bytes below `base`: of its top end; NO_ROOM. */
 uint64_t vma_list_room_below(VmaList *list, uint64_t length);
 /* The lowest free range of `length` bytes within [low, high); NO_ROOM. */

@@ -4,10 +4,12 @@
  * `total` and `data` are the sums of their lengths.  Nothing here knows the host, tasks or limits.  Dropping
  * the last reference to a mapping's file runs Python, which may come back here: the list is right by then.
  *
- * Room is looked for from `base` downwards, as Linux places mappings.  So that this doesn't look at thousands
+ * Room is looked for from `base` downwards, as Linux places mappings (personality(2), ADDR_COMPAT_LAYOUT:
+ * upwards).  So that this doesn't look at thousands
  * of mappings each time, the list remembers that every gap between `gap_floor` and `base` is shorter than
  * `gap_size`; unmapping raises the floor to the end of the gap it makes.
  */
+#include "platform.h"
 #include "vma.h"
 
 #define FEW 12
@@ -149,6 +151,13 @@ uint64_t vma_list_room_above(VmaList *list, uint64_t length, uint64_t low, uint6
 	return NO_ROOM;
 }
 
+uint64_t vma_list_room(VmaList *list, uint64_t length)
+{
+	if (list->bottom_up)
+		return vma_list_room_above(list, length, list->base, PF_GUEST_END);
+	return vma_list_room_below(list, length);
+}
+
 /* Changing */
 
 /* Put count references in place of [low, high). */
@@ -234,6 +243,7 @@ void vma_list_replace(VmaList *list, uint64_t start, uint64_t end, Vma **pieces,
 VmaList *vma_list_fork(VmaList *list)
 {
 	VmaList *child = vma_list_new(list->lowest, list->base);
+	child->bottom_up = list->bottom_up;
 	bool changed = false;
 	reserve(child, list->count);
 	for (size_t i = 0; i < list->count; i++) {

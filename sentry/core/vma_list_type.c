@@ -104,6 +104,12 @@ static PyObject *room(uint64_t start)
 	return PyLong_FromUnsignedLongLong(start);
 }
 
+static PyObject *room_anywhere(VmaList *self, PyObject *arg)
+{
+	uint64_t length;
+	return parse_addr(arg, &length) ? room(vma_list_room(self, length)) : NULL;
+}
+
 static PyObject *room_below(VmaList *self, PyObject *arg)
 {
 	uint64_t length;
@@ -222,6 +228,7 @@ static PyMethodDef methods[] = {
 	{"covered", (PyCFunction)covered, METH_VARARGS, NULL},
 	{"is_free", (PyCFunction)is_free, METH_VARARGS, NULL},
 	{"is_reserved", (PyCFunction)is_reserved, METH_VARARGS, NULL},
+	{"room", (PyCFunction)room_anywhere, METH_O, NULL},
 	{"room_below", (PyCFunction)room_below, METH_O, NULL},
 	{"room_above", (PyCFunction)room_above, METH_VARARGS, NULL},
 	{"reserve", (PyCFunction)reserve, METH_VARARGS, NULL},
@@ -235,7 +242,8 @@ static PyMethodDef methods[] = {
 #define FIELD(name) {#name, T_ULONGLONG, offsetof(VmaList, name), READONLY, NULL}
 static PyMemberDef members[] = {
 	FIELD(lowest), FIELD(base), FIELD(total), FIELD(data), FIELD(gap_floor),
-	FIELD(reserved_start), FIELD(reserved_end), {0},
+	FIELD(reserved_start), FIELD(reserved_end),
+	{"bottom_up", T_BOOL, offsetof(VmaList, bottom_up), 0, NULL}, {0},
 };
 
 static PyGetSetDef getset[] = {

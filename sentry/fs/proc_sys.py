@@ -126,7 +126,7 @@ def system_controls(kernel: Kernel) -> Tree:
         b"user": namespace_limits(),
         b"vm": _settings(settings.VM) | _numbers(
             compact_memory=0, dirty_background_bytes=0, dirty_bytes=0,
-            legacy_va_layout=0, max_map_count=MAX_MAP_COUNT, mmap_min_addr=GUEST_START,
+            max_map_count=MAX_MAP_COUNT, mmap_min_addr=GUEST_START,
             nr_hugepages=0, oom_kill_allocating_task=0, overcommit_kbytes=0, overcommit_memory=0,
             overcommit_ratio=50, nr_overcommit_hugepages=0, memfd_noexec=0, hugetlb_shm_group=0,
             panic_on_oom=0,

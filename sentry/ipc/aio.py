@@ -74,6 +74,8 @@ class RingFile(File):
 
     __slots__ = ("memory",)
 
+    noexec = True
+
     def __init__(self, memory: RingMemory) -> None:
         super().__init__(O_RDWR)
         self.memory = memory

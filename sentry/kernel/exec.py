@@ -11,7 +11,7 @@ import os
 
 from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
-from sentry.abi.personality import ADDR_NO_RANDOMIZE, PER_CLEAR_ON_SETID, READ_IMPLIES_EXEC
+from sentry.abi.personality import PER_CLEAR_ON_SETID, READ_IMPLIES_EXEC
 from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
 from sentry.errors import Errno, StartError
@@ -53,17 +53,20 @@ _DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class NewProgram:
     """A program in its own, complete address space, not running yet."""
 
-    __slots__ = ("creds", "ctx", "entry", "image", "mm", "secure", "sp")
+    __slots__ = ("creds", "ctx", "entry", "image", "mm", "persona", "secure", "sp")
 
-    def __init__(self, task: Task, image: Image, creds: tuple[Creds, bool]) -> None:
-        """Fill a new address space; Errno, with nothing left behind."""
+    def __init__(self, task: Task, image: Image, creds: tuple[Creds, bool, bool]) -> None:
+        """Fill a new address space; Errno, with nothing left behind.  `creds`: from `after_exec`."""
         self.image = image
-        self.creds, self.secure = creds
+        self.creds, self.secure, clears = creds
+        # The last one ends with the program, as on x86-64 with each 64-bit one.
+        ended = (PER_CLEAR_ON_SETID if clears else 0) | READ_IMPLIES_EXEC
+        self.persona = task.personality & ~ended
         self.ctx = task.kernel.machine.new_space()
         self.mm: AddressSpace
         try:
-            randomize = not task.personality & ADDR_NO_RANDOMIZE
-            self.entry, self.sp, self.mm = image.commit(task, self.ctx, self.creds, self.secure, randomize)
+            loaded = image.commit(task, self.ctx, self.creds, self.secure, self.persona)
+            self.entry, self.sp, self.mm = loaded
         except BaseException:
             self.ctx.end()
             raise
@@ -173,8 +176,7 @@ def _replace(task: Task, program: NewProgram, old_tid: int) -> Any:
     dispatch.set(task, None)
     if program.secure:
         task.parent_death_signal = 0
-        task.set_personality(task.personality & ~PER_CLEAR_ON_SETID)
-    task.set_personality(task.personality & ~READ_IMPLIES_EXEC)  # as on x86-64 for each 64-bit program
+    task.set_personality(program.persona)
     group.has_execed = True
     _close_on_exec(task)
     return _core.NO_RESULT if task.trace is None else trace_stops.executed(task, old_tid)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from sentry.vfs.path import Path
 
 
-def after_exec(task: Task, path: Path) -> tuple[Creds, bool]:
-    """The credentials after the execve of `path`, and whether the program must be wary of its environment
-    (AT_SECURE).
+def after_exec(task: Task, path: Path) -> tuple[Creds, bool, bool]:
+    """The credentials after the execve of `path`, whether the program must be wary of its environment
+    (AT_SECURE), and whether it may not inherit all of personality(2) (PER_CLEAR_ON_SETID).
 
     Raises EPERM when the file's capabilities would have to be cut and it does not know about capabilities.
     """
@@ -64,7 +64,7 @@ def transform(
     setgid: int | None,
     caps: FileCaps | None = None,
     trusted: Callable[[], bool] = lambda: True,
-) -> tuple[Creds, bool]:
+) -> tuple[Creds, bool, bool]:
     """`after_exec` of a file with these ids and capabilities."""
     new = old.copy()
     if setuid is not None:
@@ -83,6 +83,7 @@ def transform(
             permitted = old.bounding | old.inheritable
         if new.euid == root:
             effective = True
+    clears = setuid is not None or setgid is not None or bool(permitted & ~old.permitted)
     changed = new.euid != old.euid or not (new.egid == old.egid or old.in_group(new.egid))
     if (changed or permitted & ~old.permitted) and (old.no_new_privs or not trusted()):
         if old.no_new_privs or not old.has_cap(CAP_SETUID, old.user_ns):
@@ -97,4 +98,4 @@ def transform(
     new.securebits &= ~SECBIT_KEEP_CAPS
     grown = effective or new.permitted & ~new.ambient
     secure = changed or new.euid != old.uid or new.egid != old.gid or (new.uid != root and bool(grown))
-    return new, secure
+    return new, secure, clears

@@ -27,6 +27,7 @@ VM = {
     "dirtytime_expire_seconds": (43200, 0, _INT_MAX),
     "drop_caches": (0, 1, 4),
     "laptop_mode": (0, 0, _INT_MAX),
+    "legacy_va_layout": (0, 0, _INT_MAX),
     "min_free_kbytes": (67584, 0, _INT_MAX),
     "page-cluster": (3, 0, 31),
     "stat_interval": (1, 0, _INT_MAX),

@@ -7,6 +7,9 @@ From the bottom:
     ...             mappings, from mmap_base downwards
     mmap_base       below the largest stack that the limit allows
     stack_top       random, below GUEST_END and clear of [vvar] and [vdso]
+
+In the legacy layout (personality(2), ADDR_COMPAT_LAYOUT) mmap_base is a third of the way up, the mappings
+above it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 from os import urandom
 from struct import unpack
 
-from sentry.abi.mman import PAGE_MASK, PAGE_SIZE
+from sentry.abi.mman import PAGE_MASK, PAGE_SIZE, TASK_SIZE
 
 GUEST_START = 0x10000  # platform.h, and Linux's usual vm.mmap_min_addr
 GUEST_END = 0x7FFF80000000
@@ -23,6 +26,7 @@ MAX_MAP_COUNT = 65530  # vm.max_map_count
 # instructions that it writes, so it is the same in every space and never the guest's.
 PATCH_RANGE = (0x7F060000, 0x7F070000)
 
+LEGACY_BASE = TASK_SIZE // 3 + PAGE_SIZE & PAGE_MASK
 PIE_BASE = GUEST_END // 3 * 2 & PAGE_MASK
 _MMAP_RANDOM_BITS = 28  # pages
 _STACK_RANDOM_BITS = 22  # pages
@@ -50,12 +54,17 @@ class Layout:
         stack_limit: RLIMIT_STACK's soft value in bytes.
         vdso: (vvar start, vDSO start, vDSO end) as the platform has placed them, zeros when there are none.
         randomize: False for personality(ADDR_NO_RANDOMIZE).
+        legacy: True for personality(ADDR_COMPAT_LAYOUT): mappings go up from mmap_base.
     """
 
-    __slots__ = ("_brk_random", "_pie_random", "mmap_base", "stack_slack", "stack_top")
+    __slots__ = ("_brk_random", "_pie_random", "legacy", "mmap_base", "stack_slack", "stack_top")
 
     def __init__(
-        self, stack_limit: int, vdso: tuple[int, int, int] = (0, 0, 0), randomize: bool = True
+        self,
+        stack_limit: int,
+        vdso: tuple[int, int, int] = (0, 0, 0),
+        randomize: bool = True,
+        legacy: bool = False,
     ) -> None:
         # One call for all of them: each costs more than what is done with it.
         chosen: tuple[int, ...] = unpack("<5Q", urandom(40)) if randomize else (0,) * 5
@@ -69,7 +78,9 @@ class Layout:
         if vvar_start < top and top - gap < vdso_end:
             top = vvar_start - PAGE_SIZE  # the stack must be able to grow
         self.stack_top = top
-        self.mmap_base = top - gap - _pages(base, _MMAP_RANDOM_BITS) & PAGE_MASK
+        self.legacy = legacy
+        shift = _pages(base, _MMAP_RANDOM_BITS)
+        self.mmap_base = LEGACY_BASE + shift if legacy else top - gap - shift & PAGE_MASK
 
     def pie_base(self, alignment: int) -> int:
         """The load address of a position-independent program; `alignment` is a power of two."""

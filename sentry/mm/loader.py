@@ -36,9 +36,11 @@ from sentry.abi.mman import (
     PROT_WRITE,
 )
 from sentry.abi.mount import MS_NOEXEC
+from sentry.abi.personality import ADDR_COMPAT_LAYOUT, ADDR_NO_RANDOMIZE
 from sentry.abi.resource import RLIMIT_AS, RLIMIT_STACK
 from sentry.abi.stat import ACCESS_EXEC, S_IFMT, S_IFREG
 from sentry.errors import Errno
+from sentry.kernel import settings
 from sentry.mm import elf, script
 from sentry.mm.layout import GUEST_END, GUEST_START, PATCH_RANGE, PIE_BASE, Layout
 from sentry.mm.space import AddressSpace
@@ -109,21 +111,23 @@ class Image:
         ctx: Context,
         creds: Creds | None = None,
         secure: bool = False,
-        randomize: bool = True,
+        persona: int = 0,
     ) -> tuple[int, int, AddressSpace]:
         """Fill the new, empty address space of `ctx`; (entry, stack pointer, its list).
 
         Args:
             creds: the identity the program will have, the task's by default.
             secure: AT_SECURE: the program gained privileges.
-            randomize: False for personality(ADDR_NO_RANDOMIZE).
+            persona: the personality(2) it will have.
 
         Raises Errno; then the space is good for nothing.
         """
         vdso = task.kernel.machine.vdso()
         stack_limit = task.group.rlimits[RLIMIT_STACK][0]
-        layout = Layout(stack_limit, vdso, randomize)
-        mm = AddressSpace(layout.mmap_base, PATCH_RANGE if task.kernel.config.patch else (0, 0))
+        legacy = bool(persona & ADDR_COMPAT_LAYOUT or settings.values["legacy_va_layout"])
+        layout = Layout(stack_limit, vdso, not persona & ADDR_NO_RANDOMIZE, legacy)
+        reserved = PATCH_RANGE if task.kernel.config.patch else (0, 0)
+        mm = AddressSpace(layout.mmap_base, reserved, legacy)
         mm.exe = ProgramPath(self.path.mount, self.path.dentry)
         _enter_vdso(mm, vdso)
 
@@ -266,9 +270,10 @@ def _place(mm: AddressSpace, program: Elf, layout: Layout, has_interpreter: bool
     if has_interpreter:
         bias = layout.pie_base(program.alignment) - program.low
         low = program.low + bias
-        if low >= GUEST_START and low + span < mm.areas.base and areas.is_free(low, low + span):
+        below = GUEST_END if areas.bottom_up else areas.base
+        if low >= GUEST_START and low + span < below and areas.is_free(low, low + span):
             return bias
-    room = areas.room_below(span + program.alignment - PAGE_SIZE)
+    room = areas.room(span + program.alignment - PAGE_SIZE)
     if room is None:
         raise Errno(ENOMEM)
     aligned = room + program.alignment - 1 & -program.alignment

@@ -45,7 +45,7 @@ from sentry.abi.mman import (
 from sentry.abi.mount import MS_NOEXEC
 from sentry.abi.resource import RLIMIT_MEMLOCK
 from sentry.errors import Errno
-from sentry.mm.layout import GUEST_END, GUEST_START, MAX_MAP_COUNT
+from sentry.mm.layout import GUEST_END, GUEST_START, LEGACY_BASE, MAX_MAP_COUNT
 from sentry.mm.vma import (
     VM_GROWSDOWN,
     VM_LOCKED,
@@ -176,27 +176,28 @@ def mmap(
 
 
 def find_room(mm: AddressSpace, hint: int, length: int, flags: int) -> int:
-    """A free place for `length` bytes: at the hint if it is free, else as high as possible below the base."""
+    """A free place for `length` bytes: at the hint if it is free, else where the layout has room."""
     areas = mm.areas
     if flags & MAP_32BIT:
         start = areas.room_above(length, _LOW_START, _LOW_END)
         if start is None:
             raise Errno(ENOMEM)
         return start
+    hint &= PAGE_MASK
     if hint:
-        hint = max((hint + PAGE_SIZE - 1) & PAGE_MASK, GUEST_START)
+        hint = max(hint, GUEST_START)
         if hint + length <= GUEST_END and areas.is_free(hint, hint + length):
             return hint
-    start = areas.room_below(length)
+    start = areas.room(length)
+    if start is None and not areas.bottom_up:
+        start = areas.room_above(length, LEGACY_BASE, GUEST_END)
     if start is None:
-        start = areas.room_above(length, GUEST_END // 3 & PAGE_MASK, GUEST_END)
-        if start is None:
-            raise Errno(ENOMEM)
+        raise Errno(ENOMEM)
     return start
 
 
 def _is_noexec(file: File) -> bool:
-    return file.path is not None and bool(file.path.mount.flags & MS_NOEXEC)
+    return file.noexec or (file.path is not None and bool(file.path.mount.flags & MS_NOEXEC))
 
 
 def _check_file(file: File, prot: int, flags: int) -> int:

@@ -36,7 +36,7 @@ class AddressSpace(_core.SpaceBase):
     """One guest address space; `users` counts the tasks that share it (CLONE_VM).
 
     Args:
-        mmap_base: mappings are placed below this address.
+        mmap_base: mappings are placed below this address, or above it (bottom_up).
         reserved: (start, end) of what is not the guest's to map although it lies among its addresses; nothing
             is shown there.
     """
@@ -46,8 +46,11 @@ class AddressSpace(_core.SpaceBase):
     exe: ProgramPath | None
     membarrier: int  # the registrations of membarrier(2)
 
-    def __new__(cls, mmap_base: int, reserved: tuple[int, int] = (0, 0)) -> AddressSpace:
+    def __new__(
+        cls, mmap_base: int, reserved: tuple[int, int] = (0, 0), bottom_up: bool = False
+    ) -> AddressSpace:
         self = super().__new__(cls, GUEST_START, mmap_base)
+        self.areas.bottom_up = bottom_up
         self.areas.reserve(*reserved)
         self.membarrier = 0
         return self

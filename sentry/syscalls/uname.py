@@ -4,7 +4,7 @@ import errno
 from struct import Struct
 
 from sentry.abi.capability import CAP_SYS_ADMIN
-from sentry.abi.personality import UNAME26
+from sentry.abi.personality import PER_LINUX32, PER_MASK, UNAME26
 from sentry.abi.time import CLOCK_BOOTTIME, NSEC
 from sentry.errors import Errno
 from sentry.fs.host_facts import host_facts
@@ -29,7 +29,7 @@ def uname(task: "Task", address: Ptr) -> int:
         uts.hostname,
         version.RELEASE if not task.personality & UNAME26 else version.RELEASE_26,
         version.VERSION,
-        version.MACHINE,
+        version.MACHINE if task.personality & PER_MASK != PER_LINUX32 else version.MACHINE_32,
         uts.domainname,
     )
     task.copy_out(address, _UTSNAME.pack(*names))

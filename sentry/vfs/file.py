@@ -59,6 +59,7 @@ class File(_core.FileBase):
     whole = False
     seekable = False
     has_readiness = False
+    noexec = False  # no mapping of it may be executed, as on a noexec mount
     can_signal = False  # O_ASYNC works: `queue` is woken when the owner is to be told
     can_direct = False  # O_DIRECT may be set
 

@@ -187,6 +187,8 @@ class Source:
 class FakeFile:
     """An open regular file of host descriptor 5."""
 
+    noexec = False
+
     def __init__(self, path: Any = None, flags: int = 0, fd: int = 5) -> None:
         self.path = path if path is not None else FakePath(FakeInode())
         self.inode = self.path.inode

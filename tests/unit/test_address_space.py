@@ -66,8 +66,8 @@ def test_mappings_go_below_the_base_and_join(task: Any) -> None:
 
 
 def test_a_hint_is_taken_when_it_is_free(task: Any) -> None:
-    assert mmap(task, 0x500000001, 1) == 0x500001000
-    assert mmap(task, 0x500001000, 1) == BASE - PAGE
+    assert mmap(task, 0x500000001, 1) == 0x500000000
+    assert mmap(task, 0x500000000, 1) == BASE - PAGE
 
 
 def test_fixed_replaces_and_splits(task: Any) -> None:

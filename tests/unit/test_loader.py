@@ -23,6 +23,7 @@ from sentry.abi.elf import (
 )
 from sentry.abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
 from sentry.abi.mount import MS_NOEXEC
+from sentry.abi.personality import ADDR_NO_RANDOMIZE
 from sentry.abi.resource import RLIMIT_STACK
 from sentry.config import Config
 from sentry.errors import Errno
@@ -146,7 +147,7 @@ def prepare(task: Any, name: bytes, argv: list[bytes] | None = None) -> loader.I
 
 
 def commit(task: Any, program: loader.Image) -> tuple[int, int, Any]:
-    entry, pointer, mm = program.commit(task, task.ctx, randomize=False)
+    entry, pointer, mm = program.commit(task, task.ctx, persona=ADDR_NO_RANDOMIZE)
     task.mm = mm
     for start, end, prot in ((VVAR, VDSO, PROT_READ), (VDSO, VDSO + 0x2000, PROT_READ | PROT_EXEC)):
         for page in range(start, end, PAGE):
