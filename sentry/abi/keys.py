@@ -51,16 +51,27 @@ KEYCTL_MOVE = 30
 KEYCTL_CAPABILITIES = 31
 
 KEYCTL_MOVE_EXCL = 1
-# KEYCTL_CAPABILITIES: itself, persistent keyrings, invalidation, restriction, moving; nothing of byte 1
-CAPABILITIES = b"\xe3\x00"
+KEYCTL_PKEY_QUERY = 24
+# KEYCTL_CAPABILITIES: itself, persistent keyrings, big keys, invalidation, restriction, moving (neither
+# Diffie-Hellman nor public keys); names of keyrings and tags of keys belong to namespaces (no notifications)
+CAPABILITIES = b"\xf3\x03"
 
 KEY_REQKEY_DEFL_NO_CHANGE = -1
 KEY_REQKEY_DEFL_DEFAULT = 0
+KEY_REQKEY_DEFL_THREAD_KEYRING = 1
+KEY_REQKEY_DEFL_PROCESS_KEYRING = 2
+KEY_REQKEY_DEFL_SESSION_KEYRING = 3
+KEY_REQKEY_DEFL_USER_KEYRING = 4
+KEY_REQKEY_DEFL_USER_SESSION_KEYRING = 5
+KEY_REQKEY_DEFL_REQUESTOR_KEYRING = 7
 KEY_REQKEY_DEFL_CHOICES = (0, 1, 2, 3, 4, 5, 7)
 
 KEY_MAX_DESC_SIZE = 4096
 KEY_TYPE_SIZE = 32
 PAYLOAD_MAX = 32767
+BIG_PAYLOAD_MAX = 1 << 20
+BIG_CHARGE = 16  # what the payload of a big_key is charged with
+BIG_FILE = 800  # from this size on Linux keeps it in a file
 ADD_MAX = (1 << 20) - 1
 LINK_BYTES = 4  # what a link is charged to the owner of its keyring
-PERSISTENT_EXPIRY = 3 * 24 * 3600  # seconds
+NEGATIVE_TIMEOUT = 60  # seconds that a key which could not be constructed stays

@@ -15,7 +15,7 @@ from sentry.errors import Errno
 from sentry.fs.dev import ENTROPY_BITS
 from sentry.fs.devpts import PTYS_MAX, DevPts
 from sentry.fs.proc_ipc import ipc_controls, mqueue_controls
-from sentry.fs.proc_keys import LIMITS
+from sentry.fs.proc_keys import key_controls
 from sentry.fs.proc_sys_namespaces import namespace_limits, show_last_pid, store_last_pid
 from sentry.fs.pseudo import fixed, parse_decimal, parse_int
 from sentry.ipc import aio
@@ -173,7 +173,7 @@ def _kernel(boot_id: bytes) -> Tree:
     )  # fmt: skip
     tree.update(_settings(settings.KERNEL))
     tree.update(ipc_controls())
-    tree[b"keys"] = _numbers(**LIMITS)
+    tree[b"keys"] = key_controls()
     tree[b"hostname"] = _name("hostname")
     tree[b"domainname"] = _name("domainname")
     tree[b"ns_last_pid"] = show_last_pid, store_last_pid

@@ -206,6 +206,7 @@ def start_init(kernel: Kernel, config: Config) -> Task:
     task.creds = credentials.from_config(config)
     task.ns = Namespaces(task.creds.user_ns, group.pid_ns, kernel.mounts)
     task.ns.cgroup = CgroupNamespace(kernel.cgroups.root, task.creds.user_ns, initial=True)
+    kernel.first_ns = task.ns
     task.ns.uts.hostname, task.ns.uts.domainname = config.hostname, config.domainname
     task.files = _core.FdTable()
     rlimits.apply(group, RLIMIT_NOFILE)

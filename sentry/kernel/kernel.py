@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sentry.config import Config
     from sentry.kernel.log import Log
+    from sentry.kernel.namespaces import Namespaces
     from sentry.kernel.reactor import Reactor
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.task import Task
@@ -73,6 +74,8 @@ class Kernel:
         self.cpus = sum(1 << cpu for cpu in os.sched_getaffinity(0))  # that the sandbox may use: a mask
         self.init: ThreadGroup | None = None
         self.mounts: MountNamespace  # set when the root is built
+        self.first_ns: Namespaces  # of the first process, set when it is started
+        self.helpers = 0  # how many programs run that the kernel itself started (kernel.user_helper)
         self.exit_status = 0  # wait status of init once it is dead
 
     # Scheduling

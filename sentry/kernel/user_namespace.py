@@ -12,6 +12,7 @@ from sentry.kernel.namespaces import Namespace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
+    from sentry.keys.key import Keyring
 
 OVERFLOW_ID = 65534  # what an id without a mapping is shown as
 NESTING_MAX = 32
@@ -38,6 +39,7 @@ class UserNamespace(_core.UserNamespaceBase, Namespace):
         self.uid_map = self.gid_map = self.projid_map = whole
         self.limits: dict[bytes, int] = {}  # /proc/sys/user/max_*_namespaces, by kind
         self.counts: dict[tuple[int, bytes], int] = {}  # what counts, by user and kind
+        self.keyrings: dict[tuple[bytes, int], Keyring] = {}  # of its users, by prefix of the name and user
         self.parent_could_setfcap = False  # its maker had CAP_SETFCAP
         self.setgroups_allowed: bool = parent.setgroups_allowed if parent is not None else True
 

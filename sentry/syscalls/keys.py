@@ -1,4 +1,4 @@
-"""Keys: add_key, request_key and keyctl."""
+"""Keys: add_key and keyctl."""
 
 import errno
 
@@ -6,125 +6,97 @@ from sentry.abi import keys as abi
 from sentry.abi.capability import CAP_SETUID, CAP_SYS_ADMIN
 from sentry.abi.keys import LINK, READ, SEARCH, SETATTR, VIEW, WRITE
 from sentry.errors import Errno
-from sentry.keys import key as keys
-from sentry.keys.key import Key, Keyring, as_keyring, check_payload
-from sentry.keys.process import join_session, look_up, may, persistent_keyring, possesses, search, search_own
+from sentry.keys.key import Key, Keyring, as_keyring
+from sentry.keys.process import (
+    UnderConstructionError,
+    join_session,
+    look_up,
+    may,
+    persistent_keyring,
+    possesses,
+    search,
+    use_persistent,
+)
+from sentry.keys.types import TYPES, check_description, check_payload, read
+from sentry.syscalls import key_requests
 from sentry.syscalls.args import Int, Ptr, Size
+from sentry.syscalls.key_requests import key_string, key_type, look_up_authorised, retried, serial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from sentry.kernel.task import Task
 
     Operation = Callable[[Task, int, int, int, int], int]
 
-_TYPES = (b"user", b"logon", b"keyring")
-_PERMS = {b"user": 0x3F010000, b"logon": 0x3D010000, b"keyring": 0x3F010000}
 _PAGE = 4096
+_CLEAR_MAX = 1 << 20
 
 
-# Names
-
-
-def _string(task: "Task", address: int, size: int) -> bytes:
-    """A string of less than `size` bytes; EFAULT, EINVAL."""
-    try:
-        return task.copy_in_str(address, size)
-    except Errno as error:
-        raise Errno(errno.EINVAL if error.code == errno.ENAMETOOLONG else error.code) from None
-
-
-def _type(task: "Task", address: int) -> bytes:
-    name = _string(task, address, abi.KEY_TYPE_SIZE)
-    if not name:
-        raise Errno(errno.EINVAL)
-    if name[:1] == b".":
-        raise Errno(errno.EPERM)
-    return name
-
-
-def _ring(task: "Task", id: int, wanted: int, create: bool = True) -> tuple[Keyring, bool]:
-    key, possessed = look_up(task, id, wanted, create)
-    return as_keyring(key), possessed
-
-
-# Adding and requesting
-
-
-def add_key(task: "Task", type: Ptr, description: Ptr, payload: Ptr, size: Size, ring: Int) -> int:
+def add_key(task: "Task", type: Ptr, description: Ptr, payload: Ptr, size: Size, ring: Int) -> "Any":
     if size > abi.ADD_MAX:
         raise Errno(errno.EINVAL)
-    kind = _type(task, type)
-    name = _string(task, description, abi.KEY_MAX_DESC_SIZE) if description else b""
-    if name[:1] == b"." and kind == b"keyring":
+    kind = key_type(task, type)
+    name = key_string(task, description, abi.KEY_MAX_DESC_SIZE) if description else b""
+    if name[:1] == b"." and kind.startswith(b"keyring"):
         raise Errno(errno.EPERM)
     data = task.copy_in(payload, size) if size else b""
-    target, _ = look_up(task, ring, WRITE, create=True)
-    if kind not in _TYPES:
+    return retried(task, lambda: _add(task, kind, name, data, ring))
+
+
+def _add(task: "Task", kind: bytes, name: bytes, data: bytes, ring: int) -> int:
+    found, _possessed = look_up(task, ring, WRITE, create=True)
+    if kind not in TYPES:
         raise Errno(errno.ENODEV)
-    target = as_keyring(target)
-    name = check_payload(kind, name, data)
-    old = target.links.get((kind, name))
-    if old is not None and kind != b"keyring" and old.is_valid():
-        if not may(task.creds, old, possesses(task, old), WRITE):
-            raise Errno(errno.EACCES)
-        old.set_payload(data)
-        return old.serial
+    if not name:
+        raise Errno(errno.EINVAL)
+    target = as_keyring(found)
+    check_payload(kind, data)
     if target.restricted:
         raise Errno(errno.EPERM)
+    old = target.links.get((kind, name))
+    if old is not None and kind != b"keyring" and not old.revoked:
+        if old.building:
+            raise UnderConstructionError(old)
+        if not may(task.creds, old, possesses(task, old), WRITE):
+            raise Errno(errno.EACCES)
+        old.update(data)
+        return old.serial
+    check_description(kind, name)
     creds = task.creds
     new: Key
     if kind == b"keyring":
-        new = Keyring(name, creds.fsuid, creds.fsgid, _PERMS[kind])
+        new = Keyring(name, creds.fsuid, creds.fsgid, TYPES[kind], creds.user_ns.inum)
     else:
-        new = Key(kind, name, creds.fsuid, creds.fsgid, _PERMS[kind], data)
-    target.link(new)
+        new = Key(kind, name, creds.fsuid, creds.fsgid, TYPES[kind], data)
+    target.put(new)
     return new.serial
-
-
-def request_key(task: "Task", type: Ptr, description: Ptr, callout: Ptr, ring: Int) -> int:
-    kind = _type(task, type)
-    name = _string(task, description, abi.KEY_MAX_DESC_SIZE)
-    if callout:
-        _string(task, callout, _PAGE)
-    target = look_up(task, ring, WRITE, create=True)[0] if ring else None
-    try:
-        key = search_own(task, lambda other: other.type == kind and other.description == name)
-    except Errno as error:
-        if error.code == errno.ENOKEY and callout and kind in _TYPES:
-            raise Errno(errno.ENOENT) from None  # Linux starts /sbin/request-key; there is none here
-        raise
-    if target is not None:
-        if not may(task.creds, key, True, LINK):
-            raise Errno(errno.EACCES)
-        as_keyring(target).link(key)
-    return key.serial
 
 
 # keyctl
 
 
-def keyctl(task: "Task", operation: Int, a: Size, b: Size, c: Size, d: Size) -> int:
+def keyctl(task: "Task", operation: Int, a: Size, b: Size, c: Size, d: Size) -> "Any":
     handler = _OPERATIONS.get(operation)
     if handler is None:
         raise Errno(errno.EOPNOTSUPP)
-    return handler(task, a, b, c, d)
+    return retried(task, lambda: handler(task, a, b, c, d))
 
 
-def _id(argument: int) -> int:
-    """A key's serial number: signed 32 bits."""
-    return (argument & 0xFFFFFFFF ^ 1 << 31) - (1 << 31)
+def _ring(task: "Task", id: int, wanted: int, create: bool = True) -> Keyring:
+    return as_keyring(look_up(task, id, wanted, create)[0])
 
 
 def _get_keyring_id(task: "Task", id: int, create: int, _: int, __: int) -> int:
-    return look_up(task, _id(id), SEARCH, bool(create & 0xFFFFFFFF))[0].serial
+    return look_up(task, serial(id), SEARCH, bool(create & 0xFFFFFFFF))[0].serial
 
 
 def _join_session(task: "Task", name: int, _: int, __: int, ___: int) -> int:
     if not name:
         return join_session(task, None)
-    text = _string(task, name, abi.KEY_MAX_DESC_SIZE)
+    text = key_string(task, name, abi.KEY_MAX_DESC_SIZE)
     if text[:1] == b".":
         raise Errno(errno.EPERM)
     return join_session(task, text)
@@ -133,32 +105,29 @@ def _join_session(task: "Task", name: int, _: int, __: int, ___: int) -> int:
 def _update(task: "Task", id: int, payload: int, size: int, _: int) -> int:
     if size > _PAGE:
         raise Errno(errno.EINVAL)
-    data = task.copy_in(payload, size) if payload and size else b""
-    key, _possessed = look_up(task, _id(id), WRITE)
-    if isinstance(key, Keyring):
+    data = task.copy_in(payload, size) if size else b""
+    key, _possessed = look_up(task, serial(id), WRITE)
+    if key.type not in TYPES or isinstance(key, Keyring):
         raise Errno(errno.EOPNOTSUPP)
-    check_payload(key.type, key.description, data)
-    key.set_payload(data)
+    check_payload(key.type, data)
+    key.update(data)
     return 0
 
 
 def _revoke(task: "Task", id: int, _: int, __: int, ___: int) -> int:
     try:
-        key, _possessed = look_up(task, _id(id), WRITE)
+        key, _possessed = look_up(task, serial(id), WRITE)
     except Errno as error:
         if error.code != errno.EACCES:
             raise
-        key, _possessed = look_up(task, _id(id), SETATTR)
+        key, _possessed = look_up(task, serial(id), SETATTR)
     key.revoke()
     return 0
 
 
 def _invalidate(task: "Task", id: int, _: int, __: int, ___: int) -> int:
-    key, _possessed = look_up(task, _id(id), SEARCH)
-    key.revoke()
-    for other in keys.every():
-        if isinstance(other, Keyring) and other.links.get((key.type, key.description)) is key:
-            other.unlink(key)
+    key, _possessed = look_up(task, serial(id), SEARCH)
+    key.invalidate()
     return 0
 
 
@@ -171,7 +140,7 @@ def _chown(task: "Task", id: int, uid: int, gid: int, _: int) -> int:
     new_uid, new_gid = namespace.kuid(uid), namespace.kgid(gid)
     if (uid != unchanged and new_uid < 0) or (gid != unchanged and new_gid < 0):
         raise Errno(errno.EINVAL)
-    key, _possessed = look_up(task, _id(id), SETATTR, create=True)
+    key, _possessed = look_up(task, serial(id), SETATTR, create=True, partial=True)
     if not task.creds.has_cap(CAP_SYS_ADMIN):
         if uid != unchanged and new_uid != key.uid:
             raise Errno(errno.EACCES)
@@ -188,7 +157,7 @@ def _set_perm(task: "Task", id: int, perm: int, _: int, __: int) -> int:
     perm &= 0xFFFFFFFF
     if perm & ~abi.PERM_ALL:
         raise Errno(errno.EINVAL)
-    key, _possessed = look_up(task, _id(id), SETATTR, create=True)
+    key, _possessed = look_up(task, serial(id), SETATTR, create=True, partial=True)
     if key.uid != task.creds.fsuid and not task.creds.has_cap(CAP_SYS_ADMIN):
         raise Errno(errno.EACCES)
     key.perm = perm
@@ -196,7 +165,7 @@ def _set_perm(task: "Task", id: int, perm: int, _: int, __: int) -> int:
 
 
 def _describe(task: "Task", id: int, buffer: int, size: int, _: int) -> int:
-    key, _possessed = look_up(task, _id(id), VIEW)
+    key = look_up_authorised(task, serial(id), VIEW)
     namespace = task.creds.user_ns
     owner = namespace.show_uid(key.uid), namespace.show_gid(key.gid)
     text = b"%b;%d;%d;%08x;%b\0" % (key.type, *owner, key.perm, key.description)
@@ -206,20 +175,20 @@ def _describe(task: "Task", id: int, buffer: int, size: int, _: int) -> int:
 
 
 def _clear(task: "Task", id: int, _: int, __: int, ___: int) -> int:
-    _ring(task, _id(id), WRITE)[0].clear()
+    _ring(task, serial(id), WRITE).clear()
     return 0
 
 
 def _link(task: "Task", id: int, ring: int, _: int, __: int) -> int:
-    target, _possessed = look_up(task, _id(ring), WRITE, create=True)
-    key, _possessed = look_up(task, _id(id), LINK, create=True)
+    target, _possessed = look_up(task, serial(ring), WRITE, create=True)
+    key, _possessed = look_up(task, serial(id), LINK, create=True)
     as_keyring(target).link(key)
     return 0
 
 
 def _unlink(task: "Task", id: int, ring: int, _: int, __: int) -> int:
-    source, _possessed = look_up(task, _id(ring), WRITE)
-    key, _possessed = look_up(task, _id(id), 0, validate=False)
+    source, _possessed = look_up(task, serial(ring), WRITE)
+    key, _possessed = look_up(task, serial(id), 0, partial=True, unchecked=True)
     as_keyring(source).unlink(key)
     return 0
 
@@ -227,9 +196,9 @@ def _unlink(task: "Task", id: int, ring: int, _: int, __: int) -> int:
 def _move(task: "Task", id: int, source: int, target: int, flags: int) -> int:
     if flags & 0xFFFFFFFF & ~abi.KEYCTL_MOVE_EXCL:
         raise Errno(errno.EINVAL)
-    key, _possessed = look_up(task, _id(id), LINK, create=True)
-    old = as_keyring(look_up(task, _id(source), WRITE)[0])
-    new = as_keyring(look_up(task, _id(target), WRITE, create=True)[0])
+    key, _possessed = look_up(task, serial(id), LINK, create=True)
+    old = as_keyring(look_up(task, serial(source), WRITE)[0])
+    new = as_keyring(look_up(task, serial(target), WRITE, create=True)[0])
     if old is new:
         return 0
     name = (key.type, key.description)
@@ -243,19 +212,18 @@ def _move(task: "Task", id: int, source: int, target: int, flags: int) -> int:
 
 
 def _search(task: "Task", ring: int, type: int, description: int, target: int) -> int:
-    kind = _type(task, type)
-    name = _string(task, description, abi.KEY_MAX_DESC_SIZE)
-    root, possessed = look_up(task, _id(ring), SEARCH)
-    wanted = look_up(task, _id(target), WRITE, create=True)[0] if target & 0xFFFFFFFF else None
-    if kind not in _TYPES:
+    kind = key_type(task, type)
+    name = key_string(task, description, abi.KEY_MAX_DESC_SIZE)
+    root, possessed = look_up(task, serial(ring), SEARCH)
+    wanted = look_up(task, serial(target), WRITE, create=True)[0] if target & 0xFFFFFFFF else None
+    if kind not in TYPES:
         raise Errno(errno.ENOKEY)
+    ring_key = as_keyring(root)
     key = search(
-        task.creds,
-        as_keyring(root),
-        possessed,
-        lambda other: other.type == kind and other.description == name,
-        expired=errno.EKEYEXPIRED,
+        task.creds, ring_key, possessed, lambda other: other.type == kind and other.description == name
     )
+    if key is None:
+        raise Errno(errno.ENOKEY)
     if wanted is not None:
         if not may(task.creds, key, possessed, LINK):
             raise Errno(errno.EACCES)
@@ -264,28 +232,26 @@ def _search(task: "Task", ring: int, type: int, description: int, target: int) -
 
 
 def _read(task: "Task", id: int, buffer: int, size: int, _: int) -> int:
-    key, possessed = look_up(task, _id(id), 0)
+    try:
+        key, possessed = look_up(task, serial(id), 0, unchecked=True)
+    except Errno:
+        raise Errno(errno.ENOKEY) from None
+    if key.error:
+        raise Errno(key.error)
     # What one could find by a search may be read even without the permission to (keyctl_read(3)).
     if not may(task.creds, key, possessed, READ) and not possessed:
         raise Errno(errno.EACCES)
-    if key.type == b"logon":
-        raise Errno(errno.EOPNOTSUPP)
-    data = key.payload
-    if isinstance(key, Keyring):
-        if buffer and size & 3:
-            raise Errno(errno.EINVAL)
-        data = b"".join([other.serial.to_bytes(4, "little") for other in key.links.values()])
+    key.validate()
+    data = read(key)
+    if isinstance(key, Keyring) and buffer and size & 3:
+        raise Errno(errno.EINVAL)
     if buffer and len(data) <= size:
         task.copy_out(buffer, data)
     return len(data)
 
 
-def _refuse_authority(task: "Task", _: int, __: int, ___: int, ____: int) -> int:
-    raise Errno(errno.EPERM)  # nobody is asked to construct keys
-
-
 def _set_request_keyring(task: "Task", choice: int, _: int, __: int, ___: int) -> int:
-    old, new = task.keyrings.default, _id(choice)
+    old, new = task.keyrings.default, serial(choice)
     if new == abi.KEY_REQKEY_DEFL_NO_CHANGE:
         return old
     if new not in abi.KEY_REQKEY_DEFL_CHOICES:
@@ -295,36 +261,31 @@ def _set_request_keyring(task: "Task", choice: int, _: int, __: int, ___: int) -
 
 
 def _set_timeout(task: "Task", id: int, seconds: int, _: int, __: int) -> int:
-    key, _possessed = look_up(task, _id(id), SETATTR, create=True)
+    key = look_up_authorised(task, serial(id), SETATTR, create=True)
     key.expire_in(seconds & 0xFFFFFFFF)
     return 0
 
 
-def _assume_authority(task: "Task", id: int, _: int, __: int, ___: int) -> int:
-    if _id(id) < 0:
-        raise Errno(errno.EINVAL)
-    if _id(id):
-        raise Errno(errno.ENOKEY)
-    return 0
-
-
 def _get_security(task: "Task", id: int, buffer: int, size: int, _: int) -> int:
-    look_up(task, _id(id), VIEW)
+    look_up_authorised(task, serial(id), VIEW)
     if buffer and size:
         task.copy_out(buffer, b"\0")  # no security module labels keys
     return 1
 
 
 def _session_to_parent(task: "Task", _: int, __: int, ___: int, ____: int) -> int:
+    session = _ring(task, abi.KEY_SPEC_SESSION_KEYRING, LINK, create=False)
     parent = task.group.parent_task
-    session = task.keyrings.session
     if parent is None or parent.group is task.kernel.init or len(parent.group.tasks) != 1:
         raise Errno(errno.EPERM)
-    mine, theirs = task.creds, parent.creds
-    ids = (mine.uid, mine.euid, mine.suid, mine.gid, mine.egid, mine.sgid)
-    if ids != (theirs.uid, theirs.euid, theirs.suid, theirs.gid, theirs.egid, theirs.sgid):
+    theirs, euid, egid = parent.creds, task.creds.euid, task.creds.egid
+    old = parent.keyrings.session
+    if old is session:
+        return 0
+    ids = (theirs.uid, theirs.euid, theirs.suid, theirs.gid, theirs.egid, theirs.sgid)
+    if ids != (euid, euid, euid, egid, egid, egid):
         raise Errno(errno.EPERM)
-    if session is not None and session.uid != mine.euid:
+    if session.uid != euid or (old is not None and old.uid != euid):
         raise Errno(errno.EPERM)
     parent.keyrings.session = session
     return 0
@@ -337,19 +298,26 @@ def _get_persistent(task: "Task", uid: int, ring: int, _: int, __: int) -> int:
         raise Errno(errno.EINVAL)
     if owner not in (creds.uid, creds.euid) and not creds.has_cap(CAP_SETUID, creds.user_ns):
         raise Errno(errno.EPERM)
-    target, _possessed = look_up(task, _id(ring), WRITE, create=True)
-    key = persistent_keyring(owner)
-    as_keyring(target).link(key)
+    target = _ring(task, serial(ring), WRITE)
+    key = persistent_keyring(creds.user_ns, owner)
+    if not may(creds, key, True, LINK):
+        raise Errno(errno.EACCES)
+    target.link(key)
+    use_persistent(key)
     return key.serial
 
 
 def _restrict(task: "Task", id: int, type: int, restriction: int, _: int) -> int:
-    ring, _possessed = _ring(task, _id(id), SETATTR, create=False)
-    if type:
-        _type(task, type)
-        raise Errno(errno.ENOENT)  # no type of ours has restrictions to offer
-    if restriction:
+    key, _possessed = look_up(task, serial(id), SETATTR)
+    if bool(type) != bool(restriction):
         raise Errno(errno.EINVAL)
+    kind = key_type(task, type) if type else None
+    if restriction:
+        key_string(task, restriction, _PAGE)
+    ring = as_keyring(key)
+    if kind is not None:
+        # No type of ours has restrictions to offer.
+        raise Errno(errno.ENOENT if kind in TYPES else errno.ENOKEY)
     if ring.restricted:
         raise Errno(errno.EEXIST)
     ring.restricted = True
@@ -359,8 +327,12 @@ def _restrict(task: "Task", id: int, type: int, restriction: int, _: int) -> int
 def _capabilities(task: "Task", buffer: int, size: int, _: int, __: int) -> int:
     known = abi.CAPABILITIES
     if size:
-        task.copy_out(buffer, known[:size].ljust(min(size, _PAGE), b"\0"))
+        task.copy_out(buffer, known[:size].ljust(min(size, _CLEAR_MAX), b"\0"))
     return len(known)
+
+
+def _query_public_key(task: "Task", _: int, reserved: int, __: int, ___: int) -> int:
+    raise Errno(errno.EINVAL if reserved else errno.EOPNOTSUPP)
 
 
 _OPERATIONS: "dict[int, Operation]" = {
@@ -376,17 +348,18 @@ _OPERATIONS: "dict[int, Operation]" = {
     abi.KEYCTL_UNLINK: _unlink,
     abi.KEYCTL_SEARCH: _search,
     abi.KEYCTL_READ: _read,
-    abi.KEYCTL_INSTANTIATE: _refuse_authority,
-    abi.KEYCTL_NEGATE: _refuse_authority,
+    abi.KEYCTL_INSTANTIATE: key_requests.instantiate,
+    abi.KEYCTL_NEGATE: key_requests.negate,
     abi.KEYCTL_SET_REQKEY_KEYRING: _set_request_keyring,
     abi.KEYCTL_SET_TIMEOUT: _set_timeout,
-    abi.KEYCTL_ASSUME_AUTHORITY: _assume_authority,
+    abi.KEYCTL_ASSUME_AUTHORITY: key_requests.assume_authority,
     abi.KEYCTL_GET_SECURITY: _get_security,
     abi.KEYCTL_SESSION_TO_PARENT: _session_to_parent,
-    abi.KEYCTL_REJECT: _refuse_authority,
-    abi.KEYCTL_INSTANTIATE_IOV: _refuse_authority,
+    abi.KEYCTL_REJECT: key_requests.reject,
+    abi.KEYCTL_INSTANTIATE_IOV: key_requests.instantiate_iov,
     abi.KEYCTL_INVALIDATE: _invalidate,
     abi.KEYCTL_GET_PERSISTENT: _get_persistent,
+    abi.KEYCTL_PKEY_QUERY: _query_public_key,
     abi.KEYCTL_RESTRICT_KEYRING: _restrict,
     abi.KEYCTL_MOVE: _move,
     abi.KEYCTL_CAPABILITIES: _capabilities,

@@ -56,6 +56,7 @@ PACKAGES = {
     "gcc": "gcc",
     "gdb": "gdb",
     "git": "git",
+    "keyctl": "keyutils",
     "less": "less",
     "go": "golang-go",
     "java": "default-jdk-headless",

@@ -6,6 +6,7 @@ from tests.programs.builds import BUILDS
 from tests.programs.busybox import BUSYBOX
 from tests.programs.coreutils import COREUTILS
 from tests.programs.debuggers import DEBUGGERS
+from tests.programs.keyutils import KEYUTILS
 from tests.programs.languages import LANGUAGES
 from tests.programs.mounting import MOUNTING
 from tests.programs.runtimes import PACKAGE_MANAGERS, RUNTIMES
@@ -23,6 +24,7 @@ PROGRAMS = (
     + BUILDS
     + TERMINALS
     + MOUNTING
+    + KEYUTILS
     + DEBUGGERS
     + SERVERS
     + RUNTIMES

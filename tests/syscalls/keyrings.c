@@ -423,3 +423,131 @@ CASE(proc_lists_keys_and_users, "keyrings(7)")
 	snprintf(line, sizeof(line), "%5d:", geteuid());
 	CHECK(strstr(text_of("/proc/key-users"), line));
 }
+
+CASE(updating_makes_an_expired_key_good_again, "add_key(2)")
+{
+	long key;
+
+	new_session();
+	key = key_in(KEY_SPEC_SESSION_KEYRING, "one");
+	CHECK_OK(keyctl(KEYCTL_SET_TIMEOUT, key, 1));
+	usleep(1200000);
+	CHECK_ERR(keyctl(KEYCTL_UPDATE, key, "x", 1), EKEYEXPIRED);
+	CHECK_EQ(add_key("user", "one", "longer", 6, KEY_SPEC_SESSION_KEYRING), key);
+	CHECK_EQ(keyctl(KEYCTL_READ, key, text, sizeof(text)), 6);
+}
+
+CASE(reading_what_is_no_key_gives_ENOKEY, "keyctl(2)")
+{
+	new_session();
+	CHECK_ERR(keyctl(KEYCTL_READ, 0, text, 10), ENOKEY);
+	CHECK_ERR(keyctl(KEYCTL_READ, KEY_SPEC_GROUP_KEYRING, text, 10), ENOKEY);
+	CHECK_ERR(keyctl(KEYCTL_READ, KEY_SPEC_THREAD_KEYRING, text, 10), ENOKEY);
+}
+
+CASE(restrictions_are_checked, "keyctl(2)")
+{
+	long key;
+
+	new_session();
+	key = key_in(KEY_SPEC_SESSION_KEYRING, "one");
+	CHECK_ERR(keyctl(KEYCTL_RESTRICT_KEYRING, KEY_SPEC_SESSION_KEYRING, "user", NULL), EINVAL);
+	CHECK_ERR(keyctl(KEYCTL_RESTRICT_KEYRING, KEY_SPEC_SESSION_KEYRING, NULL, "x"), EINVAL);
+	CHECK_ERR(keyctl(KEYCTL_RESTRICT_KEYRING, KEY_SPEC_SESSION_KEYRING, "user", "x"), ENOENT);
+	CHECK_ERR(keyctl(KEYCTL_RESTRICT_KEYRING, KEY_SPEC_SESSION_KEYRING, "no such", "x"), ENOKEY);
+	CHECK_ERR(keyctl(KEYCTL_RESTRICT_KEYRING, KEY_SPEC_SESSION_KEYRING, ".user", "x"), EPERM);
+	CHECK_ERR(keyctl(KEYCTL_RESTRICT_KEYRING, KEY_SPEC_SESSION_KEYRING, 8, "x"), EFAULT);
+	CHECK_ERR(keyctl(KEYCTL_RESTRICT_KEYRING, key, NULL, NULL), ENOTDIR);
+	CHECK_OK(keyctl(KEYCTL_RESTRICT_KEYRING, KEY_SPEC_SESSION_KEYRING, NULL, NULL));
+	CHECK_ERR(keyctl(KEYCTL_RESTRICT_KEYRING, KEY_SPEC_SESSION_KEYRING, NULL, NULL), EEXIST);
+	CHECK_ERR(add_key("user", "one", "x", 1, KEY_SPEC_SESSION_KEYRING), EPERM);
+	CHECK_OK(keyctl(KEYCTL_UPDATE, key, "x", 1));
+}
+
+CASE(capabilities_say_what_there_is, "keyctl(2)")
+{
+	unsigned char known[8];
+
+	memset(known, 0xff, sizeof(known));
+	CHECK_EQ(keyctl(KEYCTL_CAPABILITIES, known, sizeof(known)), 2);
+	CHECK_EQ(known[2] | known[7], 0);
+	CHECK((known[0] & 0xe3) == 0xe3);
+	CHECK((known[1] & 3) == 3);
+	CHECK_EQ(keyctl(KEYCTL_CAPABILITIES, NULL, 0), 2);
+	CHECK_ERR(keyctl(KEYCTL_CAPABILITIES, 8, 2), EFAULT);
+	if (!(known[0] & KEYCTL_CAPS0_DIFFIE_HELLMAN))
+		CHECK_ERR(keyctl(KEYCTL_DH_COMPUTE, 0, 0, 0, 0), EOPNOTSUPP);
+	CHECK_ERR(keyctl(KEYCTL_PKEY_QUERY, 0, 1, "", text), EINVAL);
+	if (!(known[1] & 4))
+		CHECK_ERR(keyctl(32, KEY_SPEC_SESSION_KEYRING, -1, 1), EOPNOTSUPP);
+	if (known[0] & KEYCTL_CAPS0_BIG_KEY) {
+		new_session();
+		CHECK_OK(add_key("big_key", "big", text, sizeof(text), KEY_SPEC_SESSION_KEYRING));
+	}
+}
+
+CASE(the_session_is_given_to_the_parent, "keyctl(2)")
+{
+	long ring, mine;
+	pid_t child, grandchild;
+	int status;
+
+	child = fork_child();
+	if (child == 0) {
+		mine = new_session();
+		grandchild = fork_child();
+		if (grandchild == 0) {
+			CHECK_OK(keyctl(KEYCTL_SESSION_TO_PARENT));
+			CHECK_OK(keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL));
+			key_in(KEY_SPEC_SESSION_KEYRING, "given");
+			CHECK_OK(keyctl(KEYCTL_SESSION_TO_PARENT));
+			_exit(0);
+		}
+		CHECK_EQ(waitpid(grandchild, &status, 0), grandchild);
+		CHECK_EQ(status, 0);
+		ring = CHECK_OK(keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
+		CHECK(ring != mine);
+		CHECK_OK(request_key("user", "given", NULL, NONE));
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+}
+
+CASE(a_persistent_keyring_outlives_its_links, "persistent-keyring(7)")
+{
+	char expected[64];
+	long ring, key;
+
+	new_session();
+	ring = CHECK_OK(keyctl(KEYCTL_GET_PERSISTENT, -1, KEY_SPEC_SESSION_KEYRING));
+	snprintf(expected, sizeof(expected), "keyring;%d;65534;1f030000;_persistent.%d", geteuid(), geteuid());
+	CHECK_STREQ(described(ring), expected);
+	key = key_in(ring, "kept by the user");
+	CHECK_OK(keyctl(KEYCTL_UNLINK, ring, KEY_SPEC_SESSION_KEYRING));
+	CHECK_EQ(keyctl(KEYCTL_GET_PERSISTENT, geteuid(), KEY_SPEC_SESSION_KEYRING), ring);
+	CHECK_EQ(request_key("user", "kept by the user", NULL, NONE), key);
+	CHECK_OK(keyctl(KEYCTL_UNLINK, key, ring));
+	CHECK_ERR(keyctl(KEYCTL_GET_PERSISTENT, -1, 0), EINVAL);
+	CHECK_ERR(keyctl(KEYCTL_GET_PERSISTENT, -1, 0x7ffffff1), ENOKEY);
+	if (geteuid() != 0)
+		CHECK_ERR(keyctl(KEYCTL_GET_PERSISTENT, 0, KEY_SPEC_SESSION_KEYRING), EPERM);
+}
+
+CASE(keys_and_limits_are_told_below_proc_sys, "proc_sys_kernel_keys(5)")
+{
+	CHECK_EQ(atol(text_of("/proc/sys/kernel/keys/gc_delay")), 300);
+	CHECK_EQ(atol(text_of("/proc/sys/kernel/keys/maxkeys")), 200);
+	CHECK_EQ(atol(text_of("/proc/sys/kernel/keys/maxbytes")), 20000);
+	CHECK_EQ(atol(text_of("/proc/sys/kernel/keys/root_maxkeys")), 1000000);
+	CHECK_EQ(atol(text_of("/proc/sys/kernel/keys/root_maxbytes")), 25000000);
+	CHECK_EQ(atol(text_of("/proc/sys/kernel/keys/persistent_keyring_expiry")), 259200);
+}
+
+CASE(a_pipe_for_notifications_needs_them, "pipe(2)")
+{
+	int ends[2];
+	int result = syscall(SYS_pipe2, ends, O_EXCL);
+
+	if (result == -1)
+		CHECK_EQ(errno, ENOPKG);
+}
