@@ -57,6 +57,7 @@ class NullFile(File):
 
     __slots__ = ()
     seekable = True  # to any offset, which stays 0
+    takes = True
     device_kind = _core.KIND_NULL
 
     def __init__(self, flags: int, path: Path) -> None:
@@ -78,6 +79,7 @@ class ZeroFile(NullFile):
     """/dev/zero; mapping it is a way to get anonymous memory."""
 
     __slots__ = ()
+    gives = True
     device_kind = _core.KIND_ZERO
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
@@ -91,6 +93,7 @@ class FullFile(ZeroFile):
     """/dev/full: reads as zeros and has no space."""
 
     __slots__ = ()
+    takes = False
     device_kind = _core.KIND_FULL
 
     def write(self, task: Task, data: bytes, pos: int | None) -> int:
@@ -102,6 +105,8 @@ class RandomFile(File):
 
     __slots__ = ()
     seekable = True
+    gives = True
+    takes = True
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
         count = min(count, _CHUNK)

@@ -55,6 +55,7 @@ class NamespaceFile(File):
 
     __slots__ = ()
 
+    seekable = True  # as pread(2) sees it
     inode: NamespaceInode
 
     def __init__(self, flags: int, path: Path, inode: NamespaceInode | None = None) -> None:

@@ -11,7 +11,7 @@ from sentry.abi.ipc import MNI_MAX
 from sentry.abi.mman import PAGE_SIZE
 from sentry.abi.mqueue import HARD_MSG_MAX, HARD_MSGSIZE_MAX, MIN_MSGSIZE_MAX
 from sentry.errors import Errno
-from sentry.fs.pseudo import fixed, parse_word
+from sentry.fs.pseudo import Unspliced, fixed, parse_word
 from sentry.ipc.shm import count_attachments
 
 TYPE_CHECKING = False
@@ -79,7 +79,7 @@ def _owners(task: Task, object: IpcObject) -> tuple[int, int, int, int]:
     return uid(object.uid), gid(object.gid), uid(object.cuid), gid(object.cgid)
 
 
-SYSVIPC: Tree = {b"msg": _queues, b"sem": _semaphores, b"shm": _segments}
+SYSVIPC: Tree = {b"msg": Unspliced(_queues), b"sem": Unspliced(_semaphores), b"shm": Unspliced(_segments)}
 
 
 def parse_numbers(data: bytes, count: int, low: int, high: int) -> list[int]:

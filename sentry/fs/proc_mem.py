@@ -34,8 +34,6 @@ _TOLD = _PRESENT | _SWAPPED | _FILE | _EXCLUSIVE | _SOFT_DIRTY
 class MemoryInode(PseudoInode):
     __slots__ = ("kind", "task")
 
-    spliceable = False
-
     def __init__(self, fs: FileSystem, task: Task, mode: int, ino: int, kind: type[_OfMemory]) -> None:
         super().__init__(fs, S_IFREG | mode, *owner(task), ino)
         self.task = task

@@ -121,16 +121,25 @@ def mountstats(target: Task, reader: Task) -> bytes:
     )
 
 
-class MountsFile(TextFile):
-    """One of these files, open: poll(2) tells by POLLPRI that the mounts have changed since it last told."""
+class StatsFile(TextFile):
+    """One of these files, open."""
 
-    __slots__ = ("_namespace", "_told")
+    __slots__ = ()
 
     def __init__(self, flags: int, path: Path, inode: TextInode, target: Task) -> None:
         check_alive(target)
         if target.files is None:
             raise Errno(EINVAL)
         super().__init__(flags, path, inode)
+
+
+class MountsFile(StatsFile):
+    """poll(2) tells by POLLPRI that the mounts have changed since it last told."""
+
+    __slots__ = ("_namespace", "_told")
+
+    def __init__(self, flags: int, path: Path, inode: TextInode, target: Task) -> None:
+        super().__init__(flags, path, inode, target)
         self._namespace = target.ns.mnt
         self._told = self._namespace.changes
         self.queue = self._namespace.queue

@@ -56,7 +56,7 @@ class Entry:
     def __init__(
         self, name: bytes, mode: int, show: Show | None = None, store: Store | None = None,
         inspect: bool = False, follow: Callable[[Task, Task], Path | bytes] | None = None,
-        names: list[Entry] | None = None, opened_as: type[proc_mounts.MountsFile] | None = None,
+        names: list[Entry] | None = None, opened_as: type[proc_mounts.StatsFile] | None = None,
         numbered: ShowNumbered | None = None,
     ) -> None:  # fmt: skip
         self.name = name
@@ -68,7 +68,7 @@ class Entry:
         self.follow = follow
         self.names = names
         self.numbered = numbered  # makes the text with the numbers of proc's PID namespace
-        self.opened_as = opened_as  # the kind of open file that tells by poll(2) that the text has changed
+        self.opened_as = opened_as  # the kind of open file, if it is one of the mounts' own
         Entry._last += 1
         self.number = Entry._last
 
@@ -304,7 +304,7 @@ _PROCESS = [
     Entry(b"map_files", S_IFDIR | 0o500),
     Entry(b"status", 0o444, numbered=proc_status.status),
     Entry(b"stat", 0o444, numbered=proc_status.process_stat),
-    Entry(b"mountstats", 0o400, proc_mounts.mountstats),
+    Entry(b"mountstats", 0o400, proc_mounts.mountstats, opened_as=proc_mounts.StatsFile),
     Entry(b"autogroup", 0o644, proc_task.autogroup, _refuse),
     Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _set_coredump_filter),
     Entry(b"timens_offsets", 0o644, proc_time.show_offsets, proc_time.store_offsets),

@@ -10,6 +10,7 @@ from sentry.abi.time import NSEC, NSEC_PER_TICK
 from sentry.fs.host_facts import host_facts
 from sentry.fs.proc_ipc import SYSVIPC
 from sentry.fs.proc_keys import show_keys, show_users
+from sentry.fs.pseudo import Unspliced, fixed
 from sentry.kernel import cpus, version
 
 TYPE_CHECKING = False
@@ -187,19 +188,19 @@ def system_files(view: SystemView) -> Tree:
         b"diskstats": b"",
         b"execdomains": b"0-0\tLinux           \t[kernel]\n",
         b"filesystems": b"".join([b"nodev\t%b\n" % name for name in _NODEV]),
-        b"kallsyms": b"",
+        b"kallsyms": Unspliced(fixed(b"")),
         b"interrupts": b"     " + b"".join([b"      CPU%d" % number for number in numbers]) + b"\n",
         b"key-users": show_users,
         b"keys": show_keys,
         b"loadavg": view.loadavg,
         b"meminfo": view.meminfo,
         b"misc": b"",
-        b"modules": b"",
+        b"modules": Unspliced(fixed(b"")),
         b"partitions": b"major minor  #blocks  name\n\n",
-        b"pressure": {b"cpu": _CALM, b"io": _CALM, b"memory": _CALM},
+        b"pressure": dict.fromkeys((b"cpu", b"io", b"memory"), Unspliced(fixed(_CALM))),
         b"softirqs": b"                    " + b"".join([b"CPU%-8d" % number for number in numbers]) + b"\n",
         b"stat": view.stat,
-        b"swaps": b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
+        b"swaps": Unspliced(fixed(b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")),
         b"sysvipc": SYSVIPC,
         b"uptime": view.uptime,
         b"version": version.PROC_VERSION + b"\n",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Show = Callable[[Task], bytes]
     Store = Callable[[Task, bytes], None]
-    Tree = Mapping[bytes, "Tree | Show | bytes | tuple[Show, Store] | Inode"]
+    Tree = Mapping[bytes, "Tree | Show | bytes | tuple[Show, Store] | Unspliced | Inode"]
 
 WRITE_MAX = 4096  # a settings file takes one page at a time
 
@@ -73,6 +73,8 @@ class TextInode(PseudoInode):
 
     __slots__ = ("show", "store")
 
+    spliceable = True  # Linux lets splice(2) and its kin at it
+
     def __init__(
         self, fs: FileSystem, show: Show, store: Store | None = None, mode: int = 0, ino: int = 0, uid: int =
         0, gid: int = 0,
@@ -85,8 +87,23 @@ class TextInode(PseudoInode):
         return TextFile(flags, path, self)
 
 
+class Unspliced:
+    """How a text is made that splice(2) and its kin can't read."""
+
+    __slots__ = ("show",)
+
+    def __init__(self, show: Show) -> None:
+        self.show = show
+
+
+class _UnsplicedText(TextInode):
+    __slots__ = ()
+
+    spliceable = False
+
+
 class TextFile(File):
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "gives", "takes")
 
     inode: TextInode
     seekable = True
@@ -94,6 +111,7 @@ class TextFile(File):
     def __init__(self, flags: int, path: Path, inode: TextInode) -> None:
         super().__init__(flags, path, inode)
         self._text: bytes | None = None
+        self.gives = self.takes = inode.spliceable
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
         at = self.pos if pos is None else pos
@@ -145,7 +163,7 @@ class DirectoryInode(PseudoInode):
     def __init__(self, fs: FileSystem, describe: Callable[[], Tree], mode: int = 0o555) -> None:
         """`describe` is called once, when the names are needed: each is a mapping (a directory), bytes (a
         fixed text), a function (a text made at each read), a pair of functions (a text that can be written),
-        or an inode of any kind.
+        one of these that is `Unspliced`, or an inode of any kind.
         """
         super().__init__(fs, S_IFDIR | mode)
         self._describe = describe
@@ -158,13 +176,15 @@ class DirectoryInode(PseudoInode):
             self._names = {name: self._make(what) for name, what in self._describe().items()}
         return self._names
 
-    def _make(self, what: Tree | Show | bytes | tuple[Show, Store] | Inode) -> Inode:
+    def _make(self, what: Tree | Show | bytes | tuple[Show, Store] | Unspliced | Inode) -> Inode:
         if isinstance(what, Inode):
             return what
         if isinstance(what, bytes):
             return TextInode(self.fs, fixed(what))
         if isinstance(what, tuple):
             return TextInode(self.fs, what[0], what[1])
+        if isinstance(what, Unspliced):
+            return _UnsplicedText(self.fs, what.show)
         if callable(what):
             return TextInode(self.fs, what)
         tree = what

@@ -69,6 +69,8 @@ class Socket(File):
 
     __slots__ = ("options",)
 
+    gives = True
+    takes = True
     can_signal = True
 
     family = 0

@@ -126,6 +126,8 @@ class HostTerminalFile(File):
 
     __slots__ = ("_hangups", "_timer", "_watch", "terminal")
 
+    gives = True
+    takes = True
     can_signal = True
 
     def __init__(

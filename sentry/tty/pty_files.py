@@ -41,6 +41,8 @@ class SlaveFile(File):
 
     __slots__ = ("_hangups", "_timer", "pty")
 
+    gives = True
+    takes = True
     can_signal = True
 
     def __init__(self, flags: int, path: Path, inode: Inode, pty: Pty) -> None:
@@ -127,6 +129,8 @@ class MasterFile(File):
 
     __slots__ = ("_on_release", "_slave_path", "pty")
 
+    gives = True
+    takes = True
     can_signal = True
 
     def __init__(

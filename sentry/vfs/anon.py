@@ -41,16 +41,18 @@ class AnonymousInode(Inode):
 
 
 class AnonymousFile(File):
-    """An open file of an anonymous inode.  Seeking does nothing, successfully."""
+    """An open file of an anonymous inode.  Where it `can_seek`, that does nothing, successfully."""
 
     __slots__ = ()
+
+    can_seek = True
 
     def __init__(self, flags: int, label: bytes) -> None:
         """`label` as in "[eventfd]"."""
         super().__init__(flags | O_RDWR, anon_path(label))
 
     def seek(self, task: Task, offset: int, whence: int) -> int:
-        return 0
+        return 0 if self.can_seek else super().seek(task, offset, whence)
 
 
 _pipefs = AnonymousFs(b"pipefs", PIPEFS_MAGIC)

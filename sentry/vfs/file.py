@@ -49,7 +49,8 @@ class File(_core.FileBase):
 
     `whole`: a read goes on until it has all it asked for or the file ends (regular files), so that the read
     handlers may do it in pieces.  `seekable`: `pos` is the file offset.  `has_readiness`: epoll(7) may watch
-    it although it is a regular file.
+    it although it is a regular file.  `gives` and `takes`: whether splice(2) and its kin
+    may move bytes from it and to it.
     """
 
     __slots__ = ("__weakref__",)
@@ -58,6 +59,8 @@ class File(_core.FileBase):
 
     whole = False
     seekable = False
+    gives = False
+    takes = False
     has_readiness = False
     noexec = False  # no mapping of it may be executed, as on a noexec mount
     can_signal = False  # O_ASYNC works: `queue` is woken when the owner is to be told

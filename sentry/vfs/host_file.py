@@ -107,6 +107,8 @@ class HostFile(File):
 
     whole = True
     seekable = True
+    gives = True
+    takes = True
     inode: HostInode
 
     def __init__(self, flags: int, path: Path, inode: HostInode, shares_offset: bool = True) -> None:
@@ -196,6 +198,8 @@ class HostStream(File):
 
     __slots__ = ("_nowait", "_watch")
 
+    gives = True
+    takes = True
     inode: HostInode
 
     def __init__(self, flags: int, path: Path, inode: HostInode, watch: HostWatch) -> None:

@@ -30,7 +30,6 @@ class Inode(_core.InodeBase):
     __slots__ = ("__weakref__", "fs")
 
     settable = False  # whether `setattr` may store: the fields themselves are the truth
-    spliceable = True  # splice(2) and sendfile(2) may take bytes from it
     has_acls = False  # whether it can have POSIX ACLs
     acls: dict[bytes, Acl] | None = None  # by the attribute's name
     plain: type[File] | None = None  # open() does no more than plain(flags, path), so that C may do it

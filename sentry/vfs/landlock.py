@@ -110,6 +110,8 @@ class Ruleset(AnonymousFile):
 
     __slots__ = ()
 
+    can_seek = False
+
     state: Layer
 
     def __init__(self, fs: int, net: int, scoped: int) -> None:

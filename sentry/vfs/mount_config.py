@@ -33,6 +33,8 @@ class MountConfig(AnonymousFile):
 
     __slots__ = ("_messages", "_off", "_on", "_options", "fs", "phase", "source", "type")
 
+    can_seek = False
+
     def __init__(self, kind: FileSystemType | None, fs: FileSystem | None) -> None:
         """Of a new file system of type `kind`, or of an existing `fs`."""
         super().__init__(O_RDWR, b"[fscontext]")

@@ -134,6 +134,8 @@ class PipeEnd(File):
 
     __slots__ = ("pipe", "writers_seen")
 
+    gives = True
+    takes = True
     can_signal = True
     can_direct = True
 

@@ -119,6 +119,8 @@ class RegularFile(File):
 
     whole = True
     seekable = True
+    gives = True
+    takes = True
     can_direct = True
     inode: RegularInode
 
