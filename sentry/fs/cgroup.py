@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.namespaces import Namespace
     from sentry.kernel.task import Task
+    from sentry.vfs.inode import Attributes
 
 CGROUP2_SUPER_MAGIC = 0x63677270
 _INO_SHIFT = 8  # inode numbers: of the group, then of the file in it
@@ -59,10 +60,8 @@ class CgroupDirectory(PseudoInode):
     def getattr(self) -> None:
         self.nlink = 0 if self.cgroup.removed else 2 + len(self.cgroup.children)
 
-    def set_fields(
-        self, mode: int | None, uid: int | None, gid: int | None, atime: int | None, mtime: int | None
-    ) -> None:
-        super().set_fields(mode, uid, gid, atime, mtime)
+    def set_fields(self, changes: Attributes) -> None:
+        super().set_fields(changes)
         group = self.cgroup
         group.mode, group.uid, group.gid = self.mode & 0o7777, self.uid, self.gid
 

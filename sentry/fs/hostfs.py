@@ -23,11 +23,12 @@ from sentry.vfs.regular import RegularFile, RegularInode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Unpack
 
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
+    from sentry.vfs.inode import Attributes
     from sentry.vfs.path import Path
 
 V9FS_MAGIC = 0x01021997  # what statfs shows: a directory shared from elsewhere
@@ -132,18 +133,10 @@ class HostInode(Inode):
             return super().readlink()
         return self.fs.tree.readlink(self.where())
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
         if self.fs.readonly:
             raise Errno(EROFS)
+        size, mode = changes.get("size"), changes.get("mode")
         if size is not None:
             self.resize(size)
         if mode is not None:
@@ -154,21 +147,20 @@ class HostInode(Inode):
             else:
                 with Opened(self.fs.tree.open(self.where(), os.O_PATH)) as this:
                     _core.host_chmod(this.fd, mode & 0o7777)
-        if (uid, gid, atime, mtime) != (None,) * 4:
+        if any(changes.get(name) is not None for name in ("uid", "gid", "atime", "mtime")):
             if self.place is None:
                 with self.opened() as this:
-                    self._set_owner_and_times(this.fd, {}, uid, gid, atime, mtime)
+                    self._set_owner_and_times(this.fd, {}, changes)
             else:
                 parent, name = self.place
                 with parent.opened() as directory:
                     options = {"dir_fd": directory.fd, "follow_symlinks": False}
-                    self._set_owner_and_times(name, options, uid, gid, atime, mtime)
+                    self._set_owner_and_times(name, options, changes)
         self.getattr()
 
-    def _set_owner_and_times(
-        self, target: bytes | int, options: dict[str, Any], uid: int | None, gid: int | None,
-        atime: int | None, mtime: int | None,
-    ) -> None:  # fmt: skip
+    def _set_owner_and_times(self, target: bytes | int, options: dict[str, Any], changes: Attributes) -> None:
+        uid, gid = changes.get("uid"), changes.get("gid")
+        atime, mtime = changes.get("atime"), changes.get("mtime")
         if uid is not None or gid is not None:
             host(os.chown, target, -1 if uid is None else uid, -1 if gid is None else gid, **options)
         if atime is not None or mtime is not None:
@@ -262,22 +254,14 @@ class HostFile(HostInode, RegularInode):
             self.fd = -1
             self.writable = False
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
-        if size is not None and (mode, uid, gid, atime, mtime) == (None,) * 5:
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
+        size = changes.get("size")
+        if size is not None and len(changes) == 1:
             # ftruncate(2) works on a file whose name is gone.
             self.resize(size)
             self.getattr()
         else:
-            super().setattr(mode=mode, uid=uid, gid=gid, size=size, atime=atime, mtime=mtime)
+            super().setattr(**changes)
 
 
 class HostRegularFile(RegularFile):

@@ -27,10 +27,13 @@ from sentry.vfs.regular import RegularFile, RegularInode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from sentry.fs.layered_directory import LayeredDirectory
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
+    from sentry.vfs.inode import Attributes
 
 FIELDS = ("mode", "uid", "gid", "nlink", "size", "atime", "mtime", "ctime", "btime", "rdev", "blksize")
 ESCAPE = b"overlay."
@@ -136,18 +139,9 @@ class LayeredInode(Inode):
         except Errno:
             return  # it was not even begun
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
         self.copy_up()
-        self.real.inode.setattr(mode=mode, uid=uid, gid=gid, size=size, atime=atime, mtime=mtime)
+        self.real.inode.setattr(**changes)
         self.getattr()
 
     def readlink(self) -> bytes:

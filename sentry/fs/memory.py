@@ -18,7 +18,10 @@ from sentry.vfs.xattr import CAPABILITY, get_attribute, set_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from sentry.fs.memory_directory import MemoryDirectory
+    from sentry.vfs.inode import Attributes
 
 
 _KEPT = {S_IFREG: FS_MEMORY_FL, S_IFDIR: FS_MEMORY_FL}
@@ -78,20 +81,12 @@ class Node(Inode):
     def touch(self) -> None:
         """The file is about to change."""
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
         self.touch()
+        size = changes.get("size")
         if size is not None:
             self.resize(size)
-        self.set_fields(mode, uid, gid, atime, mtime)
+        self.set_fields(changes)
 
     def resize(self, size: int) -> None:
         raise Errno(EINVAL)

@@ -16,9 +16,11 @@ from sentry.vfs.inode import Inode
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Unpack
 
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
+    from sentry.vfs.inode import Attributes
     from sentry.vfs.mount import FileSystem
     from sentry.vfs.path import Path
 
@@ -34,20 +36,11 @@ class PseudoInode(Inode):
 
     __slots__ = ()
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
         # A size comes from O_TRUNC, with which shells open settings files: there is nothing to cut.
         if self.settable:
-            self.set_fields(mode, uid, gid, atime, mtime)
-        elif mode is not None or uid is not None or gid is not None:
+            self.set_fields(changes)
+        elif any(changes.get(name) is not None for name in ("mode", "uid", "gid")):
             raise Errno(EPERM)
 
     # proc has no names that are absent, so that nothing can be made of one.

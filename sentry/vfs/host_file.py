@@ -35,13 +35,14 @@ from sentry.vfs.inode import Inode
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Unpack
 
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.task import Task
     from sentry.kernel.wait import _Marker
     from sentry.tty.host_terminal import HostTerminal
     from sentry.vfs.file import MapSource
+    from sentry.vfs.inode import Attributes
     from sentry.vfs.path import Path
 
 _PIPE_BUF = 4096  # what a pipe that is ready for writing has room for
@@ -72,19 +73,11 @@ class HostInode(Inode):
         self.blksize = status.st_blksize
         self.atime, self.mtime, self.ctime = status.st_atime_ns, status.st_mtime_ns, status.st_ctime_ns
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
         """Only the size can be changed: owner, mode and times are the caller's."""
+        size = changes.get("size")
         if size is None:
-            super().setattr(mode=mode, uid=uid, gid=gid, atime=atime, mtime=mtime)
+            super().setattr(**changes)
             return
         host(os.ftruncate, self.host_fd, size)
 

@@ -16,12 +16,24 @@ from sentry.errors import Errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
     from sentry.vfs.mount import FileSystem
     from sentry.vfs.path import Path
     from sentry.vfs.permissions import Acl
+
+    class Attributes(TypedDict, total=False):
+        """What of a file is to change; what is missing, or None, stays."""
+
+        mode: int | None  # the 12 permission bits
+        uid: int | None
+        gid: int | None
+        size: int | None
+        atime: int | None  # nanoseconds
+        mtime: int | None
 
 
 class Inode(_core.InodeBase):
@@ -53,37 +65,24 @@ class Inode(_core.InodeBase):
     def permission(self, creds: Creds) -> bool | None:
         """Asked where `guarded` is set: may they use it?  None: as its mode and access list say."""
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
-        """Change attributes (mode: the 12 permission bits; times in ns) and set ctime.  EPERM where fixed."""
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
+        """Change attributes and set ctime.  EPERM where they are fixed."""
         if not self.settable:
             raise Errno(EPERM)
+        size = changes.get("size")
         if size is not None:
             self.size = size
-        self.set_fields(mode, uid, gid, atime, mtime)
+        self.set_fields(changes)
 
-    def set_fields(
-        self, mode: int | None, uid: int | None, gid: int | None, atime: int | None, mtime: int | None
-    ) -> None:
-        """Store what is not None, and set ctime."""
+    def set_fields(self, changes: Attributes) -> None:
+        """Store all but the size, and set ctime."""
+        mode = changes.get("mode")
         if mode is not None:
             self.mode = self.mode & S_IFMT | mode & 0o7777
-        if uid is not None:
-            self.uid = uid
-        if gid is not None:
-            self.gid = gid
-        if atime is not None:
-            self.atime = atime
-        if mtime is not None:
-            self.mtime = mtime
+        for name in ("uid", "gid", "atime", "mtime"):
+            value = changes.get(name)
+            if value is not None:
+                setattr(self, name, value)
         self.ctime = now()
 
     def getxattr(self, name: bytes) -> bytes:

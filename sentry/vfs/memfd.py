@@ -29,8 +29,11 @@ from sentry.vfs.regular import RegularFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
+    from sentry.vfs.inode import Attributes
 
 _HOST_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
 ALL_SEALS = _HOST_SEALS | F_SEAL_SEAL | F_SEAL_EXEC
@@ -52,19 +55,11 @@ class Memfd(MemoryFile):
 
     __slots__ = ()
 
-    def setattr(
-        self,
-        *,
-        mode: int | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        size: int | None = None,
-        atime: int | None = None,
-        mtime: int | None = None,
-    ) -> None:
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
+        mode = changes.get("mode")
         if self.seals & F_SEAL_EXEC and mode is not None and (mode ^ self.mode) & _EXECUTE_BITS:
             raise Errno(errno.EPERM)
-        super().setattr(mode=mode, uid=uid, gid=gid, size=size, atime=atime, mtime=mtime)
+        super().setattr(**changes)
 
     def add_seals(self, seals: int) -> None:
         """Raises Errno: EPERM (sealed against it), EBUSY (F_SEAL_WRITE while a writable mapping exists)."""
