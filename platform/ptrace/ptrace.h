@@ -17,6 +17,7 @@
 #include <sys/user.h>
 
 #include "channel.h"
+#include "ops.h"
 #include "platform.h"
 #include "remote.h"
 #include "stub.h"
@@ -70,15 +71,9 @@ int threads_count(void);
 struct thread *thread_adopt(int tid, struct space *space);
 void thread_reaped(struct thread *thread); /* waitpid has reported its death */
 void kill_all(void);
-int op_space_new(struct pf_context **ctx);
-int op_space_fork(struct pf_context *ctx, struct pf_context **child);
-int op_thread_new(struct pf_context *ctx, struct pf_context **thread);
-void op_thread_end(struct pf_context *ctx);
 
 /* template.c, filter.c: the first stub */
 extern struct thread *template;
-int op_init(int stub_fd);
-void op_shutdown(void);
 int filter_install(struct thread *thread);
 
 /* inject.c: host calls made by a stopped thread.  Results as the kernel returns them; -ESRCH when it died. */
@@ -97,9 +92,6 @@ void channel_drain(void);
 /* wait.c: the loop */
 extern int live_contexts; /* held by the dispatcher */
 extern int running_contexts;
-int op_wait(struct pf_event *event, bool block);
-int op_resume(struct pf_context *ctx);
-int op_interrupt(struct pf_context *ctx);
 void report_gone(struct thread *thread); /* have `wait` report PF_GONE for it */
 
 /* turns.c: stops that were waited for and are seen to one after the other */
@@ -119,7 +111,6 @@ int kick_wait(int tid, int *status, int flags);
 bool kick_take(int flag); /* test and clear */
 bool tick_start(void);	  /* have TICKED set every TICK_NS from now on; false: it was so before */
 void tick_stop(void);
-void op_kick(void);
 #define TICK_NS 4000000L
 
 /* affinity.c: which CPU */
@@ -128,31 +119,10 @@ int affinity_init(void);
 void affinity_resume(struct thread *thread);
 void affinity_tick(void);
 void affinity_rest(void);
-void op_confine(struct pf_context *ctx, const void *mask, size_t size);
-
-/* memory.c */
-ssize_t op_read(struct pf_context *ctx, uint64_t addr, void *buf, size_t len);
-ssize_t op_write(struct pf_context *ctx, uint64_t addr, const void *buf, size_t len);
-ssize_t op_readv(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
-ssize_t op_writev(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len);
-int op_cmpxchg(struct pf_context *ctx, uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *seen);
-
-/* mapping.c */
-int op_map(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flags, int fd, off_t offset);
-int op_unmap(struct pf_context *ctx, uint64_t addr, size_t len);
-int op_protect(struct pf_context *ctx, uint64_t addr, size_t len, int prot);
-int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_len, int flags,
-	     uint64_t target);
-int op_advise(struct pf_context *ctx, uint64_t addr, size_t len, int advice);
-int op_sync(struct pf_context *ctx, uint64_t addr, size_t len, int flags);
 
 /* fpu.c */
 int fpu_init(struct thread *thread);
 int fpu_copy(struct thread *to, struct thread *from);
-ssize_t op_get_fpu(struct pf_context *ctx, void *buf, size_t size);
-int op_set_fpu(struct pf_context *ctx, const void *buf, size_t size);
-size_t op_fpu_size(void);
-int op_reset_fpu(struct pf_context *ctx);
 
 /* ops.c */
 extern const struct pf_ops ptrace_ops;

@@ -1,36 +1,21 @@
 /* The stubs' seccomp filter, inherited by all of them.
  *
- * A guest's system call, by whatever instruction, raises SIGSYS.  Only calls made from the stub's text are looked
- * at closer: the few that the stub makes, with arguments as narrow as can be, and death for all others.  A
- * guest can jump there, or put code of its own in the stub's place: so what is allowed must do no harm to
- * anybody else, whoever makes it.  Processes and threads are born only when we have ordered that.  Descriptors that a stub does not hold can't be used, memory of others can't be
- * reached, and files can only be mapped while the sentry hands one over.
+ * A guest's system call, by whatever instruction, raises SIGSYS.  Only calls made from the stub's text are
+ * looked at closer: the few that the stub makes, with arguments as narrow as can be, and death for all others.
+ * A guest can jump there, or put code of its own in the stub's place: so what is allowed must do no harm to
+ * anybody else, whoever makes it.  Processes and threads are born only when we have ordered that.  Descriptors
+ * that a stub does not hold can't be used, memory of others can't be reached, and files can only be mapped
+ * while the sentry hands one over.
  */
 #include "systrap.h"
+#include "bpf.h"
 
 #include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/futex.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-
-#define DATA(field) ((unsigned)offsetof(struct seccomp_data, field))
-#define LOAD(where) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (where))
-#define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))
-#define UNLESS_EQ(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(value), 0, (skip))
-#define KILL RETURN(SECCOMP_RET_KILL_PROCESS)
-#define TRAP RETURN(SECCOMP_RET_TRAP)
-#define ALLOW RETURN(SECCOMP_RET_ALLOW)
-
-#define CALL(nr) UNLESS_EQ(nr, 1), ALLOW
-/* ... only when the low half of argument `n` is `value`, or `other` */
-#define CALL_WITH(nr, n, value) UNLESS_EQ(nr, 4), LOAD(DATA(args[n])), UNLESS_EQ(value, 1), ALLOW, KILL
-#define CALL_WITH_EITHER(nr, n, value, other) \
-	UNLESS_EQ(nr, 6), LOAD(DATA(args[n])), UNLESS_EQ(value, 1), ALLOW, UNLESS_EQ(other, 1), ALLOW, KILL
 
 static const struct sock_filter program[] = {
 	LOAD(DATA(arch)),

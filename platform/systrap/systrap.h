@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "channel.h"
+#include "ops.h"
 #include "platform.h"
 #include "remote.h"
 #include "shared.h"
@@ -83,10 +84,6 @@ void thread_free(struct thread *thread);
 extern int world_fd;
 
 /* life.c */
-int op_space_new(struct pf_context **ctx);
-int op_space_fork(struct pf_context *ctx, struct pf_context **child);
-int op_thread_new(struct pf_context *ctx, struct pf_context **thread);
-void op_thread_end(struct pf_context *ctx);
 bool spare_goes_on(void); /* see to the birth of the spare space; false: nothing to do */
 void spare_forget(void);
 extern int live_contexts;
@@ -102,8 +99,6 @@ void kill_space(struct space *space);
 
 /* template.c, filter.c */
 extern struct thread *template;
-int op_init(int stub_fd);
-void op_shutdown(void);
 int filter_install(struct thread *thread);
 
 /* order.c: what a stopped thread does for us.  Results as the kernel returns them; -ESRCH when it died. */
@@ -130,8 +125,6 @@ bool birth_step(struct thread *thread, int64_t *result); /* don't: true at the e
 int birth_listener(void);
 
 /* wait.c */
-int op_wait(struct pf_event *event, bool block);
-int op_interrupt(struct pf_context *ctx);
 int note_running(struct thread *thread);
 void report_gone(struct thread *thread); /* have `wait` report PF_GONE for it */
 void wait_forget(struct thread *thread); /* it is about to end */
@@ -142,7 +135,6 @@ extern struct thread *last_reported;
 /* event.c, resume.c */
 void take_event(struct thread *thread, struct pf_event *event);
 void op_complete(struct pf_context *ctx);
-int op_resume(struct pf_context *ctx);
 
 /* outbox.c */
 void outbox_reset(void);
@@ -157,7 +149,6 @@ void sleep_shutdown(void);
 bool sleep_called_off(void); /* kicked: test and clear */
 bool child_died(void);	     /* likewise */
 bool sleep_until_rung(int timeout_ms); /* -1: for ever; false: not rung in this time */
-void op_kick(void);
 extern int bell;
 
 /* place.c: which CPU */
@@ -168,28 +159,12 @@ bool place_may_spin(void);
 void place_gap(int64_t ns); /* between two looks of ours so much time went by */
 void place_balance(int running); /* so many run */
 void place_thread(struct thread *thread); /* is about to run */
-void op_confine(struct pf_context *ctx, const void *mask, size_t size);
 void place_rest(void); /* nothing happens for long: until it does, all may use all CPUs */
 
-/* memory.c, mapping.c, fpu.c */
-ssize_t op_read(struct pf_context *ctx, uint64_t addr, void *buf, size_t len);
-ssize_t op_write(struct pf_context *ctx, uint64_t addr, const void *buf, size_t len);
-ssize_t op_readv(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, void *buf, size_t len);
-ssize_t op_writev(struct pf_context *ctx, const struct pf_iov *iov, int iovcnt, const void *buf, size_t len);
-int op_cmpxchg(struct pf_context *ctx, uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *seen);
-int op_map(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flags, int fd, off_t offset);
-int op_unmap(struct pf_context *ctx, uint64_t addr, size_t len);
-int op_protect(struct pf_context *ctx, uint64_t addr, size_t len, int prot);
-int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_len, int flags, uint64_t target);
-int op_advise(struct pf_context *ctx, uint64_t addr, size_t len, int advice);
-int op_sync(struct pf_context *ctx, uint64_t addr, size_t len, int flags);
+/* fpu.c */
 int fpu_init(void);
 int fpu_copy(struct thread *to, struct thread *from);
 void fpu_reset(struct thread *thread);
-ssize_t op_get_fpu(struct pf_context *ctx, void *buf, size_t size);
-int op_set_fpu(struct pf_context *ctx, const void *buf, size_t size);
-size_t op_fpu_size(void);
-int op_reset_fpu(struct pf_context *ctx);
 
 /* patch.c */
 void op_patch(struct pf_context *ctx);

@@ -5,17 +5,11 @@
 #include <sys/personality.h>
 #include <sys/utsname.h>
 
-static void unprivileged(void)
-{
-	if (geteuid() == 0)
-		CHECK_OK(seteuid(65534));
-}
-
 CASE(syslog_needs_privilege_to_change_anything, "syslog(2)")
 {
 	char buffer[16];
 
-	unprivileged();
+	lose_privilege();
 	for (int kind = -1; kind <= 11; kind++)
 		if (kind != 3 && kind != 10)
 			CHECK_ERR(syscall(SYS_syslog, kind, buffer, sizeof(buffer)), EPERM);
@@ -23,14 +17,14 @@ CASE(syslog_needs_privilege_to_change_anything, "syslog(2)")
 
 CASE(reboot_needs_CAP_SYS_BOOT, "reboot(2)")
 {
-	unprivileged();
+	lose_privilege();
 	CHECK_ERR(syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL), EPERM);
 	CHECK_ERR(syscall(SYS_reboot, 1, 2, 3, NULL), EPERM);
 }
 
 CASE(accounting_and_swapping_need_privilege, "acct(2)")
 {
-	unprivileged();
+	lose_privilege();
 	CHECK_ERR(syscall(SYS_acct, NULL), EPERM);
 	CHECK_ERR(syscall(SYS_acct, "absent"), EPERM);
 	CHECK_ERR(syscall(SYS_swapon, "absent", 0), EPERM);

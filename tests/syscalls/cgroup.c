@@ -75,12 +75,6 @@ static pid_t sleeper_in(const char *group)
 	return child;
 }
 
-static void end(pid_t child)
-{
-	CHECK_OK(kill(child, SIGKILL));
-	CHECK_KILLED(child, SIGKILL);
-}
-
 CASE(a_new_group_is_empty, "cgroups(7)")
 {
 	make_group("new");
@@ -122,7 +116,7 @@ CASE(a_process_moves_by_its_id, "cgroups(7)")
 	CHECK_STREQ(text_of(in_group("move", "cgroup.threads")), pid);
 	CHECK(strstr(text_of(in_group("move", "cgroup.events")), "populated 1"));
 	CHECK_ERR(rmdir(in_group("move", NULL)), EBUSY);
-	end(child);
+	end_child(child);
 	CHECK_STREQ(text_of(in_group("move", "cgroup.procs")), "");
 	CHECK_OK(rmdir(in_group("move", NULL)));
 }
@@ -208,7 +202,7 @@ CASE(a_frozen_process_does_not_run, "cgroups(7)")
 	for (seen = *count; *count == seen;)
 		poll(NULL, 0, 1);
 	CHECK(strstr(text_of(in_group("freeze", "cgroup.events")), "frozen 0"));
-	end(child);
+	end_child(child);
 	CHECK_OK(rmdir(in_group("freeze", NULL)));
 }
 
@@ -247,7 +241,7 @@ CASE(a_child_of_a_frozen_group_starts_frozen_and_can_be_killed, "cgroups(7)")
 	child = sleeper_in("tree");
 	await_text(in_group("tree", "cgroup.events"), "frozen 1");
 	CHECK(strstr(text_of(in_group("tree", "below/cgroup.events")), "frozen 1"));
-	end(child);
+	end_child(child);
 	CHECK_OK(rmdir(in_group("tree", "below")));
 	CHECK_OK(rmdir(in_group("tree", NULL)));
 }
@@ -284,7 +278,7 @@ CASE(clone_puts_a_child_into_a_group, "clone(2)")
 	CHECK_OK(child);
 	snprintf(pid, sizeof(pid), "%ld\n", child);
 	CHECK_STREQ(text_of(in_group("into", "cgroup.procs")), pid);
-	end(child);
+	end_child(child);
 	args.cgroup = plain;
 	CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EBADF);
 	args.cgroup = -1;

@@ -8,12 +8,6 @@
 
 static const struct timespec some_time = { 1, 0 };
 
-static void unprivileged(void)
-{
-	if (geteuid() == 0)
-		CHECK_OK(seteuid(65534));
-}
-
 static long set_clock(int id, const void *when)
 {
 	return syscall(SYS_clock_settime, id, when);
@@ -24,7 +18,7 @@ CASE(setting_the_realtime_clock_needs_CAP_SYS_TIME, "clock_settime(2)")
 	struct timeval now = { 1, 0 };
 	struct timezone zone = { 0, 0 };
 
-	unprivileged();
+	lose_privilege();
 	CHECK_ERR(set_clock(CLOCK_REALTIME, &some_time), EPERM);
 	CHECK_ERR(syscall(SYS_settimeofday, &now, NULL), EPERM);
 	CHECK_ERR(syscall(SYS_settimeofday, NULL, &zone), EPERM);
@@ -35,7 +29,7 @@ CASE(clock_settime_errors, "clock_settime(2)")
 {
 	static const struct timespec large = { 1, 1000000000 }, negative = { -1, 0 }, negative_ns = { 1, -1 };
 
-	unprivileged();
+	lose_privilege();
 	CHECK_ERR(set_clock(CLOCK_REALTIME, &large), EINVAL);
 	CHECK_ERR(set_clock(CLOCK_REALTIME, &negative), EINVAL);
 	CHECK_ERR(set_clock(CLOCK_REALTIME, &negative_ns), EINVAL);
@@ -58,7 +52,7 @@ CASE(settimeofday_errors, "gettimeofday(2)")
 {
 	struct timeval large = { 1, 1000001 }, negative = { -1, 0 };
 
-	unprivileged();
+	lose_privilege();
 	CHECK_ERR(syscall(SYS_settimeofday, &large, NULL), EINVAL);
 	CHECK_ERR(syscall(SYS_settimeofday, &negative, NULL), EINVAL);
 	CHECK_ERR(syscall(SYS_settimeofday, unmapped(), NULL), EFAULT);
@@ -79,7 +73,7 @@ CASE(adjtimex_tells_the_state, "adjtimex(2)")
 	CHECK_OK(gettimeofday(&now, NULL));
 	CHECK(now.tv_sec - state.time.tv_sec <= 1);
 	state.modes = ADJ_OFFSET_SS_READ;
-	unprivileged();
+	lose_privilege();
 	CHECK_EQ(syscall(SYS_adjtimex, &state), answer);
 	CHECK_EQ(syscall(SYS_clock_adjtime, CLOCK_REALTIME, &(struct timex) { .modes = 0 }), answer);
 }
@@ -91,7 +85,7 @@ CASE(adjusting_needs_CAP_SYS_TIME, "adjtimex(2)")
 		ADJ_SETOFFSET, ADJ_MICRO, ADJ_NANO, ADJ_TICK, ADJ_OFFSET_SINGLESHOT
 	};
 
-	unprivileged();
+	lose_privilege();
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		struct timex change = { .modes = modes[i], .tick = 10000 };
 
@@ -104,7 +98,7 @@ CASE(clock_adjtime_errors, "adjtimex(2)")
 {
 	struct timex change = { .modes = 0x8000 };
 
-	unprivileged();
+	lose_privilege();
 	CHECK_ERR(syscall(SYS_adjtimex, &change), EINVAL);
 	CHECK_ERR(syscall(SYS_adjtimex, unmapped()), EFAULT);
 	CHECK_ERR(syscall(SYS_clock_adjtime, CLOCK_MONOTONIC, unmapped()), EFAULT);

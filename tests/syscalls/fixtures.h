@@ -93,6 +93,37 @@ static inline int wait_status(pid_t child)
 			FAIL("wait status 0x%x, not signal %d", (unsigned)status_, (int)(signal));	\
 	} while (0)
 
+/* A child that sleeps until it is killed. */
+static inline pid_t sleeping_child(void)
+{
+	pid_t child = fork_child();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+
+static inline void end_child(pid_t child)
+{
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_KILLED(child, SIGKILL);
+}
+
+/* From now on root is nobody, but for its real and saved user id. */
+static inline void lose_privilege(void)
+{
+	if (geteuid() == 0)
+		CHECK_OK(seteuid(65534));
+}
+
+/* Namespaces can be made from here on. */
+#define NEEDS_NAMESPACES()								\
+	do {										\
+		if (geteuid() != 0 && unshare(CLONE_NEWUSER) != 0)			\
+			SKIP("needs root or user namespaces");				\
+	} while (0)
+
 static volatile sig_atomic_t signals_seen;
 
 static inline void count_signal(int number)

@@ -49,12 +49,6 @@ static int wait_stopped(pid_t child)
 	return WSTOPSIG(status);
 }
 
-static void kill_stopped(pid_t child)
-{
-	CHECK_OK(kill(child, SIGKILL));
-	CHECK_KILLED(child, SIGKILL);
-}
-
 CASE(background_write_is_allowed_without_TOSTOP, "termios(3), TOSTOP")
 {
 	pid_t leader;
@@ -123,7 +117,7 @@ CASE(background_changes_of_the_terminal_stop_the_group, "tcsetattr(3)")
 				_exit(1);
 			}
 			CHECK_EQ(wait_stopped(child), SIGTTOU);
-			kill_stopped(child);
+			end_child(child);
 		}
 		_exit(0);
 	}
@@ -430,10 +424,7 @@ CASE(SIGCHLD_tells_of_stops_and_continuations, "sigaction(2), SIGCHLD")
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
-	child = fork_child();
-	if (child == 0)
-		for (;;)
-			pause();
+	child = sleeping_child();
 	CHECK_OK(kill(child, SIGSTOP));
 	CHECK_EQ(sigwaitinfo(&set, &info), SIGCHLD);
 	CHECK_EQ(info.si_code, CLD_STOPPED);
@@ -460,10 +451,7 @@ CASE(SA_NOCLDSTOP_is_silent_about_stops, "sigaction(2)")
 
 	signals_seen = 0;
 	handle(SIGCHLD, count_signal, SA_NOCLDSTOP | SA_RESTART);
-	child = fork_child();
-	if (child == 0)
-		for (;;)
-			pause();
+	child = sleeping_child();
 	CHECK_OK(kill(child, SIGSTOP));
 	CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
 	CHECK_EQ(status, SIGSTOP << 8 | 0x7f);
@@ -472,8 +460,7 @@ CASE(SA_NOCLDSTOP_is_silent_about_stops, "sigaction(2)")
 	CHECK(WIFCONTINUED(status));
 	CHECK_EQ(status, 0xffff);
 	CHECK_EQ(signals_seen, 0);
-	CHECK_OK(kill(child, SIGKILL));
-	CHECK_KILLED(child, SIGKILL);
+	end_child(child);
 	CHECK_EQ(signals_seen, 1);
 }
 
@@ -496,7 +483,7 @@ CASE(typed_suspend_stops_the_foreground_group, "termios(3), VSUSP")
 		CHECK_OK(tcsetpgrp(slave, child));
 		tell(ready[1]);
 		CHECK_EQ(wait_stopped(child), SIGTSTP);
-		kill_stopped(child);
+		end_child(child);
 		_exit(0);
 	}
 	await(ready[0]);

@@ -458,8 +458,7 @@ CASE(tracing_out_of_a_domain_is_denied, "landlock(7)")
 	}
 	enforce(ruleset_of(READ_FILE));
 	CHECK_ERR(ptrace(PTRACE_ATTACH, child, NULL, NULL), EPERM);
-	CHECK_OK(kill(child, SIGKILL));
-	CHECK_KILLED(child, SIGKILL);
+	end_child(child);
 }
 
 CASE(scoped_signals_stay_in_the_domain, "landlock(7)")
@@ -489,8 +488,7 @@ CASE(scoped_signals_stay_in_the_domain, "landlock(7)")
 		pause();
 		_exit(0);
 	}
-	CHECK_OK(kill(inside, SIGKILL));
-	CHECK_KILLED(inside, SIGKILL);
+	end_child(inside);
 	CHECK_ERR(kill(outside, SIGKILL), EPERM);
 	CHECK_OK(close(ends[1]));
 	CHECK_EXITS(outside, 0);

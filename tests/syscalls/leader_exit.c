@@ -93,8 +93,7 @@ CASE(a_threads_signal_kills_the_leaderless_process, "signal(7)")
 	tell(go[1]);
 	CHECK_KILLED(child, SIGTERM);
 	child = leaderless(pauses);
-	CHECK_OK(kill(child, SIGKILL));
-	CHECK_KILLED(child, SIGKILL);
+	end_child(child);
 }
 
 CASE(a_thread_that_executes_takes_the_dead_leaders_place, "execve(2)")
@@ -116,8 +115,7 @@ CASE(a_leaderless_process_stops_and_continues, "wait(2)")
 	CHECK_OK(kill(child, SIGCONT));
 	CHECK_EQ(waitpid(child, &status, WCONTINUED), child);
 	CHECK(WIFCONTINUED(status));
-	CHECK_OK(kill(child, SIGKILL));
-	CHECK_KILLED(child, SIGKILL);
+	end_child(child);
 }
 
 CASE(proc_lists_a_dead_leader, "proc_pid_task(5)")

@@ -11,12 +11,6 @@
 #include <sys/socket.h>
 #include <sys/resource.h>
 
-#define NEEDS_NAMESPACES()								\
-	do {										\
-		if (geteuid() != 0 && unshare(CLONE_NEWUSER) != 0)			\
-			SKIP("needs root or user namespaces");				\
-	} while (0)
-
 /* Forks into a new PID namespace. */
 static pid_t fork_init(void)
 {

@@ -22,16 +22,6 @@ static long pidfd_send_signal(int fd, int number, siginfo_t *info, unsigned flag
 	return syscall(SYS_pidfd_send_signal, fd, number, info, flags);
 }
 
-static pid_t sleeping_child(void)
-{
-	pid_t child = fork_child();
-
-	if (child == 0)
-		for (;;)
-			pause();
-	return child;
-}
-
 CASE(pidfd_becomes_readable_when_the_process_ends, "pidfd_open(2)")
 {
 	pid_t child = sleeping_child();

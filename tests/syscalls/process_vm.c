@@ -14,28 +14,12 @@
 static char *shared_page;
 static char here[3 * PAGE] = "0123456789";
 
-static pid_t quiet_child(void)
-{
-	pid_t child = fork_child();
-
-	if (child == 0)
-		for (;;)
-			pause();
-	return child;
-}
-
-static void end(pid_t child)
-{
-	CHECK_OK(kill(child, SIGKILL));
-	CHECK_KILLED(child, SIGKILL);
-}
-
 CASE(vectors_are_read_and_written_across_their_pieces, "process_vm_readv(2)")
 {
 	char buffer[16] = "";
 	struct iovec local[] = { { buffer, 3 }, { buffer + 8, 4 } };
 	struct iovec remote[] = { { here + 1, 1 }, { here + 3, 5 }, { here, 9 } };
-	pid_t child = quiet_child();
+	pid_t child = sleeping_child();
 
 	CHECK_EQ(process_vm_readv(child, local, 2, remote, 2, 0), 6);
 	CHECK_STREQ(buffer, "134");
@@ -50,7 +34,7 @@ CASE(vectors_are_read_and_written_across_their_pieces, "process_vm_readv(2)")
 	CHECK_EQ(buffer[1], 'a');
 	CHECK_EQ(buffer[3], 'b');
 	CHECK_EQ(buffer[5], 'i');
-	end(child);
+	end_child(child);
 }
 
 CASE(large_transfers_are_whole, "process_vm_readv(2)")
@@ -62,26 +46,26 @@ CASE(large_transfers_are_whole, "process_vm_readv(2)")
 
 	for (size_t i = 0; i < size; i += 511)
 		from[i] = i / 511;
-	child = quiet_child();
+	child = sleeping_child();
 	memset(from, 0, size);
 	CHECK_EQ(process_vm_readv(child, &local, 1, &remote, 1, 0), size);
 	for (size_t i = 0; i < size; i += 511)
 		CHECK_EQ((unsigned char)to[i], i / 511 % 256);
-	end(child);
+	end_child(child);
 }
 
 CASE(what_comes_before_a_hole_is_copied, "process_vm_readv(2)")
 {
 	char *pages = pages_before_a_hole(1), buffer[64];
 	struct iovec local = { buffer, 64 }, remote[] = { { pages + PAGE - 8, 8 }, { pages + PAGE, 8 } };
-	pid_t child = quiet_child();
+	pid_t child = sleeping_child();
 
 	CHECK_EQ(process_vm_readv(child, &local, 1, remote, 2, 0), 8);
 	CHECK_ERR(process_vm_readv(child, &local, 1, remote + 1, 1, 0), EFAULT);
 	CHECK_ERR(process_vm_writev(child, &local, 1, remote + 1, 1, 0), EFAULT);
 	local.iov_base = unmapped();
 	CHECK_ERR(process_vm_readv(child, &local, 1, remote, 1, 0), EFAULT);
-	end(child);
+	end_child(child);
 }
 
 CASE(memory_that_is_not_writable_is_not_written, "process_vm_readv(2)")
@@ -91,10 +75,10 @@ CASE(memory_that_is_not_writable_is_not_written, "process_vm_readv(2)")
 	pid_t child;
 
 	CHECK_OK(mprotect(page, PAGE, PROT_READ));
-	child = quiet_child();
+	child = sleeping_child();
 	CHECK_EQ(process_vm_readv(child, &local, 1, &remote, 1, 0), 8);
 	CHECK_ERR(process_vm_writev(child, &local, 1, &remote, 1, 0), EFAULT);
-	end(child);
+	end_child(child);
 }
 
 CASE(arguments_of_transfers_are_checked, "process_vm_readv(2)")
@@ -123,7 +107,7 @@ CASE(foreign_processes_are_EPERM, "process_vm_readv(2)")
 	int pidfd;
 
 	NEEDS_ROOT();
-	child = quiet_child();
+	child = sleeping_child();
 	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
 	other = fork_child();
 	if (other == 0) {
@@ -136,7 +120,7 @@ CASE(foreign_processes_are_EPERM, "process_vm_readv(2)")
 		_exit(0);
 	}
 	CHECK_EXITS(other, 0);
-	end(child);
+	end_child(child);
 }
 
 CASE(pidfd_getfd_duplicates_a_descriptor, "pidfd_getfd(2)")
@@ -146,7 +130,7 @@ CASE(pidfd_getfd_duplicates_a_descriptor, "pidfd_getfd(2)")
 	pid_t child;
 
 	CHECK_OK(pipe(ends));
-	child = quiet_child();
+	child = sleeping_child();
 	close(ends[1]);
 	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
 	copy = CHECK_OK(syscall(SYS_pidfd_getfd, pidfd, ends[1], 0));
@@ -157,7 +141,7 @@ CASE(pidfd_getfd_duplicates_a_descriptor, "pidfd_getfd(2)")
 	CHECK_ERR(syscall(SYS_pidfd_getfd, pidfd, 999, 0), EBADF);
 	CHECK_ERR(syscall(SYS_pidfd_getfd, ends[0], 0, 0), EBADF);
 	CHECK_ERR(syscall(SYS_pidfd_getfd, 999, 0, 0), EBADF);
-	end(child);
+	end_child(child);
 	CHECK_ERR(syscall(SYS_pidfd_getfd, pidfd, ends[1], 0), ESRCH);
 }
 
@@ -168,7 +152,7 @@ static long compare(pid_t first, pid_t second, int kind, unsigned long one, unsi
 
 CASE(kcmp_tells_what_is_shared, "kcmp(2)")
 {
-	pid_t self = getpid(), child = quiet_child();
+	pid_t self = getpid(), child = sleeping_child();
 	int file = make_file("file", ""), copy = CHECK_OK(dup(file)), other = CHECK_OK(open("file", O_RDONLY));
 	long one, two;
 
@@ -187,22 +171,22 @@ CASE(kcmp_tells_what_is_shared, "kcmp(2)")
 	CHECK_ERR(compare(self, self, -1, 0, 0), EINVAL);
 	CHECK_ERR(compare(self, 0x3fffffff, KCMP_VM, 0, 0), ESRCH);
 	CHECK_ERR(compare(0x3fffffff, self, KCMP_VM, 0, 0), ESRCH);
-	end(child);
+	end_child(child);
 }
 
 CASE(kcmp_IO_tells_who_shares_a_priority, "kcmp(2)")
 {
 	const int low = 2 << 13 | 6, high = 2 << 13 | 2; /* IOPRIO_CLASS_BE */
-	pid_t self = getpid(), child = quiet_child();
+	pid_t self = getpid(), child = sleeping_child();
 
 	CHECK_EQ(compare(self, child, KCMP_IO, 0, 0), 0);
 	CHECK_OK(syscall(SYS_ioprio_set, 1, 0, low));
 	CHECK(compare(self, child, KCMP_IO, 0, 0) > 0);
-	end(child);
-	child = quiet_child();
+	end_child(child);
+	child = sleeping_child();
 	CHECK(compare(self, child, KCMP_IO, 0, 0) > 0);
 	CHECK_EQ(syscall(SYS_ioprio_get, 1, child), low);
-	end(child);
+	end_child(child);
 	child = CHECK_OK(syscall(SYS_clone, CLONE_IO | SIGCHLD, NULL, NULL, NULL, 0));
 	if (child == 0)
 		for (;;)
@@ -210,21 +194,21 @@ CASE(kcmp_IO_tells_who_shares_a_priority, "kcmp(2)")
 	CHECK_EQ(compare(self, child, KCMP_IO, 0, 0), 0);
 	CHECK_OK(syscall(SYS_ioprio_set, 1, child, high));
 	CHECK_EQ(syscall(SYS_ioprio_get, 1, 0), high);
-	end(child);
+	end_child(child);
 }
 
 CASE(kcmp_SYSVSEM_tells_who_shares_undo_lists, "kcmp(2)")
 {
 	int set = CHECK_OK(semget(IPC_PRIVATE, 1, 0600));
 	struct sembuf one = { .sem_op = 1, .sem_flg = SEM_UNDO };
-	pid_t self = getpid(), child = quiet_child();
+	pid_t self = getpid(), child = sleeping_child();
 
 	CHECK_EQ(compare(self, child, KCMP_SYSVSEM, 0, 0), 0);
 	CHECK_OK(semop(set, &one, 1));
 	CHECK(compare(self, child, KCMP_SYSVSEM, 0, 0) > 0);
 	CHECK_OK(semctl(set, 0, IPC_RMID));
 	CHECK(compare(self, child, KCMP_SYSVSEM, 0, 0) > 0);
-	end(child);
+	end_child(child);
 }
 
 CASE(kcmp_finds_the_files_that_epoll_watches, "kcmp(2)")
@@ -253,14 +237,14 @@ CASE(kcmp_finds_the_files_that_epoll_watches, "kcmp(2)")
 
 CASE(process_mrelease_is_for_the_dying, "process_mrelease(2)")
 {
-	pid_t child = quiet_child();
+	pid_t child = sleeping_child();
 	int pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
 
 	CHECK_ERR(syscall(SYS_process_mrelease, pidfd, 1), EINVAL);
 	CHECK_ERR(syscall(SYS_process_mrelease, 999, 0), EBADF);
 	CHECK_ERR(syscall(SYS_process_mrelease, 0, 0), EBADF);
 	CHECK_ERR(syscall(SYS_process_mrelease, pidfd, 0), EINVAL);
-	end(child);
+	end_child(child);
 	CHECK_ERR(syscall(SYS_process_mrelease, pidfd, 0), ESRCH);
 }
 
@@ -273,7 +257,7 @@ CASE(process_madvise_of_another_process_takes_hints_only, "process_madvise(2)")
 	NEEDS_ROOT();
 	shared_page = map_pages(2, MAP_PRIVATE);
 	range = (struct iovec){ shared_page, 2 * PAGE };
-	child = quiet_child();
+	child = sleeping_child();
 	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
 	CHECK_EQ(syscall(SYS_process_madvise, pidfd, &range, 1, MADV_COLD, 0), 2 * PAGE);
 	CHECK_ERR(syscall(SYS_process_madvise, pidfd, &range, 1, MADV_DONTNEED, 0), EINVAL);
@@ -281,5 +265,5 @@ CASE(process_madvise_of_another_process_takes_hints_only, "process_madvise(2)")
 	range.iov_base = unmapped();
 	CHECK_ERR(syscall(SYS_process_madvise, pidfd, &range, 1, MADV_COLD, 0), ENOMEM);
 	CHECK_ERR(syscall(SYS_process_madvise, 999, &range, 1, MADV_COLD, 0), EBADF);
-	end(child);
+	end_child(child);
 }

@@ -276,8 +276,7 @@ CASE(WAIT_KILLABLE_RECV_lets_only_fatal_signals_end_it_once_received, "seccomp_u
 	CHECK_EXITS(child, 0);
 	child = hand_over(&listener, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, be_left_alone);
 	receive(listener, &seen);
-	CHECK_OK(kill(child, SIGKILL));
-	CHECK_KILLED(child, SIGKILL);
+	end_child(child);
 	CHECK_ERR(ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &seen.id), ENOENT);
 }
 

@@ -114,10 +114,7 @@ CASE(kill_of_a_negative_pid_reaches_the_whole_group, "kill(2)")
 		for (;;)
 			pause();
 	CHECK_OK(setpgid(first, first));
-	second = fork_child();
-	if (second == 0)
-		for (;;)
-			pause();
+	second = sleeping_child();
 	CHECK_OK(setpgid(second, first));
 	CHECK_OK(kill(-first, SIGKILL));
 	CHECK_KILLED(first, SIGKILL);
@@ -130,10 +127,7 @@ static void signals_its_group(void)
 	pid_t child;
 
 	CHECK_OK(setpgid(0, 0));
-	child = fork_child();
-	if (child == 0)
-		for (;;)
-			pause();
+	child = sleeping_child();
 	handle(SIGUSR1, count_signal, 0);
 	CHECK_OK(kill(0, SIGUSR1));
 	CHECK_EQ(signals_seen, 1);
@@ -151,10 +145,7 @@ CASE(group_lives_as_long_as_a_member, "setpgid(2)")
 	pid_t leader, member;
 
 	CHECK_OK(pipe(go));
-	leader = fork_child();
-	if (leader == 0)
-		for (;;)
-			pause();
+	leader = sleeping_child();
 	CHECK_OK(setpgid(leader, leader));
 	member = fork_child();
 	if (member == 0) {
@@ -162,8 +153,7 @@ CASE(group_lives_as_long_as_a_member, "setpgid(2)")
 		_exit(0);
 	}
 	CHECK_OK(setpgid(member, leader));
-	CHECK_OK(kill(leader, SIGKILL));
-	CHECK_KILLED(leader, SIGKILL);
+	end_child(leader);
 	CHECK_OK(kill(-leader, 0));
 	CHECK_EQ(getpgid(member), leader);
 	tell(go[1]);
