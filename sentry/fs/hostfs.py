@@ -324,8 +324,8 @@ class HostDirectory(HostInode):
         return self._created(name, creds)
 
     def mknod(self, name: bytes, mode: int, rdev: int, creds: Creds) -> Inode:
-        if mode & S_IFMT in (S_IFCHR, S_IFBLK):
-            raise Errno(EPERM)  # a device node must not come to be on the host
+        if mode & S_IFMT == S_IFBLK or (mode & S_IFMT == S_IFCHR and rdev):
+            raise Errno(EPERM)  # a device node must not come to be on the host, but for a whiteout
         with self._changeable() as here:
             host(os.mknod, name, mode, 0, dir_fd=here.fd)
         return self._created(name, creds)
@@ -351,10 +351,8 @@ class HostDirectory(HostInode):
         with self._changeable() as here:
             host(os.rmdir, name, dir_fd=here.fd)
 
-    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int) -> None:
+    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int, creds: Creds) -> None:
         assert isinstance(newdir, HostDirectory)
-        if flags & RENAME_WHITEOUT:
-            raise Errno(EINVAL)  # it would be a device node, which must not come to be on the host
         inode = self.lookup(old)
         assert isinstance(inode, HostInode)
         replaced = newdir.lookup(new) if flags & RENAME_EXCHANGE else None
@@ -363,3 +361,5 @@ class HostDirectory(HostInode):
         inode.place = (newdir, new)
         if isinstance(replaced, HostInode):
             replaced.place = (self, old)
+        if flags & RENAME_WHITEOUT:
+            self._created(old, creds)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, ENOENT, ENOTEMPTY, EROFS, EXDEV
+from errno import EINVAL, ENOENT, ENOTEMPTY, EPERM, EROFS, EXDEV
 
 from sentry.abi.fcntl import RENAME_EXCHANGE, RENAME_WHITEOUT
-from sentry.abi.stat import S_IFCHR
+from sentry.abi.stat import S_IFCHR, S_IFMT
 from sentry.errors import Errno
 from sentry.fs.layers import LayeredFs, LayeredInode, is_whiteout, make
 from sentry.vfs.namei import child_of
@@ -151,6 +151,8 @@ class LayeredDirectory(LayeredInode):
         )
 
     def mknod(self, name: bytes, mode: int, rdev: int, creds: Creds) -> Inode:
+        if mode & S_IFMT == S_IFCHR and not rdev:
+            raise Errno(EPERM)  # it would mean that there is no file
         self._clear(name)
         return self._made(name, self.real.inode.mknod(name, mode, rdev, creds))
 
@@ -215,7 +217,7 @@ class LayeredDirectory(LayeredInode):
             here = self.real
             here.dentry.attach(name, here.inode.mknod(name, S_IFCHR, 0, self.fs.creds))
 
-    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int) -> None:
+    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int, creds: Creds) -> None:
         assert isinstance(newdir, LayeredDirectory)
         if flags & RENAME_WHITEOUT:
             raise Errno(EINVAL)
@@ -236,7 +238,7 @@ class LayeredDirectory(LayeredInode):
                 _empty(target)
             elif moved.is_dir():
                 newdir._clear(new)
-        here.inode.rename(old, there.inode, new, flags)
+        here.inode.rename(old, there.inode, new, flags, creds)
         if moved.is_dir() and newdir.lowers:
             moved.real.inode.setxattr(self.fs.private + b"opaque", b"y", 0)
         if exchange and replaced is not None and replaced.is_dir() and self.lowers:

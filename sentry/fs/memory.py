@@ -30,6 +30,8 @@ _KEPT = {S_IFREG: FS_MEMORY_FL, S_IFDIR: FS_MEMORY_FL}
 class MemoryFileSystem(FileSystem):
     """What the file systems made of the inodes below share: room, in pages and inodes (None: the default)."""
 
+    has_whiteouts = True  # character devices 0:0 may be made, by mknod(2) and RENAME_WHITEOUT
+
     def __init__(self, name: bytes, magic: int, pages: int | None = None, inodes: int | None = None) -> None:
         super().__init__(name, magic)
         self.pool = PagePool(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import ENOENT, ENOTEMPTY
+from errno import EINVAL, ENOENT, ENOTEMPTY, EPERM
 
 from sentry._core import now
 from sentry.abi.capability import CAP_FSETID
@@ -75,6 +75,8 @@ class MemoryDirectory(Node):
         return self._add(name, inode)
 
     def mknod(self, name: bytes, mode: int, rdev: int, creds: Creds) -> Inode:
+        if mode & S_IFMT == S_IFCHR and not rdev and not self.fs.has_whiteouts:
+            raise Errno(EPERM)
         mode = mode & S_IFMT | self._inherit(mode, creds)
         inode = MemorySpecial(self.fs, mode, creds.fsuid, self._group(creds))
         inode.rdev = rdev
@@ -136,8 +138,10 @@ class MemoryDirectory(Node):
         self._changed(-1)
         self.drop(name)
 
-    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int) -> None:
+    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int, creds: Creds) -> None:
         assert isinstance(newdir, MemoryDirectory)
+        if flags & RENAME_WHITEOUT and not self.fs.has_whiteouts:
+            raise Errno(EINVAL)
         inode, target = self.lookup(old), newdir.find(new)
         moves_dir = inode.is_dir()
         if flags & RENAME_EXCHANGE:
@@ -166,8 +170,7 @@ class MemoryDirectory(Node):
             self.drop(old)
             newdir.put(new, inode)
             if flags & RENAME_WHITEOUT:
-                whiteout = MemorySpecial(self.fs, S_IFCHR, 0, 0)
-                self._add(old, whiteout)
+                self.mknod(old, S_IFCHR, 0, creds)
         assert isinstance(inode, Node)
         inode.touch()
         inode.ctime = now()

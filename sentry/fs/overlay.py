@@ -37,6 +37,8 @@ _UPPER_INO = 1 << 40  # numbers of new files start here: above those that host f
 class OverlayFs(MemoryFileSystem):
     """One overlay over the host directory `root_fd`."""
 
+    has_whiteouts = False
+
     def __init__(self, root_fd: int) -> None:
         super().__init__(b"overlay", OVERLAYFS_MAGIC)
         self._last_ino = _UPPER_INO

@@ -138,7 +138,7 @@ class Inode(_core.InodeBase):
         """ENOTEMPTY."""
         raise Errno(self._refusal())
 
-    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int) -> None:
+    def rename(self, old: bytes, newdir: Inode, new: bytes, flags: int, creds: Creds) -> None:
         """Move a name to `newdir`, replacing what is there; flags: RENAME_* (rename(2))."""
         raise Errno(self._refusal())
 

@@ -87,10 +87,10 @@ def mkdir(task: Task, parent: Path, name: bytes, mode: int) -> None:
 
 
 def mknod(task: Task, parent: Path, name: bytes, mode: int, rdev: int, slash: bool = False) -> None:
-    """mknod(2), for every type but directories: EPERM for device nodes without CAP_MKNOD."""
+    """mknod(2), for every type but directories: EPERM for device nodes (but whiteouts) without CAP_MKNOD."""
     kind = mode & S_IFMT or S_IFREG
     directory = _new(task, parent, name, kind if kind in _NODES else 0, slash)
-    if kind in (S_IFCHR, S_IFBLK) and not task.creds.has_cap(CAP_MKNOD):
+    if (kind == S_IFBLK or (kind == S_IFCHR and rdev)) and not task.creds.has_cap(CAP_MKNOD):
         raise Errno(EPERM)
     permissions = posix_acl.masked(directory, mode & 0o7777, task.fs.umask)
     if kind == S_IFREG:
@@ -254,9 +254,7 @@ def rename(
     _check_rename(task, olddir.inode, moved, newdir, replaced, exchange)
     _check_not_mounted(task, source)
     _check_not_mounted(task, target)
-    if flags & RENAME_WHITEOUT and not task.creds.has_cap(CAP_MKNOD):
-        raise Errno(EPERM)
-    olddir.inode.rename(old, newdir.inode, new, flags)
+    olddir.inode.rename(old, newdir.inode, new, flags, task.creds)
     if replaced is not None and not exchange:
         _gone(replaced)
     source.move(target, olddir.dentry, newdir.dentry, exchange)

@@ -136,7 +136,6 @@ def test_the_flags_of_rename(guest: Guest, shared: HostPath) -> None:
     fails(errno.EEXIST, guest.rename, b"/dir", b"/file", RENAME_NOREPLACE)
     guest.rename(b"/dir", b"/new", RENAME_NOREPLACE)
     assert guest.get(b"/new") == b"text"
-    fails(errno.EINVAL, guest.rename, b"/new", b"/old", RENAME_WHITEOUT)
 
 
 def test_a_single_file_can_be_shared(shared: HostPath) -> None:
@@ -192,3 +191,10 @@ def test_a_directory_that_is_gone_still_has_its_attributes(guest: Guest, shared:
     gone.getattr()
     assert gone.nlink == 0
     assert gone.is_dir()
+
+
+def test_a_whiteout_is_the_only_device_that_can_come_to_be(guest: Guest, shared: HostPath) -> None:
+    guest.rename(b"/file", b"/moved", RENAME_WHITEOUT)
+    left = (shared / "file").lstat()
+    assert (stat.S_ISCHR(left.st_mode), left.st_rdev, left.st_uid) == (True, 0, os.geteuid())
+    assert (shared / "moved").read_bytes() == b"text"
