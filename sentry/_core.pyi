@@ -57,6 +57,7 @@ VM_RANDOM: Final = 0x8000
 VM_SPECIAL: Final = 0x10000  # [vvar], [vdso]: the host's own; their source says so
 VM_SEALED: Final = 0x20000
 VM_MERGEABLE: Final = 0x40000
+VM_SECRET: Final = 0x80000
 
 # TaskBase.outcome: how a wait has ended (sentry.kernel.wait).
 WAIT_PENDING: Final = 0
@@ -621,6 +622,7 @@ class SpaceBase:
     locked: bool  # whether some mapping has ever been locked
     sealed: bool  # whether some mapping is sealed (mseal(2))
     mdwe: int  # PR_MDWE_* bits: memory that was writable never becomes executable
+    secret: bool  # whether memory of memfd_secret(2) has ever been mapped
     attached: bool  # whether shared memory has ever been attached (shmat(2))
     def __new__(cls, lowest: int, base: int) -> Self: ...
     def copy(self) -> Self:

@@ -2,7 +2,7 @@
  *
  * What is read or written goes through one bounce buffer; hot_io.c says why nothing else uses it meanwhile.
  */
-#include "core.h"
+#include "vma.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ static void touch_atime(File *file, Inode *inode)
 int64_t inode_read(Task *task, File *file, uint64_t addr, uint64_t count, long long pos)
 {
 	Inode *inode = regular_inode(file);
-	if (!inode || (inode->fd < 0 && inode->size))
+	if (!inode || (inode->fd < 0 && inode->size) || (file->flags & O_DIRECT && space_has_secrets(task->mm)))
 		return HOT_MISS;
 	if ((unsigned long long)pos >= inode->size || !count)
 		return 0;
@@ -89,6 +89,8 @@ int64_t inode_write(Task *task, File *file, uint64_t addr, uint64_t count, long 
 	Inode *inode = regular_inode(file);
 	Group *group = (Group *)task->group;
 	if (!inode || !inode->writable || inode->fd < 0 || inode->mode & SETID_BITS || inode->has_caps || !count)
+		return HOT_MISS;
+	if (file->flags & O_DIRECT && space_has_secrets(task->mm))
 		return HOT_MISS;
 	unsigned long long end = (unsigned long long)pos + count;
 	/* RLIMIT_FSIZE counts within a larger file, too */

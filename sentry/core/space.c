@@ -12,6 +12,11 @@ bool space_may_patch(PyObject *mm, uint64_t addr, uint64_t length)
 	       vma->prot == (PROT_READ | PROT_EXEC);
 }
 
+bool space_has_secrets(PyObject *mm)
+{
+	return mm && PyObject_TypeCheck(mm, &SpaceType) && ((Space *)mm)->secret;
+}
+
 static PyObject *may_patch(PyObject *self, PyObject *args)
 {
 	unsigned long long addr, length;
@@ -84,7 +89,7 @@ static PyMemberDef members[] = {
 	FIELD(arg_start, T_ULONGLONG), FIELD(arg_end, T_ULONGLONG),   FIELD(env_start, T_ULONGLONG),
 	FIELD(env_end, T_ULONGLONG),   FIELD(stack_start, T_ULONGLONG), FIELD(lock_future, T_UINT),
 	FIELD(users, T_INT),	       FIELD(locked, T_BOOL),	      FIELD(sealed, T_BOOL),
-	FIELD(mdwe, T_UBYTE),
+	FIELD(mdwe, T_UBYTE),	       FIELD(secret, T_BOOL),
 	FIELD(attached, T_BOOL),       FIELD(exe, T_OBJECT),	      FIELD(auxv, T_OBJECT),
 	{0},
 };

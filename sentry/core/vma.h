@@ -34,6 +34,7 @@ enum {
 	VM_SPECIAL = 0x10000, /* [vvar], [vdso]: the host's own; their source says so */
 	VM_SEALED = 0x20000,
 	VM_MERGEABLE = 0x40000,
+	VM_SECRET = 0x80000, /* memfd_secret(2) */
 };
 
 typedef struct {
@@ -61,7 +62,7 @@ typedef struct {
 	uint64_t arg_start, arg_end, env_start, env_end;
 	unsigned lock_future;
 	int users;
-	char locked, sealed, attached;
+	char locked, sealed, attached, secret;
 	unsigned char mdwe; /* PR_MDWE_* bits (PR_SET_MDWE in prctl(2)) */
 	PyObject *exe, *auxv;
 } Space;
@@ -105,5 +106,7 @@ void *vma_must(void *memory); /* what an allocation gave, or the end of the sent
 /* Whether [addr, addr + length) is guest code that may be changed: within one private mapping that is
  * executable, not writable, and not the host's own. */
 bool space_may_patch(PyObject *mm, uint64_t addr, uint64_t length);
+/* Whether memory of memfd_secret(2) has ever been mapped there. */
+bool space_has_secrets(PyObject *mm);
 
 #endif

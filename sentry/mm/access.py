@@ -10,7 +10,7 @@ from errno import EFAULT
 
 from sentry.abi.mman import PAGE_MASK, PAGE_SIZE, PROT_READ, PROT_WRITE
 from sentry.errors import Errno
-from sentry.mm.vma import VM_MAYREAD, VM_MAYWRITE, VM_SHARED, VM_SPECIAL
+from sentry.mm.vma import VM_MAYREAD, VM_MAYWRITE, VM_SECRET, VM_SHARED, VM_SPECIAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def poke(task: Task, addr: int, data: bytes) -> int:
 
 
 def _reading(task: Task, vma: Vma, addr: int, count: int) -> bytes:
+    if vma.flags & VM_SECRET:
+        raise Errno(EFAULT)
     if vma.prot & PROT_READ or vma.flags & VM_SPECIAL:
         return task.copy_in_some(addr, count)
     if not vma.flags & VM_MAYREAD:
@@ -76,6 +78,8 @@ def _reading(task: Task, vma: Vma, addr: int, count: int) -> bytes:
 
 
 def _writing(task: Task, vma: Vma, addr: int, data: bytes) -> int:
+    if vma.flags & VM_SECRET:
+        raise Errno(EFAULT)
     if vma.prot & PROT_WRITE:
         return task.copy_out_some(addr, data)
     if vma.flags & (VM_SHARED | VM_SPECIAL) or not vma.flags & VM_MAYWRITE:

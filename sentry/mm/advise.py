@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EBADF, EBUSY, EINVAL, ENOMEM, EPERM
+from errno import EACCES, EBADF, EBUSY, EINVAL, ENOMEM, EOPNOTSUPP, EPERM
 
 from sentry.abi.mman import (
     MADV_COLD,
@@ -47,6 +47,7 @@ from sentry.mm.vma import (
     VM_NOHUGEPAGE,
     VM_RANDOM,
     VM_SEALED,
+    VM_SECRET,
     VM_SEQUENTIAL,
     VM_SHARED,
     VM_SPECIAL,
@@ -164,7 +165,11 @@ def _refusal(vma: Vma, advice: int) -> int:
         return EINVAL
     if advice in (MADV_FREE, MADV_WIPEONFORK) and not anonymous:
         return EINVAL
+    if flags & VM_SECRET and advice in (MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE):
+        return EINVAL
     if advice == MADV_REMOVE:
+        if flags & VM_SECRET:
+            return EOPNOTSUPP
         if anonymous:
             return EINVAL
         if not (flags & VM_SHARED and vma.prot & PROT_WRITE):
@@ -185,6 +190,8 @@ def msync(mm: AddressSpace, task: Task, addr: int, length: int, flags: int) -> N
     for vma in runs(mm, addr, end):
         if flags & MS_INVALIDATE and vma.flags & VM_LOCKED:
             raise Errno(EBUSY)
+        if flags & MS_SYNC and vma.flags & VM_SECRET:
+            raise Errno(EINVAL)
         if flags & MS_SYNC and vma.file is not None and vma.shared:
             task.ctx.sync(vma.start, vma.end - vma.start, flags)
     if hole:

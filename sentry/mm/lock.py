@@ -24,7 +24,7 @@ from sentry.abi.resource import RLIMIT_MEMLOCK
 from sentry.errors import Errno
 from sentry.mm.advise import check_range
 from sentry.mm.mapping import locked_bytes, may_lock
-from sentry.mm.vma import VM_LOCKED, VM_LOCKONFAULT, VM_SPECIAL
+from sentry.mm.vma import VM_LOCKED, VM_LOCKONFAULT, VM_SECRET, VM_SPECIAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ def mlock(mm: AddressSpace, task: Task, addr: int, length: int, on_fault: bool =
     _set(mm, start, mm.areas.covered(start, end), VM_LOCKED | (VM_LOCKONFAULT if on_fault else 0))
     if not on_fault:
         _populate(mm, task, start, end)
-    if mm.areas.covered(start, end) < end:
-        raise Errno(ENOMEM)
+    if mm.areas.covered(start, end) < end or (
+        mm.secret and any(vma.flags & VM_SECRET for vma in mm.areas.overlapping(start, end))
+    ):
+        raise Errno(ENOMEM)  # not all is there, or can't be brought in by us
 
 
 def munlock(mm: AddressSpace, addr: int, length: int) -> None:
@@ -88,7 +90,7 @@ def munlockall(mm: AddressSpace) -> None:
     mm.lock_future = 0
     if mm.locked and mm.vmas:
         _set(mm, mm.vmas[0].start, mm.vmas[-1].end, 0)
-        mm.locked = False
+        mm.locked = mm.secret  # which stays locked
 
 
 def _whole_pages(addr: int, length: int) -> int:
@@ -107,7 +109,7 @@ def _set(mm: AddressSpace, start: int, end: int, flags: int) -> None:
             end,
             lambda vma: (
                 vma
-                if vma.flags & VM_SPECIAL
+                if vma.flags & (VM_SPECIAL | VM_SECRET)
                 else vma.changed(vma.prot, vma.flags & ~(VM_LOCKED | VM_LOCKONFAULT) | flags)
             ),
         )
@@ -115,7 +117,7 @@ def _set(mm: AddressSpace, start: int, end: int, flags: int) -> None:
 
 def _populate(mm: AddressSpace, task: Task, start: int, end: int) -> None:
     for vma in mm.areas.overlapping(start, end):
-        if vma.prot == PROT_NONE or vma.flags & VM_SPECIAL:
+        if vma.prot == PROT_NONE or vma.flags & (VM_SPECIAL | VM_SECRET):
             continue
         write = vma.prot & PROT_WRITE and not vma.shared
         low, high = max(vma.start, start), min(vma.end, end)

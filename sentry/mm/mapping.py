@@ -53,6 +53,7 @@ from sentry.mm.vma import (
     VM_MAYEXEC,
     VM_MAYWRITE,
     VM_NORESERVE,
+    VM_SECRET,
     VM_SHARED,
     SharedMemory,
     Vma,
@@ -138,6 +139,9 @@ def mmap(
         raise Errno(EINVAL)
     if flags & (MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED | MAP_HUGETLB) or mm.lock_future:
         vm_flags |= _rare_flags(mm, task, flags, length)
+    if vm_flags & VM_SECRET:
+        check_lock_limit(mm, task, length, EAGAIN)
+        mm.locked = mm.secret = True
     growth = length
     if occupied:
         growth -= sum(min(vma.end, end) - max(vma.start, addr) for vma in areas.overlapping(addr, end))
@@ -146,7 +150,9 @@ def mmap(
 
     # The host's turn
     host_flags = MAP_FIXED | map_kind(vm_flags, file is not None) | flags & MAP_NORESERVE
-    if (flags & MAP_POPULATE and not flags & MAP_NONBLOCK) or vm_flags & VM_LOCKED:
+    if (
+        (flags & MAP_POPULATE and not flags & MAP_NONBLOCK) or vm_flags & VM_LOCKED
+    ) and not vm_flags & VM_SECRET:
         host_flags |= MAP_POPULATE
     fd = -1
     source: Source | None = None
@@ -216,7 +222,7 @@ def _check_file(file: File, prot: int, flags: int) -> int:
         elif file.inode is not None and file.inode.fs_flags & FS_APPEND_FL:
             raise Errno(EACCES)
         vm_flags |= VM_SHARED
-    elif kind != MAP_PRIVATE:
+    elif kind != MAP_PRIVATE or file.mapping_flags & VM_SECRET:
         raise Errno(EINVAL)
     if not file.readable:
         raise Errno(EACCES)
@@ -228,7 +234,7 @@ def _check_file(file: File, prot: int, flags: int) -> int:
         raise Errno(EINVAL)
     if flags & MAP_GROWSDOWN:
         raise Errno(EINVAL)
-    return vm_flags
+    return vm_flags | file.mapping_flags
 
 
 def _rare_flags(mm: AddressSpace, task: Task, flags: int, length: int) -> int:

@@ -81,7 +81,7 @@ def cached(vma: Vma, start: int, end: int) -> bytearray:
     """
     pages = bytearray((end - start) // _PAGE)
     inode = vma.source.inode if vma.source is not None else None
-    fd = getattr(inode, "fd", -1)
+    fd = inode.cache_fd() if inode is not None else -1
     if fd < 0:
         return pages
     offset = vma.offset + start - vma.start

@@ -17,7 +17,7 @@ from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from sentry.errors import Errno
 from sentry.mm import mapping, protect
 from sentry.mm.layout import GUARD_GAP, GUEST_START
-from sentry.mm.vma import VM_GROWSDOWN, VM_SEALED, Vma
+from sentry.mm.vma import VM_GROWSDOWN, VM_SEALED, VM_SECRET, Vma
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class AddressSpace(_core.SpaceBase):
         """
         if shared:
             vma = self.areas.find(addr)
-            if vma is None:
+            if vma is None or vma.flags & VM_SECRET:
                 raise Errno(EFAULT)
             if vma.source is not None and vma.shared:
                 return (vma.source.key, vma.offset + addr - vma.start)

@@ -21,6 +21,7 @@ from sentry._core import (
     VM_NORESERVE,
     VM_RANDOM,
     VM_SEALED,
+    VM_SECRET,
     VM_SEQUENTIAL,
     VM_SHARED,
     VM_SPECIAL,
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
 __all__ = [
     "VM_DONTDUMP", "VM_DONTFORK", "VM_GROWSDOWN", "VM_HUGEPAGE", "VM_LOCKED", "VM_LOCKONFAULT", "VM_MAYALL",
     "VM_MAYEXEC", "VM_MAYREAD", "VM_MAYWRITE", "VM_MERGEABLE", "VM_NOHUGEPAGE", "VM_NORESERVE", "VM_RANDOM",
-    "VM_SEALED", "VM_SEQUENTIAL", "VM_SHARED", "VM_SPECIAL", "VM_WIPEONFORK", "SharedMemory", "Vma",
-    "VmaList",
+    "VM_SEALED", "VM_SECRET", "VM_SEQUENTIAL", "VM_SHARED", "VM_SPECIAL", "VM_WIPEONFORK", "SharedMemory",
+    "Vma", "VmaList",
 ]  # fmt: skip
 
 

@@ -1,10 +1,12 @@
-"""memfd_create."""
+"""memfd_create, memfd_secret."""
 
 import errno
 
+from sentry.abi.fcntl import O_CLOEXEC
 from sentry.errors import Errno
 from sentry.syscalls.args import Ptr, UInt
 from sentry.vfs.memfd import make_memfd
+from sentry.vfs.secretmem import make_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,3 +31,9 @@ def memfd_create(task: "Task", name: Ptr, flags: UInt) -> int:
     executable = not flags & MFD_NOEXEC_SEAL
     sealable = bool(flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL))
     return task.files.install(make_memfd(task, label, sealable, executable), bool(flags & MFD_CLOEXEC))
+
+
+def memfd_secret(task: "Task", flags: UInt) -> int:
+    if flags & ~O_CLOEXEC:
+        raise Errno(errno.EINVAL)
+    return task.files.install(make_secret(task), bool(flags & O_CLOEXEC))

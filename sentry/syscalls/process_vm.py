@@ -5,6 +5,7 @@ import errno
 from sentry.errors import Errno
 from sentry.kernel import pidfd
 from sentry.kernel.trace_access import accessible, check_access
+from sentry.mm.secret import pinnable
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 from sentry.vfs.transfer import part
 
@@ -41,6 +42,8 @@ def _transfer(
     if not wanted:
         return 0
     target = accessible(task, pid)
+    theirs = pinnable(target.mm, theirs)
+    wanted = min(wanted, sum(length for _, length in theirs))
     source, sink = ((task, mine), (target, theirs)) if write else ((target, theirs), (task, mine))
     done = 0
     while done < wanted:

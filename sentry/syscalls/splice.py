@@ -9,6 +9,7 @@ from sentry.abi.socket import SOCK_STREAM
 from sentry.abi.stat import S_IFIFO, S_IFMT
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
+from sentry.mm.secret import pinnable
 from sentry.socket.base import Socket
 from sentry.syscalls.args import Fd, Ptr, Size, UInt
 from sentry.syscalls.sendfile import check_area, check_modes, open_file, read_offset, run
@@ -117,6 +118,7 @@ def vmsplice(task: "Task", fd: Fd, iov: Ptr, count: Size, flags: UInt) -> "Answe
         transfer = write_from if file.writable else read_into
         return transfer(task, file, vector, None, not nonblocking)
     if file.writable:
+        vector = pinnable(task.mm, vector)
         return _vmsplice(task, lambda: _write_vector(task, file, vector), file, WRITABLE, nonblocking)
     return _vmsplice(task, lambda: _read_vector(task, file, vector), file, READABLE, nonblocking)
 

@@ -34,6 +34,7 @@ from sentry.abi.stat import (
     STATFS,
 )
 from sentry.errors import Errno
+from sentry.mm.vma import VM_SECRET
 from sentry.syscalls.args import File, Int, Long, Path, Ptr, Size, UInt
 from sentry.vfs.namei import walk
 
@@ -122,7 +123,7 @@ def _opened(file: File) -> File:
 def readahead(task: "Task", file: File, offset: Long, count: Size) -> int:
     if not file.readable:
         raise Errno(EBADF)
-    if file.inode is None or file.inode.mode & S_IFMT != S_IFREG:
+    if file.inode is None or file.inode.mode & S_IFMT != S_IFREG or file.mapping_flags & VM_SECRET:
         raise Errno(EINVAL)
     return 0
 

@@ -99,6 +99,10 @@ class Inode(_core.InodeBase):
     def removexattr(self, name: bytes) -> None:
         raise Errno(ENODATA)
 
+    def cache_fd(self) -> int:
+        """A host descriptor whose pages in memory are those of this file, -1 without one."""
+        return self.fd
+
     # A directory's names
 
     def lookup(self, name: bytes) -> Inode:

@@ -10,10 +10,21 @@ from errno import EAGAIN, EBADF, EFAULT, EINTR, EINVAL
 from sentry import _core
 from sentry._core import KIND_NULL, KIND_PIPE, KIND_ZERO
 from sentry.abi.fanotify import FAN_ACCESS_PERM
-from sentry.abi.fcntl import FMODE_NONOTIFY, MAX_FILE_SIZE, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
+from sentry.abi.fcntl import (
+    FMODE_NONOTIFY,
+    MAX_FILE_SIZE,
+    O_DIRECT,
+    O_NONBLOCK,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+)
 from sentry.abi.inotify import IN_ACCESS, IN_MODIFY
+from sentry.abi.stat import TMPFS_MAGIC
 from sentry.errors import Errno
 from sentry.kernel.wait import TIMED_OUT, WOULD_BLOCK, block
+from sentry.mm.secret import pinnable
 from sentry.vfs import notify
 
 TYPE_CHECKING = False
@@ -42,6 +53,8 @@ def read_into(
     """
     if not file.readable:
         raise Errno(EBADF)
+    if file.flags & O_DIRECT:
+        iov = _direct(task, file, iov)
     if notify.level > 1 and file.path is not None and not file.flags & FMODE_NONOTIFY:
         waits = notify.questions(file.path, FAN_ACCESS_PERM)
         if waits:
@@ -137,12 +150,21 @@ async def _read_later(task: Task, file: File, iov: Iovec, want: int) -> int:
     return copied
 
 
+def _direct(task: Task, file: File, iov: Iovec) -> Iovec:
+    """What of a vector can be the memory of direct I/O; EFAULT.  Files in memory copy all the same."""
+    if not file.whole or file.inode.fs.magic == TMPFS_MAGIC:
+        return iov
+    return pinnable(task.mm, iov)
+
+
 def write_from(
     task: Task, file: File, iov: Iovec, pos: int | None, wait: bool = True
 ) -> int | Coroutine[Any, Any, int]:
     """Write from guest memory; arguments and result as `read_into`."""
     if not file.writable:
         raise Errno(EBADF)
+    if file.flags & O_DIRECT:
+        iov = _direct(task, file, iov)
     answer = _write_from(task, file, iov, pos, wait)
     if notify.level and isinstance(answer, int) and answer > 0:
         notify.tell_file(file, IN_MODIFY)

@@ -189,6 +189,8 @@ class FakeFile:
 
     noexec = False
 
+    mapping_flags = 0
+
     def __init__(self, path: Any = None, flags: int = 0, fd: int = 5) -> None:
         self.path = path if path is not None else FakePath(FakeInode())
         self.inode = self.path.inode

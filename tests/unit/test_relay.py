@@ -7,6 +7,7 @@ from typing import Any
 
 from sentry.abi.fcntl import O_APPEND, O_NONBLOCK
 from sentry.abi.socket import AF_UNIX, SOCK_STREAM
+from sentry.mm.space import AddressSpace
 from sentry.syscalls.memfd import memfd_create
 from sentry.syscalls.pipe import pipe2
 from sentry.syscalls.sendfile import copy_file_range, sendfile
@@ -128,6 +129,7 @@ def test_tee_copies_and_leaves(world: World) -> None:
 
 def test_vmsplice_goes_both_ways(world: World) -> None:
     task = world.task()
+    task.mm = AddressSpace(1 << 40)
     reader, writer = pipe(task)
     task.copy_out(DATA, b"from memory")
     for index, (at, length) in enumerate([(DATA, 5), (DATA + 5, 6)]):
