@@ -22,6 +22,7 @@ KIND_EPOLL: Final = 7
 WORK_SIGNAL: Final = 1  # a signal may be deliverable
 WORK_EXIT: Final = 2  # the task must die
 WORK_STOP: Final = 4  # the thread group is stopping
+WORK_BARRIER: Final = 32  # membarrier(2) calls wait for the thread to leave guest code
 WORK_HOLD: Final = 16  # the process is frozen or throttled
 WORK_OTHER: Final = 8
 
@@ -666,7 +667,7 @@ class Machine:
         K.on_guarded(the same) (a guard of the task's must see it first)
         K.on_return(task, result: int | NO_RESULT) -> bool (work is pending; True: let guest code go on)
         K.on_fault(task, signo, code, addr, trapno) -> bool (True: go on)
-        K.on_gone(task); K.run_ready(); K.on_watch()
+        K.on_gone(task); K.run_ready(); K.on_watch(); K.on_barrier(task) (before what its event brings)
         K.arm_deadline(when, wall) (deadline_passed(wall) wants to be called at `when`, ns)"""
     def deadline_passed(self, wall: bool) -> None:
         """The time told to Kernel.arm_deadline has come: end the waits of parked calls that are due, on

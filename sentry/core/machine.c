@@ -9,7 +9,7 @@ const struct pf_ops *ops;
 Machine *machine;
 hot_call hot_calls[HOT_COUNT];
 
-static PyObject *name_syscall, *name_guarded, *name_return, *name_gone, *name_ready, *name_watch;
+static PyObject *name_syscall, *name_guarded, *name_return, *name_gone, *name_ready, *name_watch, *name_barrier;
 
 static PyObject *watch(Machine *self, PyObject *arg)
 {
@@ -176,6 +176,14 @@ static int call_kernel(PyObject *kernel, PyObject *name)
 	return result ? 0 : -1;
 }
 
+/* The task has left guest code: not later, for it may wait in its call for long. */
+static int pass_barriers(PyObject *kernel, Task *task)
+{
+	PyObject *result = PyObject_CallMethodOneArg(kernel, name_barrier, (PyObject *)task);
+	Py_XDECREF(result);
+	return result ? 0 : -1;
+}
+
 static int dispatch(Machine *self, PyObject *kernel, struct pf_event *event)
 {
 	Task *task = event->ctx->owner;
@@ -184,8 +192,8 @@ static int dispatch(Machine *self, PyObject *kernel, struct pf_event *event)
 		return -1;
 	}
 	Py_INCREF(task); /* it may die under its own call */
-	int status = 0;
-	switch (event->kind) {
+	int status = task->work & WORK_BARRIER && event->kind != PF_NONE ? pass_barriers(kernel, task) : 0;
+	switch (status ? PF_NONE : event->kind) {
 	case PF_SYSCALL:
 		if (event->site)
 			site_offer(task, event->ctx);
@@ -428,5 +436,7 @@ int machine_load(void)
 	name_gone = PyUnicode_InternFromString("on_gone");
 	name_ready = PyUnicode_InternFromString("run_ready");
 	name_watch = PyUnicode_InternFromString("on_watch");
-	return name_syscall && name_guarded && name_return && name_gone && name_ready && name_watch ? 0 : -1;
+	name_barrier = PyUnicode_InternFromString("on_barrier");
+	return name_syscall && name_guarded && name_return && name_gone && name_ready && name_watch && name_barrier ? 0
+														       : -1;
 }

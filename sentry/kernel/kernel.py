@@ -14,7 +14,7 @@ from _collections import deque
 
 from sentry import _core
 from sentry.errors import Errno
-from sentry.kernel import guard, run
+from sentry.kernel import guard, membarrier, run
 from sentry.kernel.cgroup import Cgroups
 from sentry.kernel.clock import Clock
 from sentry.kernel.futex import Futexes
@@ -189,6 +189,10 @@ class Kernel:
             run.on_gone(task)
         except Exception:  # noqa: BLE001
             self._bug(task)
+
+    def on_barrier(self, task: Task) -> None:
+        """The task, which membarrier(2) calls wait for, has left guest code."""
+        membarrier.passed(task)
 
     def on_watch(self) -> None:
         """A host descriptor is ready or a deadline has passed."""

@@ -37,7 +37,7 @@ async def run(task: Task, threads: Iterable[Task]) -> int:
     for thread in threads:
         if thread is not task and thread.ctx is not None and thread.ctx.running:
             thread.barriers.append(barrier)
-            thread.work |= _core.WORK_OTHER
+            thread.work |= _core.WORK_BARRIER
             barrier.waiting.add(thread)
             thread.ctx.interrupt()
     while barrier.waiting:
@@ -48,6 +48,7 @@ async def run(task: Task, threads: Iterable[Task]) -> int:
 
 def passed(task: Task) -> None:
     """The task has left guest code, or is dead."""
+    task.work &= ~_core.WORK_BARRIER
     barriers, task.barriers = task.barriers, []
     for barrier in barriers:
         barrier.passed(task)

@@ -24,7 +24,7 @@ from sentry.abi.signal import (
     UNBLOCKABLE,
 )
 from sentry.errors import Errno
-from sentry.kernel import exit, freezer, job_control, membarrier, sigframe, signals, trace_stops
+from sentry.kernel import exit, freezer, job_control, sigframe, signals, trace_stops
 from sentry.kernel.siginfo import SigInfo, fault
 
 TYPE_CHECKING = False
@@ -53,8 +53,6 @@ def on_return(task: Task, result: object) -> bool:
     if type(result) is int:
         task.ctx.rax = result & _MASK64
         task.signal.restart = -result if -result in RESTARTS else 0
-    if task.barriers:
-        membarrier.passed(task)
     while True:
         if task.dying:
             if not trace_stops.wants_exit(task):

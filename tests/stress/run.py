@@ -23,10 +23,11 @@ from pathlib import Path
 from tests import modes
 from tests.stress.outcome import GUARD, HUNG, PASSED, Outcome, native, root, sandboxed
 from tests.stress.reasons import REASONS
-from tests.stress.stressors import CLASSES, DANGEROUS, all_of, of_class
+from tests.stress.stressors import CLASSES, DANGEROUS, PATIENCE, all_of, of_class
 
 KNOWN = {mode.name: mode for mode in modes.EVERY}
 MEMORY = 256 * 1024  # KiB
+USUAL = 5.0  # seconds for a stressor in a sequence
 
 
 @contextlib.contextmanager
@@ -80,7 +81,7 @@ def in_sequence(classes: list[str], chosen: list[modes.Mode]) -> int:
     """Runs whole classes with `--sequential 1`, and prints a line for each; how many were wrong."""
     bad = 0
     for name in classes:
-        guard = GUARD + 5 * len(of_class(name))
+        guard = GUARD + sum(PATIENCE.get(stressor, USUAL) for stressor in of_class(name))
         for mode in chosen:
             with scratch() as directory, modes.using(mode):
                 outcome = sandboxed(["--class", name, "--sequential", "1"], directory, guard)

@@ -75,8 +75,8 @@ DANGEROUS = {
 UNPRIVILEGED = {"bad-ioctl", "exec", "spawn"}
 """Stressors that don't run as root, so that they are started as nobody."""
 
-PATIENCE = {"madvise": 180.0, "resources": 600.0}
-"""Seconds for stressors that seldom look at the clock: `resources` makes a million calls first."""
+PATIENCE = {"madvise": 180.0, "resources": 300.0}
+"""Seconds for stressors that seldom look at the clock: `resources` makes two million calls first."""
 
 
 def of_class(name: str) -> list[str]:

@@ -147,3 +147,24 @@ CASE(registrations_end_with_the_program, "membarrier(2)")
 	}
 	CHECK_EXITS(child, 0);
 }
+
+CASE(who_goes_to_sleep_has_passed, "membarrier(2)")
+{
+	enum { SLEEPERS = 50 };
+	pid_t sleepers[SLEEPERS];
+
+	for (int i = 0; i < SLEEPERS; i++) {
+		sleepers[i] = fork_child();
+		if (sleepers[i] == 0) {
+			for (volatile int n = 0; n < 1000 * (i % 10); n++)
+				;
+			pause();
+		}
+		for (int n = 0; n < 10; n++)
+			CHECK_EQ(membarrier(MEMBARRIER_CMD_GLOBAL, 0), 0);
+	}
+	for (int i = 0; i < SLEEPERS; i++) {
+		CHECK_OK(kill(sleepers[i], SIGKILL));
+		CHECK_EQ(waitpid(sleepers[i], NULL, 0), sleepers[i]);
+	}
+}
