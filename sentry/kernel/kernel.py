@@ -7,7 +7,6 @@ What must hold: handlers raise Errno or return an int, NO_RESULT, None or a coro
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import sys
 from _collections import deque
@@ -18,6 +17,7 @@ from sentry.kernel import guard, membarrier, run
 from sentry.kernel.cgroup import Cgroups
 from sentry.kernel.clock import Clock
 from sentry.kernel.futex import Futexes
+from sentry.kernel.garbage import Garbage
 from sentry.kernel.host_proc import HostProc
 from sentry.kernel.kmsg import MessageBuffer
 from sentry.kernel.oom import OomKiller
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from sentry.syscalls.args import Call
     from sentry.vfs.mount_namespace import MountNamespace
 
-GARBAGE = 30_000  # new objects, less those freed, after which cycles are looked for
-
 
 class Kernel:
     """All kernel state of one sandbox; it belongs to one thread."""
@@ -69,6 +67,7 @@ class Kernel:
         self.host_proc = HostProc(config)
         self.oom_killer = OomKiller(self)
         self.messages = MessageBuffer()
+        self.garbage = Garbage()
         self.futexes = Futexes(machine)
         self.clock = Clock()
         self.cpus = sum(1 << cpu for cpu in os.sched_getaffinity(0))  # that the sandbox may use: a mask
@@ -94,8 +93,7 @@ class Kernel:
                 self._step(task, task.coroutine)
             elif task.state == "running":  # unparked
                 self.machine.start(task)
-        if gc.get_count()[0] > GARBAGE:
-            gc.collect()
+        self.garbage.tend()
 
     def _step(self, task: Task, coroutine: Coroutine[None, None, Any]) -> None:
         _core.act(task)

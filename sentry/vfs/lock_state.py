@@ -111,9 +111,8 @@ class FlockState:
         if self.holders.get(owner) == kind:
             return True
         self.drop(owner)
-        if kind == fcntl.LOCK_EX and self.holders:
-            return False
-        if fcntl.LOCK_EX in self.holders.values():
+        alone = len(self.holders) == 1  # as who holds it exclusively is
+        if self.holders and (kind == fcntl.LOCK_EX or (alone and fcntl.LOCK_EX in self.holders.values())):
             return False
         self.holders[owner] = kind
         return True
