@@ -47,13 +47,15 @@ class Build(build_ext):
             sources = sorted(glob(f"platform/{platform}/stub/*.[cS]"))
             subprocess.check_call([*STUB, *options, *sources, "-o", stub])
 
-        from runsc import archive, archive_build, seccomp
+        from runsc import archive, seccomp
 
         with open(os.path.join(root, "runsc", os.path.basename(seccomp.PROGRAM)), "wb") as file:
             seccomp.generate(file)
         if not self.inplace:
-            with open(os.path.join(root, "runsc", os.path.basename(archive.FILE)), "wb") as file:
-                archive_build.write(file, root, ("runsc", "sentry", "netstack"))
+            file = os.path.join(root, "runsc", os.path.basename(archive.FILE))
+            # Lines are enough in a traceback: without columns the code is smaller.
+            python = [sys.executable, "-X", "no_debug_ranges"]
+            subprocess.check_call([*python, "-m", "runsc.archive_build", file, root])
 
 
 setup(

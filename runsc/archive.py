@@ -38,8 +38,6 @@ _HEADER = len(MAGIC_NUMBER) + 4
 class Archive:
     """Finder and loader (importlib.abc) of the modules in an archive."""
 
-    __slots__ = ("_bundles", "_code", "_late", "_late_at", "_needs", "_path", "_pending", "_root", "_start")
-
     def __init__(self, path: str, root: str) -> None:
         """`root` is the directory that the packages were installed in.
 
@@ -55,6 +53,9 @@ class Archive:
         index: Index = marshal.loads(self._read(_HEADER, size))
         self._bundles, self._late_at, self._late, self._needs = index
         self._pending: dict[str, Module] = {}  # of the bundle that is being imported
+        # Of all modules of bundles: an import statement raises and drops an exception where there is no spec.
+        self._spec = ModuleSpec("bundled", self)  # type: ignore[arg-type]
+        self._spec._initializing = False  # type: ignore[attr-defined]
         self._code: bytes | None = None  # of the late modules
 
     def find_spec(
@@ -84,6 +85,7 @@ class Archive:
     def _make(self, name: str) -> None:
         """Import a module without asking any finder."""
         module = sys.modules[name] = type(sys)(name)
+        module.__spec__ = self._spec
         try:
             self._fill(module)
         except BaseException:

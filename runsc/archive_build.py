@@ -1,4 +1,6 @@
-"""Making the archive of modules, when the distribution is built (see `runsc/archive.py`).
+"""Making the archive of modules, when the distribution is built (see `runsc/archive.py`):
+
+    python -X no_debug_ranges -m runsc.archive_build FILE ROOT
 
 What no start has a use for is left out of the sentry's code: docstrings, what is there for type checkers, and
 annotations, but for those of the handlers, from which their decoders are made.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import ast
 import marshal
 import os
+import sys
 from _frozen_importlib_external import MAGIC_NUMBER
 
 TYPE_CHECKING = False
@@ -145,3 +148,8 @@ def _statement(node: ast.stmt) -> list[ast.stmt]:
         case ast.AnnAssign(target=target, value=ast.expr() as value):
             return [ast.copy_location(ast.Assign(targets=[target], value=value), node)]
     return [node]
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], "wb") as output:
+        write(output, sys.argv[2], ("runsc", "sentry"))

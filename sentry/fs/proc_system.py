@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import exp
 from time import CLOCK_BOOTTIME, CLOCK_REALTIME, clock_gettime_ns
 
 from sentry import _core
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
 _LOAD_PERIODS = (60, 300, 900)  # seconds
+_E = 2.718281828459045  # not math.e: one shared library less to load
 _NODEV = (
     b"sysfs", b"tmpfs", b"proc", b"cgroup2", b"devtmpfs", b"sockfs", b"pipefs", b"ramfs", b"devpts",
     b"anon_inodefs", b"mqueue", b"overlay",
@@ -66,7 +66,7 @@ class SystemView:
         if elapsed > 0.01:
             rate = (used - self._load_used) / (now - self._load_time)
             for index, period in enumerate(_LOAD_PERIODS):
-                kept = exp(-elapsed / period)
+                kept = _E ** (-elapsed / period)
                 self._loads[index] = self._loads[index] * kept + rate * (1 - kept)
             self._load_time, self._load_used = now, used
         loads = b" ".join([f"{load:.2f}".encode() for load in self._loads])

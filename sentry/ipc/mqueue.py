@@ -5,8 +5,8 @@ The file system that queues are files of is in ipc.mqueue_fs.
 
 from __future__ import annotations
 
+from _heapq import heappop, heappush
 from errno import EAGAIN, EBUSY, EMFILE, EMSGSIZE, ETIMEDOUT
-from heapq import heappop, heappush
 
 from sentry import _core
 from sentry.abi.mqueue import (

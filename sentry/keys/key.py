@@ -7,6 +7,7 @@ keyring it is, or who constructs it - and is charged to its owner for as long.  
 from __future__ import annotations
 
 import os
+from _heapq import heappop, heappush
 from _weakref import ref
 from errno import (
     EDEADLK,
@@ -20,7 +21,6 @@ from errno import (
     ENOTDIR,
     EPERM,
 )
-from heapq import heappop, heappush
 
 from sentry import _core
 from sentry.abi.keys import BIG_CHARGE, LINK_BYTES

@@ -6,7 +6,7 @@ without members has no slaves and no number.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from _heapq import heappop, heappush
 
 from sentry.abi.mount import MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE
 from sentry.vfs.mount import Mount
