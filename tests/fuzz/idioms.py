@@ -86,15 +86,17 @@ pwrite64 $f '1'|'2^' 1|2 off
 read $f out len
 
 mkdirat -100 '/sys/fs/cgroup/g' 0o755
-openat -100 '/sys/fs/cgroup/g/cgroup.procs'|'/sys/fs/cgroup/g/pids.max'|'/sys/fs/cgroup/g/memory.max'|\
-'/sys/fs/cgroup/g/cpu.max'|'/sys/fs/cgroup/g/cgroup.freeze'|'/sys/fs/cgroup/g/cgroup.kill'|\
-'/sys/fs/cgroup/cgroup.subtree_control'|'/sys/fs/cgroup/g/cgroup.type'|'/sys/fs/cgroup/g/memory.high' 2 0 >$f
+openat -100 '/sys/fs/cgroup/g/pids.max'|'/sys/fs/cgroup/g/memory.max'|'/sys/fs/cgroup/g/cpu.max'|\
+'/sys/fs/cgroup/g/cgroup.freeze'|'/sys/fs/cgroup/g/cgroup.kill'|'/sys/fs/cgroup/g/cgroup.type'|\
+'/sys/fs/cgroup/g/memory.high'|'/sys/fs/cgroup/cgroup.subtree_control' 2 0 >$f
 write $f '0'|'1'|'max'|'100000'|'5000~10000'|'+cpu~+memory~+pids'|'-pids'|'threaded' 1|3|6|10|18|5|8
 FORK >$p
-	write $f '0'|'1' 1
+	openat -100 '/sys/fs/cgroup/g/cgroup.procs' 2 0 >$c
+	write $c '0' 1
 	mmap 0 pages 3 0x8022 -1 0 >map
 	clone3 cloneargs 88
-write $f '0' 1
+	unlinkat -100 '/sys/fs/cgroup/g' 0x200
+write $f '0'|'max' 1|3
 unlinkat -100 '/sys/fs/cgroup/g' 0x200
 
 mkdirat -100 'mnt' 0o755
