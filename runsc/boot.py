@@ -264,10 +264,8 @@ def file_capabilities(description: Description) -> tuple[int, str]:
     if description.writes_to_host():
         names = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID")
         return capabilities.mask(names), "the guest writes to host directories"
-    if description.config.uid != 0:
-        return capabilities.mask(
-            ("DAC_READ_SEARCH",)
-        ), f"uid {description.config.uid} reads its private files"
+    if description.config.uid != 0 or description.root != "/":
+        return capabilities.mask(("DAC_READ_SEARCH",)), "private files of its users are read"
     return 0, ""
 
 

@@ -189,6 +189,13 @@ def test_root_keeps_reading_for_a_guest_of_another_user() -> None:
     assert int(status_of(description)["CapEff"], 16) == capabilities.mask(("DAC_READ_SEARCH",))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root keeps any")
+def test_root_keeps_reading_in_a_root_that_is_not_the_hosts(shared: Path) -> None:
+    description = of_host_root()
+    description.root = str(shared)
+    assert int(status_of(description)["CapEff"], 16) == capabilities.mask(("DAC_READ_SEARCH",))
+
+
 def test_it_is_not_dumpable() -> None:
     prctl = ctypes.CDLL(None).prctl
     assert after_plan(of_host_root(), lambda: str(prctl(3, 0, 0, 0, 0))) == "0"  # PR_GET_DUMPABLE

@@ -149,6 +149,24 @@ def test_without_the_overlay_they_reach_the_host(work_directory: Path) -> None:
     assert (bundle / "rootfs/file").read_text() == "x\n"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes files of another user")
+@pytest.mark.parametrize("overlay", ["root:memory", "none"])
+def test_root_uses_the_private_files_of_other_users(work_directory: Path, overlay: str) -> None:
+    script = "cat /private/in && echo out > /private/out && ls /private && rm /private/in"
+    config = bundles.put(bundles.base("sh", "-c", script), "root.readonly", False)
+    for name in ("bounding", "effective", "permitted"):
+        bundles.put(config, f"process.capabilities.{name}", ["CAP_DAC_OVERRIDE"])
+    bundle = bundles.write(work_directory, config)
+    private = bundle / "rootfs/private"
+    private.mkdir()
+    (private / "in").write_text("private\n")
+    (private / "in").chmod(0o600)
+    private.chmod(0o700)
+    os.chown(private / "in", 42, 42)
+    os.chown(private, 42, 42)
+    assert run_bundle(bundle, "--overlay2", overlay) == (0, "private\nin\nout\n", "")
+
+
 def test_an_id_in_use(work_directory: Path) -> None:
     bundle = bundles.write(work_directory, bundles.base("cat"))
     command = runsc("--root", f"{bundle}/state", "run", "--bundle", str(bundle), "one")
