@@ -19,7 +19,7 @@ from sentry.fs.proc_keys import key_controls
 from sentry.fs.proc_sys_namespaces import namespace_limits, show_last_pid, store_last_pid
 from sentry.fs.pseudo import fixed, parse_decimal, parse_int
 from sentry.ipc import aio
-from sentry.kernel import settings, version
+from sentry.kernel import acct, settings, version
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
 from sentry.vfs import dnotify, fanotify, inotify, leases
 from sentry.vfs.epoll import MAX_WATCHES
@@ -160,6 +160,14 @@ def _store_aio_limit(task: Task, data: bytes) -> None:
     aio.totals.limit = parse_int(data, 0, AIO_MAX_NR)  # Linux takes more, which we have no memory for
 
 
+def _store_accounting(task: Task, data: bytes) -> None:
+    if not task.creds.has_cap(CAP_SYS_ADMIN):
+        raise Errno(EPERM)
+    words = data.split()
+    values = [parse_int(word, -(2**31), 2**31 - 1) for word in words[:3]]
+    acct.parameters[: len(values)] = values
+
+
 def _kernel(boot_id: bytes) -> Tree:
     tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(
         _numbers(
@@ -173,6 +181,7 @@ def _kernel(boot_id: bytes) -> Tree:
     )  # fmt: skip
     tree.update(_settings(settings.KERNEL))
     tree.update(ipc_controls())
+    tree[b"acct"] = (lambda task: b"%d\t%d\t%d\n" % tuple(acct.parameters)), _store_accounting
     tree[b"keys"] = key_controls()
     tree[b"hostname"] = _name("hostname")
     tree[b"domainname"] = _name("domainname")

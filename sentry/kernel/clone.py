@@ -195,7 +195,7 @@ def _namespaces(task: Task, flags: int, fs: FsContext) -> tuple[Creds, Namespace
         ns = unshare.new_namespaces(task, flags, creds.user_ns, fs)
     if ns.time is not ns.time_for_children and not flags & CLONE_VM:
         ns = enter_time(ns)
-    return creds, ns
+    return creds if flags & CLONE_THREAD else creds.of_child(), ns
 
 
 def _trace_event(task: Task, args: CloneArgs) -> int:

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from sentry.vfs.landlock import Domain
 
 
+class Privilege:
+    """Whether a process has used any capability, whatever its credentials were then (acct(5), ASU)."""
+
+    __slots__ = ("used",)
+
+    def __init__(self) -> None:
+        self.used = False
+
+
 class Creds(_core.CredsBase):
     """Ids, supplementary groups and capability sets of a task; capability sets are ints, bit n for
     capability n.
@@ -44,6 +53,7 @@ class Creds(_core.CredsBase):
         self.no_new_privs = False
         self.user_ns = user_namespace.INITIAL
         self.landlock: Domain = ()
+        self.privilege = Privilege()
 
     def copy(self) -> Creds:
         """A Creds to change before it is given to a task."""
@@ -53,13 +63,25 @@ class Creds(_core.CredsBase):
             setattr(new, name, getattr(self, name))
         return new
 
+    def of_child(self) -> Creds:
+        """The same for a new process, which has not used any capability."""
+        if not self.effective and not self.privilege.used:
+            return self
+        new = self.copy()
+        new.privilege = Privilege()
+        return new
+
     def has_cap(self, capability: int, ns: UserNamespace | None = None) -> bool:
         """Whether `capability` is effective in the user namespace `ns`: that which owns what is to be used
         (None: the initial one; user_namespaces(7)).
         """
         if ns is None or ns is self.user_ns:
-            return bool(self.effective >> capability & 1) and (ns is not None or not self.user_ns.level)
-        return user_namespace.has_capability(self, capability, ns)
+            held = bool(self.effective >> capability & 1) and (ns is not None or not self.user_ns.level)
+        else:
+            held = user_namespace.has_capability(self, capability, ns)
+        if held:
+            self.privilege.used = True
+        return held
 
     def in_group(self, gid: int) -> bool:
         """Whether gid is the file-system group or a supplementary one (path_resolution(7))."""
@@ -108,7 +130,10 @@ class Creds(_core.CredsBase):
         ns = self.user_ns
         if not self.effective >> capability & 1:
             return False
-        return not ns.level or (ns.uid(inode.uid) >= 0 and ns.gid(inode.gid) >= 0)
+        held = not ns.level or (ns.uid(inode.uid) >= 0 and ns.gid(inode.gid) >= 0)
+        if held:
+            self.privilege.used = True
+        return held
 
     def may_signal(self, target: Creds) -> bool:
         """Whether a task with these ids may send signals to one with `target`'s (kill(2)), capabilities
@@ -123,6 +148,7 @@ class Creds(_core.CredsBase):
 _COPIED = (
     "uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid", "groups", "permitted", "effective",
     "inheritable", "bounding", "ambient", "securebits", "no_new_privs", "user_ns", "landlock", "restricted",
+    "privilege",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IG
 from sentry.abi.wait import exited
 from sentry.errors import Errno
 from sentry.ipc import aio, sem_undo, shm
-from sentry.kernel import job_control, membarrier, reap, robust, seccomp, signals, trace_stops, tracing
+from sentry.kernel import acct, job_control, membarrier, reap, robust, seccomp, signals, trace_stops, tracing
 from sentry.keys.process import TaskKeyrings
 from sentry.vfs import locks
 
@@ -32,7 +32,8 @@ def exit_thread(task: Task, code: int) -> int | None:
 
 def exit_group(task: Task, code: int) -> int | None:
     """exit_group(2); returns as exit_thread does."""
-    task.group.begin_exit(exited(code))
+    task.exit_code = exited(code)
+    task.group.begin_exit(task.exit_code)
     if trace_stops.wants_exit(task):
         return 0
     exit_task(task)
@@ -79,6 +80,7 @@ def exit_task(task: Task) -> None:
     if kernel.strace is not None:
         kernel.strace.exited(task, group.exit_code)
     task.dying = True
+    group.account.collect(task, status_of(task))
     task.coroutine = None
     task.signal.restart_block = None  # it knows the task
     task.state = "dead"
@@ -100,6 +102,7 @@ def exit_task(task: Task) -> None:
         for timer in group.posix_timers.values():
             timer.cancel()
         group.posix_timers.clear()
+        acct.process_ended(task)
     group.tasks.remove(task)
     if last and group.nested and group.pid_ns.init is group:
         _end_namespace(group)
@@ -222,6 +225,8 @@ def _end_group(kernel: Kernel, group: ThreadGroup) -> None:
     if group.nested and group.pid_ns.init is group and len(group.pid_ns.pids) > 1:
         group.pid_ns.on_empty = lambda: _end_group(kernel, group)  # the parent hears of it once all are gone
         return
+    if group.nested and group.pid_ns.init is group:
+        acct.turn_off(group.leader)
     group.dead = True
     group.pending = 0
     group.queue.infos.clear()

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sentry.kernel.acct import Accounting
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.kernel.user_namespace import UserNamespace
 
@@ -31,6 +32,7 @@ class PidNamespace(Namespace):
         self.level: int = parent.level + 1 if parent is not None else 0
         self.init: ThreadGroup | None = None
         self.dead = False
+        self.accounting: Accounting | None = None
         self.on_empty: Callable[[], None] | None = None  # called once only init's number is left
         self.last = 0  # the number handed out last
         self.pids: dict[int, int] = {}  # pid by number here

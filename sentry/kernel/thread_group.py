@@ -11,6 +11,7 @@ from sentry import _core
 from sentry.abi.resource import RLIMIT_FSIZE
 from sentry.abi.signal import SIGCHLD
 from sentry.kernel import pid_namespace
+from sentry.kernel.acct import Account
 from sentry.kernel.cpu_alarm import CpuLimit
 from sentry.kernel.itimers import IntervalTimers
 from sentry.kernel.signals import PendingQueue
@@ -49,6 +50,7 @@ class ThreadGroup(_core.GroupBase):
         self.exit_queue = _core.WaitQueue()  # woken when we are dead: pidfds
         self.exit_signal = SIGCHLD
         self.has_execed = False
+        self.account = Account()
         self.is_subreaper = False
         # Death
         self.exiting = False  # a group exit is under way; exit_code is decided

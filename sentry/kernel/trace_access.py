@@ -36,11 +36,10 @@ def may_be_traced(mine: Creds, theirs: Creds, real: bool = True) -> bool:
     """What is asked for PTRACE_TRACEME too: that the tracer is restricted no more than the tracee."""
     if not landlock.may_trace(mine, theirs):
         return False
-    if mine.has_cap(CAP_SYS_PTRACE, theirs.user_ns):
+    held = mine.permitted if real else mine.effective
+    if mine.user_ns is theirs.user_ns and not theirs.permitted & ~held:
         return True
-    return mine.user_ns is theirs.user_ns and not theirs.permitted & ~(
-        mine.permitted if real else mine.effective
-    )
+    return mine.has_cap(CAP_SYS_PTRACE, theirs.user_ns)
 
 
 def check_access(task: Task, target: Task) -> None:

@@ -1,19 +1,21 @@
 """What administrators of a machine call: syslog(2), reboot(2), acct(2), swapon(2), ustat(2), sysfs(2)."""
 
-from errno import EACCES, EINVAL, EISDIR, ENOSYS, EPERM
+from errno import EINVAL, EISDIR, EPERM
 from struct import Struct
 
 from sentry.abi.capability import CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_PACCT, CAP_SYSLOG
-from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.fcntl import AT_FDCWD, O_APPEND, O_LARGEFILE, O_WRONLY
 from sentry.abi.signal import SIGHUP, SIGINT
-from sentry.abi.stat import S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.fs.proc_system import file_system_names
+from sentry.kernel import acct as accounting
 from sentry.kernel import exit as exits
 from sentry.kernel.kmsg import BUFFER_SIZE
 from sentry.kernel.wait import WOULD_BLOCK, block
 from sentry.syscalls.args import Int, Ptr, UInt
+from sentry.vfs.file import File
 from sentry.vfs.namei import walk
+from sentry.vfs.open import open_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,14 +94,21 @@ def reboot(task: "Task", magic1: UInt, magic2: UInt, command: UInt, argument: Pt
     return None
 
 
-def acct(task: "Task", name: Ptr) -> int:
+def acct(task: "Task", name: Ptr) -> "int | Coroutine[None, None, int]":
     if not task.creds.has_cap(CAP_SYS_PACCT):
         raise Errno(EPERM)
-    if name:
-        inode = walk(task, AT_FDCWD, task.copy_in_str(name, 4096)).inode
-        if inode.mode & S_IFMT != S_IFREG:
-            raise Errno(EACCES)
-        raise Errno(ENOSYS)
+    if not name:
+        accounting.turn_off(task)
+        return 0
+    opened = open_at(task, AT_FDCWD, task.copy_in_str(name, 4096), O_WRONLY | O_APPEND | O_LARGEFILE, 0)
+    if not isinstance(opened, File):  # a FIFO waits for its other end, and is refused then
+        return _account_later(task, opened)
+    accounting.turn_on(task, opened)
+    return 0
+
+
+async def _account_later(task: "Task", opening: "Coroutine[None, None, File]") -> int:
+    accounting.turn_on(task, await opening)
     return 0
 
 

@@ -216,6 +216,13 @@ class Mount(_core.MountBase):
     def namespace(self, namespace: MountNamespace | None) -> None:
         self._namespace = ref(namespace) if namespace is not None else None
 
+    def reference(self) -> ref[Mount]:
+        return ref(self)
+
+    def internal(self) -> Mount:
+        """A mount of the same file system that nobody sees."""
+        return Mount(self.fs, self.root, 0, self.source)
+
     @property
     def unique_id(self) -> int:
         """The id of statmount(2); never used again."""

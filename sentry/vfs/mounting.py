@@ -17,6 +17,7 @@ from sentry.abi.mount import (
 from sentry.abi.stat import S_IFLNK, S_IFMT
 from sentry.errors import Errno
 from sentry.fs.nsfs import NamespaceInode
+from sentry.kernel import acct
 from sentry.vfs import landlock
 from sentry.vfs.file_systems import split_options
 from sentry.vfs.mount import FileSystem, Mount
@@ -189,9 +190,10 @@ def check_attributes(mount: Mount, attributes: int) -> None:
 
 
 def check_no_writers(task: Task, fs: FileSystem) -> None:
-    """EBUSY if a file of it is open for writing."""
+    """Before it becomes read-only: EBUSY if a file of it is open for writing."""
     if has_writers(task.kernel, lambda mount: mount.fs is fs):
         raise Errno(EBUSY)
+    acct.leave_file_system(task, fs)
 
 
 def check_writable_mount(task: Task, mount: Mount, attributes: int) -> None:

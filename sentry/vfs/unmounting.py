@@ -8,6 +8,7 @@ from sys import getrefcount
 from sentry.abi.capability import CAP_SYS_ADMIN
 from sentry.abi.mount import MNT_DETACH, MNT_EXPIRE, MNT_FORCE
 from sentry.errors import Errno
+from sentry.kernel import acct
 from sentry.vfs.mount_namespace import unmount
 from sentry.vfs.mount_tree import subtree
 from sentry.vfs.mounting import is_ours, is_root, make_readonly, may_mount
@@ -43,7 +44,10 @@ def umount(task: Task, place: Path, flags: int) -> None:
     if place.mount.parent is None or place.mount.point is None:
         raise Errno(EINVAL)
     if flags & MNT_DETACH:
-        unmount(list(subtree(place.mount)))
+        mounts = list(subtree(place.mount))
+        unmount(mounts)
+        for mount in mounts:
+            acct.leave_mount(task, mount)
         return
     if place.mount.mounts or is_used(place):
         raise Errno(EBUSY)
@@ -51,6 +55,7 @@ def umount(task: Task, place: Path, flags: int) -> None:
         if not other.mounts and is_used(Path(other, other.root), 2):
             raise Errno(EBUSY)
     unmount([place.mount])
+    acct.leave_mount(task, place.mount)
 
 
 def is_used(place: Path, more: int = 0) -> bool:

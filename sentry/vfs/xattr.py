@@ -64,8 +64,11 @@ def check_access(creds: Creds, inode: Inode, name: bytes, write: bool) -> None:
         if not creds.has_cap(CAP_SYS_ADMIN):
             raise Errno(EPERM if write else ENODATA)
     elif name.startswith(b"security."):
-        given = creds.has_cap_over(CAP_SETFCAP, inode) if name == CAPABILITY else creds.has_cap(CAP_SYS_ADMIN)
-        if write and not given:
+        if not write:
+            return
+        if not (
+            creds.has_cap_over(CAP_SETFCAP, inode) if name == CAPABILITY else creds.has_cap(CAP_SYS_ADMIN)
+        ):
             raise Errno(EPERM)
     elif name.startswith(b"user."):
         kind = inode.mode & S_IFMT
@@ -84,6 +87,5 @@ def check_value(name: bytes, value: bytes) -> None:
 
 def visible(creds: Creds, names: list[bytes]) -> list[bytes]:
     """The names that listxattr(2) shows to `creds`."""
-    if creds.has_cap(CAP_SYS_ADMIN):
-        return names
-    return [name for name in names if not name.startswith(b"trusted.")]
+    public = [name for name in names if not name.startswith(b"trusted.")]
+    return names if len(public) < len(names) and creds.has_cap(CAP_SYS_ADMIN) else public
