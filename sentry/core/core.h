@@ -81,7 +81,7 @@ typedef struct {
 typedef struct {
 	PyObject_HEAD
 	PyObject *fs, *root, *parent, *point, *mounts;
-	unsigned int flags;
+	unsigned int flags; /* MS_*, and MOUNT_IDMAPPED */
 	int id;
 	char expiring; /* MNT_EXPIRE marked it, and no walk has ended in it since */
 } Mount;
@@ -242,6 +242,7 @@ struct place {
 	Dentry *dentry;
 };
 FsContext *fs_context(Task *task);		      /* borrowed, or NULL */
+#define MOUNT_IDMAPPED (1U << 26) /* files have other owners there: all about them is Python's (sentry.vfs.mount) */
 bool place_of(PyObject *path, struct place *at);     /* false: it is no path */
 Inode *dentry_inode(Dentry *dentry);		      /* borrowed; NULL: there is none */
 /* Whether the owner, group and other bits alone grant `wanted` (4 read, 2 write, 1 search); else Python must
@@ -250,6 +251,7 @@ bool permits(PyObject *creds, Inode *inode, unsigned wanted);
 /* The place that the name at `addr` in the task's memory means: 0, -ENOENT, -ENOTDIR, or HOT_MISS when the cache
  * doesn't tell. */
 int64_t walk_to(Task *task, int dirfd, uint64_t addr, bool follow, struct place *at);
+bool file_idmapped(File *file); /* it was opened on an idmapped mount */
 extern PyMethodDef walk_methods[];
 
 /* dentry.c */

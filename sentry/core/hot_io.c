@@ -192,7 +192,7 @@ static int64_t stat_file(Task *task, File *file, struct pf_regs *regs)
 	if (!file->inode || !PyObject_TypeCheck(file->inode, &InodeType))
 		return HOT_MISS;
 	Inode *inode = (Inode *)file->inode;
-	if (inode->is_volatile)
+	if (inode->is_volatile || file_idmapped(file))
 		return HOT_MISS;
 	inode_stat(inode, task, &st);
 	return task_write(task, regs->rsi, &st, sizeof st) == sizeof st ? 0 : -EFAULT;

@@ -43,7 +43,9 @@ static File *file_itself(Task *task, int dirfd, uint64_t name, int flags)
 	if ((name && task_read(task, name, &first, 1) != 1) || first)
 		return NULL;
 	File *file = fdtable_peek(task, (uint32_t)dirfd);
-	return file && file->inode && PyObject_TypeCheck(file->inode, &InodeType) ? file : NULL;
+	if (!file || !file->inode || !PyObject_TypeCheck(file->inode, &InodeType) || file_idmapped(file))
+		return NULL;
+	return file;
 }
 
 static int64_t hot_newfstatat(Task *task, struct pf_regs *regs)

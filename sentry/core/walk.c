@@ -61,6 +61,12 @@ bool place_of(PyObject *path, struct place *at)
 	return at->mount && at->dentry;
 }
 
+bool file_idmapped(File *file)
+{
+	struct place at;
+	return place_of(file->path, &at) && at.mount->flags & MOUNT_IDMAPPED;
+}
+
 /* Go on to the root of the topmost mount on the place. */
 static bool to_top(struct place *at)
 {
@@ -147,6 +153,8 @@ static int64_t one_step(Task *task, struct walk *walk, const char *end, bool fol
 	if (!length)
 		return 0;
 	Inode *inode = dentry_inode(at->dentry);
+	if (at->mount->flags & MOUNT_IDMAPPED)
+		return HOT_MISS;
 	if (!inode || (((inode->mode & 0111) != 0111 || inode->guarded) && !permits(task->creds, inode, 1)))
 		return HOT_MISS;
 	if (length == 1 && part[0] == '.')
@@ -210,6 +218,8 @@ static int64_t walk_path(Task *task, int dirfd, const char *name, bool follow, s
 	walk.links = 0;
 	int64_t failed = go(task, &walk, follow);
 	*at = walk.at;
+	if (!failed && at->mount->flags & MOUNT_IDMAPPED)
+		return HOT_MISS;
 	if (!failed)
 		at->mount->expiring = 0;
 	return failed;

@@ -200,6 +200,7 @@ def populate(directory: MemoryDirectory, creds: Creds) -> None:
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:
     """A devtmpfs: a tmpfs with the default devices in it."""
     fs = Tmpfs(0o755)
+    fs.can_idmap = False
     fs.name = b"devtmpfs"
     root = fs.root.inode
     assert isinstance(root, MemoryDirectory)

@@ -60,6 +60,8 @@ def mount(task: Task, options: list[str]) -> FileSystem:
     if "userxattr" in values:
         private = b"user.overlay."
         text += b",userxattr"
+    if any(place.mount.idmap is not None for place in ([*lowers, upper] if upper is not None else lowers)):
+        raise Errno(EINVAL)  # idmapped layers
     # Mounts of our own: what is mounted on the layers, or changed about the mounts, isn't seen.
     own = [Path(Mount(place.mount.fs, place.dentry, 0, b"none"), place.dentry) for place in lowers]
     top = Path(Mount(upper.mount.fs, upper.dentry, 0, b"none"), upper.dentry) if upper is not None else None

@@ -49,6 +49,8 @@ RAMFS_PARAMETERS = {"mode": octal}
 class Tmpfs(MemoryFileSystem):
     """One tmpfs instance; `pages` and `inodes` None: half of the memory, 0: no limit but that, not told."""
 
+    can_idmap = True
+
     def __init__(self, mode: int = 0o1777, uid: int | None = None, gid: int | None = None,
                  pages: int | None = None, inodes: int | None = None) -> None:  # fmt: skip
         super().__init__(b"tmpfs", TMPFS_MAGIC, pages or None, inodes or None)
@@ -140,5 +142,6 @@ def mount_ramfs(kernel: Kernel, options: list[str]) -> FileSystem:
     """A ramfs: as tmpfs, and takes no size; here it is bounded all the same."""
     values = parse(options, RAMFS_PARAMETERS)
     fs = Tmpfs(int(values.get("mode", 0o755)) & 0o7777, pages=0, inodes=0)
+    fs.can_idmap = False
     fs.name, fs.magic = b"ramfs", RAMFS_MAGIC
     return fs

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sentry.config import Config
     from sentry.kernel.user_namespace import UserNamespace
+    from sentry.vfs.idmap import IdMap
     from sentry.vfs.inode import Inode
     from sentry.vfs.landlock import Domain
 
@@ -39,6 +40,7 @@ class Creds(_core.CredsBase):
     """
 
     user_ns: UserNamespace
+    idmap: IdMap | None = None  # set: for files of a mount with this mapping alone (vfs.idmap)
 
     def __init__(self, uid: int = 0, gid: int = 0, groups: Iterable[int] = ()) -> None:
         super().__init__()
@@ -130,7 +132,8 @@ class Creds(_core.CredsBase):
         ns = self.user_ns
         if not self.effective >> capability & 1:
             return False
-        held = not ns.level or (ns.uid(inode.uid) >= 0 and ns.gid(inode.gid) >= 0)
+        every = not ns.level and self.idmap is None
+        held = every or (ns.uid(inode.uid) >= 0 and ns.gid(inode.gid) >= 0)
         if held:
             self.privilege.used = True
         return held

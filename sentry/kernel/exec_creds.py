@@ -9,6 +9,7 @@ from sentry.abi.mount import MS_NOSUID
 from sentry.abi.stat import S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
 from sentry.kernel import file_caps
+from sentry.vfs.idmap import view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ def after_exec(task: Task, path: Path) -> tuple[Creds, bool, bool]:
     old = task.creds
     setuid = setgid = caps = None
     if may_suid(task, path):
-        inode, ns = path.inode, old.user_ns
+        inode, idmap = path.inode, path.mount.idmap
+        ns = view(idmap, old.user_ns)
         if not old.no_new_privs and ns.uid(inode.uid) >= 0 and ns.gid(inode.gid) >= 0:
             if inode.mode & S_ISUID:
-                setuid = inode.uid
+                setuid = inode.uid if idmap is None else idmap.uid(inode.uid)
             if inode.mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:
-                setgid = inode.gid
+                setgid = inode.gid if idmap is None else idmap.gid(inode.gid)
         caps = file_caps.of_file(inode, ns)
     return transform(old, setuid, setgid, caps, lambda: _trusted(task))
 

@@ -56,6 +56,7 @@ from sentry.mm.vma import (
 )
 from sentry.vfs import landlock, namei, notify
 from sentry.vfs.file import File
+from sentry.vfs.idmap import acting
 from sentry.vfs.permissions import check
 from sentry.vfs.text_busy import ProgramPath
 
@@ -229,7 +230,7 @@ def _open(task: Task, path: Path) -> tuple[File, bytes]:
         inode.getattr()
     if inode.mode & S_IFMT != S_IFREG or path.mount.flags & MS_NOEXEC:
         raise Errno(EACCES)
-    check(task.creds, inode, ACCESS_EXEC)
+    check(acting(task, path.mount), inode, ACCESS_EXEC)
     landlock.check_exec(task, path)
     if inode.writers:
         raise Errno(ETXTBSY)

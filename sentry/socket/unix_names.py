@@ -14,6 +14,7 @@ from sentry.abi.socket import AF_UNIX, FAMILY, UNIX_ADDRESS_MAX
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFSOCK
 from sentry.errors import Errno
 from sentry.vfs import landlock
+from sentry.vfs.idmap import acting
 from sentry.vfs.namei import walk, walk_parent
 from sentry.vfs.namespace import bind_socket
 from sentry.vfs.permissions import check
@@ -109,8 +110,9 @@ def find(task: Task, name: bytes, type: int, net: NetNamespace) -> Endpoint:
         if found is not None and not landlock.may_reach(task.creds, found.domain, scope):
             raise Errno(errno.EPERM)
     else:
-        inode = walk(task, AT_FDCWD, name[:-1]).inode
-        check(task.creds, inode, ACCESS_WRITE)
+        path = walk(task, AT_FDCWD, name[:-1])
+        inode = path.inode
+        check(acting(task, path.mount), inode, ACCESS_WRITE)
         if inode.mode & S_IFMT != S_IFSOCK:
             raise Errno(errno.ECONNREFUSED)
         found = _by_inode.get(inode)

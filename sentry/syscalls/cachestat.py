@@ -9,6 +9,7 @@ from sentry.abi.stat import ACCESS_WRITE
 from sentry.errors import Errno
 from sentry.syscalls.args import File, Ptr, UInt
 from sentry.vfs.host_call import host
+from sentry.vfs.idmap import acting
 from sentry.vfs.permissions import is_owner, permitted
 from sentry.vfs.regular import RegularInode
 
@@ -26,7 +27,8 @@ def cachestat(task: "Task", file: File, ranges: Ptr, out: Ptr, flags: UInt) -> i
         raise Errno(EBADF)
     offset, length = _RANGE.unpack(task.copy_in(ranges, _RANGE.size))
     inode = file.inode
-    if not (file.writable or is_owner(task.creds, inode) or permitted(task.creds, inode, ACCESS_WRITE)):
+    creds = acting(task, file.path.mount if file.path is not None else None)
+    if not (file.writable or is_owner(creds, inode) or permitted(creds, inode, ACCESS_WRITE)):
         raise Errno(EPERM)
     if flags:
         raise Errno(EINVAL)

@@ -7,6 +7,7 @@ from sentry.abi.fcntl import AT_FDCWD
 from sentry.abi.stat import ACCESS_EXEC
 from sentry.errors import Errno
 from sentry.syscalls.args import PATH_MAX, File, Int, Path, Ptr, Size
+from sentry.vfs.idmap import acting
 from sentry.vfs.namei import walk
 from sentry.vfs.permissions import check
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def _enterable(task: "Task", path: "Place") -> "Place":
     if not path.inode.is_dir():
         raise Errno(ENOTDIR)
-    check(task.creds, path.inode, ACCESS_EXEC)
+    check(acting(task, path.mount), path.inode, ACCESS_EXEC)
     return path
 
 

@@ -52,6 +52,7 @@ from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Int, Size, UInt
 from sentry.vfs import dnotify, leases, locks, memfd, owner, pipe, write_hint
+from sentry.vfs.idmap import acting
 from sentry.vfs.permissions import is_owner
 
 TYPE_CHECKING = False
@@ -161,7 +162,9 @@ def fcntl(task: "Task", fd: Fd, cmd: Int, arg: Size) -> "int | Coroutine[None, N
         task.write_u64(arg, write_hint.get(file.inode))
         return 0
     if cmd == F_SET_RW_HINT:
-        write_hint.set(task, file.inode, task.read_u64(arg))
+        write_hint.set(
+            acting(task, file.path.mount if file.path is not None else None), file.inode, task.read_u64(arg)
+        )
         return 0
     return _owner(task, file, cmd, arg)
 
@@ -171,7 +174,8 @@ def _set_flags(task: "Task", file: "File", fd: int, arg: int) -> int:
     if (arg ^ file.flags) & O_APPEND and file.inode is not None and file.inode.fs_flags & FS_APPEND_FL:
         raise Errno(EPERM)
     wants_noatime = arg & O_NOATIME and not file.flags & O_NOATIME
-    if wants_noatime and file.inode is not None and not is_owner(task.creds, file.inode):
+    creds = acting(task, file.path.mount if file.path is not None else None)
+    if wants_noatime and file.inode is not None and not is_owner(creds, file.inode):
         raise Errno(EPERM)
     if arg & O_DIRECT and not file.can_direct:
         raise Errno(EINVAL)

@@ -56,6 +56,7 @@ from sentry.abi.stat import ACCESS_READ
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Ptr, Size, UInt
 from sentry.vfs.fanotify import FanotifyFile
+from sentry.vfs.idmap import acting
 from sentry.vfs.namei import walk
 from sentry.vfs.permissions import check
 
@@ -162,7 +163,7 @@ def _find(task: "Task", dirfd: int, name: int, flags: int) -> "Path":
         inode.getattr()
     if flags & FAN_MARK_ONLYDIR and not inode.is_dir():
         raise Errno(errno.ENOTDIR)
-    check(task.creds, inode, ACCESS_READ)
+    check(acting(task, path.mount), inode, ACCESS_READ)
     return path
 
 

@@ -8,6 +8,7 @@ from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Ptr, Size, UInt
 from sentry.syscalls.xattr import place_at
 from sentry.vfs import file_flags
+from sentry.vfs.idmap import acting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,5 +47,5 @@ def file_setattr(task: "Task", dirfd: Fd, name: Ptr, attr: Ptr, size: Size, flag
     path = place_at(task, dirfd, name, flags)
     if not path.inode.flags_kept:
         raise Errno(errno.EOPNOTSUPP)
-    file_flags.set_extended(task.creds, path, xflags, extent, project, cow_extent)
+    file_flags.set_extended(acting(task, path.mount), path, xflags, extent, project, cow_extent)
     return 0

@@ -7,6 +7,7 @@ from sentry.abi.inotify import IN_DONT_FOLLOW, IN_KNOWN, IN_MASK_ADD, IN_MASK_CR
 from sentry.abi.stat import ACCESS_READ
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Ptr, UInt
+from sentry.vfs.idmap import acting
 from sentry.vfs.inotify import InotifyFile
 from sentry.vfs.namei import walk
 from sentry.vfs.permissions import check
@@ -40,7 +41,7 @@ def inotify_add_watch(task: "Task", fd: Fd, name: Ptr, mask: UInt) -> int:
         raise Errno(errno.ENOTDIR)
     if inode.volatile:
         inode.getattr()
-    check(task.creds, inode, ACCESS_READ)
+    check(acting(task, path.mount), inode, ACCESS_READ)
     return file.state.add(inode, mask)
 
 

@@ -28,6 +28,7 @@ from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Ptr, UInt
 from sentry.vfs import extents, file_flags, landlock, owner
+from sentry.vfs.idmap import acting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,12 +100,12 @@ def _flags(task: "Task", file: "File", request: int, arg: int) -> None:
     if request == FS_IOC_GETFLAGS:
         task.write_u32(arg, path.inode.fs_flags)
     elif request == FS_IOC_SETFLAGS:
-        file_flags.set_flags(task.creds, path, task.read_u32(arg))
+        file_flags.set_flags(acting(task, path.mount), path, task.read_u32(arg))
     elif request == FS_IOC_FSGETXATTR:
         task.copy_out(arg, FSXATTR.pack(file_flags.extended(path.inode), 0, 0, 0, 0))
     else:
         xflags, extent, _, project, cow_extent = FSXATTR.unpack(task.copy_in(arg, FSXATTR.size))
-        file_flags.set_extended(task.creds, path, xflags, extent, project, cow_extent)
+        file_flags.set_extended(acting(task, path.mount), path, xflags, extent, project, cow_extent)
 
 
 def _size_of(file: "File") -> int:

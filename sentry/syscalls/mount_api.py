@@ -87,7 +87,7 @@ def open_tree_attr(task: "Task", dirfd: Fd, name: Path, flags: UInt, attributes:
         raise Errno(EINVAL)
     file = _opened(task, dirfd, name, flags)
     if attributes:
-        change = _change(task, attributes, size)
+        change = _change(task, attributes, size, replaces=bool(flags & OPEN_TREE_CLONE))
         if change is not None:
             assert file.path is not None
             change.apply(task, file.path, bool(flags & AT_RECURSIVE))
@@ -104,7 +104,7 @@ def mount_setattr(task: "Task", dirfd: Fd, name: Path, flags: UInt, attributes: 
     return 0
 
 
-def _change(task: "Task", address: int, size: int) -> Change | None:
+def _change(task: "Task", address: int, size: int, replaces: bool = False) -> Change | None:
     """struct mount_attr; None: it asks for nothing."""
     if size > _PAGE:
         raise Errno(E2BIG)
@@ -117,7 +117,7 @@ def _change(task: "Task", address: int, size: int) -> Change | None:
     attr_set, attr_clr, propagation, userns_fd = MOUNT_ATTR.unpack_from(data)
     if not attr_set | attr_clr | propagation:
         return None
-    return Change(task, attr_set, attr_clr, propagation, userns_fd)
+    return Change(task, attr_set, attr_clr, propagation, userns_fd, replaces)
 
 
 def move_mount(

@@ -19,6 +19,7 @@ from sentry.abi.resource import RLIMIT_DATA
 from sentry.abi.stat import ACCESS_EXEC, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.mm.layout import GUEST_START
+from sentry.vfs.idmap import acting
 from sentry.vfs.permissions import check
 from sentry.vfs.text_busy import ProgramPath
 
@@ -149,7 +150,7 @@ def _set_exe(task: "Task", fd: int) -> int:
     path = file.path
     if path is None or path.inode.mode & S_IFMT != S_IFREG or path.mount.flags & MS_NOEXEC:
         raise Errno(errno.EACCES)
-    check(task.creds, path.inode, ACCESS_EXEC)
+    check(acting(task, path.mount), path.inode, ACCESS_EXEC)
     mm = task.mm
     if mm.exe is not None and any(
         vma.file is not None and vma.file.path is not None and vma.file.path.inode is mm.exe.inode

@@ -1,6 +1,7 @@
 """stat, lstat, fstat, newfstatat, statx; access and its forms; readlink."""
 
 from errno import EACCES, EBADF, EINVAL, ENOENT, EROFS
+from struct import Struct
 
 from sentry._core import accessed
 from sentry.abi.fcntl import (
@@ -34,6 +35,7 @@ from sentry.abi.stat import (
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Path, Ptr, UInt
+from sentry.vfs.idmap import acting, view
 from sentry.vfs.namei import walk, walk_at
 from sentry.vfs.path import Path as Place
 from sentry.vfs.permissions import check
@@ -43,31 +45,40 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.vfs.inode import Inode
 
+_OWNERS = Struct("=II")  # st_uid, st_gid
+_OWNERS_AT = 28  # in struct stat
 
-def _answer(task: "Task", inode: "Inode", buf: int) -> int:
+
+def _answer(task: "Task", inode: "Inode", place: "Place | None", buf: int) -> int:
     if inode.volatile:
         inode.getattr()
-    task.copy_out(buf, inode.stat_bytes(task))
+    record = inode.stat_bytes(task)
+    if place is not None and place.mount.idmap is not None:
+        ids = view(place.mount.idmap, task.creds.user_ns)
+        owners = _OWNERS.pack(ids.show_uid(inode.uid), ids.show_gid(inode.gid))
+        record = record[:_OWNERS_AT] + owners + record[_OWNERS_AT + _OWNERS.size :]
+    task.copy_out(buf, record)
     return 0
 
 
 def stat(task: "Task", name: Path, buf: Ptr) -> int:
-    return _answer(task, walk(task, AT_FDCWD, name).inode, buf)
+    path = walk(task, AT_FDCWD, name)
+    return _answer(task, path.inode, path, buf)
 
 
 def lstat(task: "Task", name: Path, buf: Ptr) -> int:
-    return _answer(task, walk(task, AT_FDCWD, name, False).inode, buf)
+    path = walk(task, AT_FDCWD, name, False)
+    return _answer(task, path.inode, path, buf)
 
 
 def fstat(task: "Task", file: File, buf: Ptr) -> int:
-    task.copy_out(buf, file.stat_inode().stat_bytes(task))
-    return 0
+    return _answer(task, file.stat_inode(), file.path, buf)
 
 
 def newfstatat(task: "Task", dirfd: Fd, name: Ptr, buf: Ptr, flags: Int) -> int:
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT):
         raise Errno(EINVAL)
-    return _answer(task, _inode_at(task, dirfd, name, flags)[0], buf)
+    return _answer(task, *_inode_at(task, dirfd, name, flags), buf)
 
 
 def _inode_at(task: "Task", dirfd: int, name: int, flags: int) -> "tuple[Inode, Place | None]":
@@ -96,7 +107,7 @@ def statx(task: "Task", dirfd: Fd, name: Ptr, flags: Int, mask: UInt, buf: Ptr) 
     unique, number = mask & STATX_MNT_ID_UNIQUE, 0
     if path is not None:
         number = path.mount.unique_id if unique else path.mount.id
-    ids = task.creds.user_ns
+    ids = view(path.mount.idmap if path is not None else None, task.creds.user_ns)
     record = STATX.pack(
         STATX_BASIC_STATS | STATX_BTIME | (unique or STATX_MNT_ID), inode.blksize, attributes, inode.nlink,
         ids.show_uid(inode.uid), ids.show_gid(inode.gid), inode.mode, inode.ino, inode.size,
@@ -126,10 +137,10 @@ def _access(task: "Task", dirfd: int, name: bytes, mode: int, flags: int) -> int
     """By the real ids, whatever the effective ones may do (access(2)), unless AT_EACCESS."""
     if mode & ~7:
         raise Errno(EINVAL)
-    acting = task.creds
+    effective = task.creds
     try:
         if not flags & AT_EACCESS:
-            real = acting.copy()
+            real = effective.copy()
             real.fsuid, real.fsgid = real.uid, real.gid
             real.effective = real.permitted if real.uid == 0 else 0
             task.creds = real
@@ -139,11 +150,11 @@ def _access(task: "Task", dirfd: int, name: bytes, mode: int, flags: int) -> int
         if mode & ACCESS_EXEC and kind == S_IFREG and path.mount.flags & MS_NOEXEC:
             raise Errno(EACCES)
         if mode:
-            check(task.creds, inode, mode)
+            check(acting(task, path.mount), inode, mode)
         if mode & ACCESS_WRITE and path.mount.readonly and kind in (S_IFREG, S_IFDIR, S_IFLNK):
             raise Errno(EROFS)
     finally:
-        task.creds = acting
+        task.creds = effective
     return 0
 
 

@@ -9,6 +9,7 @@ from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Path, Ptr, Size, UInt
 from sentry.syscalls.structs import copy_in_struct
 from sentry.vfs import notify, posix_acl
+from sentry.vfs.idmap import acting
 from sentry.vfs.namei import walk
 from sentry.vfs.permissions import ACL_ACCESS, ACL_DEFAULT, check_mutable
 from sentry.vfs.xattr import (
@@ -70,9 +71,9 @@ def _give(task: "Task", data: bytes, address: int, size: int, most: int) -> int:
 def _get(task: "Task", path: "Place", name: int, value: int, size: int) -> int:
     text = _name(task, name)
     if text in _ACLS:
-        data = posix_acl.get(task.creds, path.inode, text)
+        data = posix_acl.get(acting(task, path.mount), path.inode, text)
     else:
-        check_access(task.creds, path.inode, text, write=False)
+        check_access(acting(task, path.mount), path.inode, text, write=False)
         data = path.inode.getxattr(text)
     return _give(task, data, value, size, VALUE_MAX)
 
@@ -84,14 +85,15 @@ def _set(task: "Task", path: "Place", name: int, value: int, size: int, flags: i
     if size > VALUE_MAX:
         raise Errno(E2BIG)
     data = task.copy_in(value, size) if size else b""
-    acl = posix_acl.parse(task.creds, data) if text in _ACLS else None
+    creds = acting(task, path.mount)
+    acl = posix_acl.parse(creds, data) if text in _ACLS else None
     if path.mount.readonly:
         raise Errno(EROFS)
     check_mutable(path.inode, True)
     if text in _ACLS:
-        posix_acl.set(task.creds, path.inode, text, acl)
+        posix_acl.set(creds, path.inode, text, acl)
     else:
-        check_access(task.creds, path.inode, text, write=True)
+        check_access(creds, path.inode, text, write=True)
         check_value(text, data)
         path.inode.setxattr(text, data, flags)
     notify.tell(path, IN_ATTRIB)
@@ -109,9 +111,9 @@ def _remove(task: "Task", path: "Place", name: int) -> int:
         raise Errno(EROFS)
     check_mutable(path.inode, True)
     if text in _ACLS:
-        posix_acl.set(task.creds, path.inode, text, None)
+        posix_acl.set(acting(task, path.mount), path.inode, text, None)
     else:
-        check_access(task.creds, path.inode, text, write=True)
+        check_access(acting(task, path.mount), path.inode, text, write=True)
         path.inode.removexattr(text)
     notify.tell(path, IN_ATTRIB)
     return 0

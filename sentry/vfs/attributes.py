@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EFBIG, EINVAL, EISDIR, EPERM, EROFS
+from errno import EACCES, EFBIG, EINVAL, EISDIR, EOVERFLOW, EPERM, EROFS
 
 from sentry._core import now
 from sentry.abi.capability import CAP_CHOWN, CAP_FSETID
@@ -12,6 +12,7 @@ from sentry.abi.signal import SIGXFSZ
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
 from sentry.vfs import landlock, leases, notify, posix_acl, text_busy
+from sentry.vfs.idmap import acting, check_mapped
 from sentry.vfs.permissions import check, check_mutable, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
 from sentry.vfs.xattr import CAPABILITY
@@ -40,8 +41,9 @@ def _changeable(path: Path) -> Inode:
 def chmod(task: Task, path: Path, mode: int) -> None:
     """EROFS, EPERM."""
     inode = _changeable(path)
-    creds = task.creds
+    creds = acting(task, path.mount)
     check_mutable(inode, True)
+    check_mapped(path.mount, inode)
     check_owner(creds, inode)
     if mode & S_ISGID and not creds.in_group(inode.gid) and not creds.has_cap_over(CAP_FSETID, inode):
         mode &= ~S_ISGID
@@ -52,14 +54,18 @@ def chmod(task: Task, path: Path, mode: int) -> None:
 
 def chown(task: Task, path: Path, uid: int, gid: int) -> None:
     """Ids as unsigned 32-bit numbers, 0xffffffff (-1) to leave one; EROFS, EPERM, EINVAL (an id
-    without a meaning in the user namespace)."""
+    without a meaning in the user namespace), EOVERFLOW (an id that can't own files on an idmapped mount)."""
     inode = _changeable(path)
-    creds = task.creds
+    creds, namespace = acting(task, path.mount), task.creds.user_ns
+    if (uid != 0xFFFFFFFF and namespace.kuid(uid) < 0) or (gid != 0xFFFFFFFF and namespace.kgid(gid) < 0):
+        raise Errno(EINVAL)
     new_uid = None if uid == 0xFFFFFFFF else creds.user_ns.kuid(uid)
     new_gid = None if gid == 0xFFFFFFFF else creds.user_ns.kgid(gid)
-    if -1 in (new_uid, new_gid):
-        raise Errno(EINVAL)
     check_mutable(inode, True)
+    if -1 in (new_uid, new_gid):
+        raise Errno(EOVERFLOW)  # a file can't be theirs through this mount
+    if None in (new_uid, new_gid):
+        check_mapped(path.mount, inode)
     if not creds.has_cap_over(CAP_CHOWN, inode):
         mine = creds.fsuid == inode.uid
         if new_uid is not None and not (mine and new_uid == inode.uid):
@@ -86,13 +92,15 @@ def set_times(task: Task, path: Path, times: tuple[tuple[int, int], tuple[int, i
         if times[0][1] == times[1][1] == UTIME_OMIT:
             return
     inode = _changeable(path)
+    creds = acting(task, path.mount)
     touches = times is None or times[0][1] == times[1][1] == UTIME_NOW
     check_mutable(inode, not touches)
     if touches:
-        if not is_owner(task.creds, inode) and not permitted(task.creds, inode, ACCESS_WRITE):
+        if not is_owner(creds, inode) and not permitted(creds, inode, ACCESS_WRITE):
             raise Errno(EACCES)
     else:
-        check_owner(task.creds, inode)
+        check_owner(creds, inode)
+    check_mapped(path.mount, inode)
     # A host's file may have been given a finer time than our clock's tick: time must not go back.
     moment = max(now(), inode.ctime)
     if times is None:
@@ -122,7 +130,7 @@ def truncate(task: Task, path: Path, length: int) -> Coroutine[None, None, None]
         raise Errno(EINVAL)
     if path.mount.readonly:
         raise Errno(EROFS)
-    check(task.creds, inode, ACCESS_WRITE)
+    check(acting(task, path.mount), inode, ACCESS_WRITE)
     check_mutable(inode, True)
     landlock.check(task, path, FS_TRUNCATE)
     if inode.wary:

@@ -75,7 +75,7 @@ def decode(mount: Mount, kind: int, handle: bytes) -> Path:
         raise Errno(ESTALE)
     if not dentry.is_below(mount.root):
         mount = Mount(
-            fs, fs.root, mount.attributes, mount.source
+            fs, fs.root, mount.attributes, mount.source, mount.idmap
         )  # nowhere, but what holds for it holds still
     return Path(mount, dentry)
 

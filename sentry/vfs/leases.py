@@ -15,6 +15,7 @@ from sentry.abi.signal import POLL_MSG
 from sentry.abi.stat import S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
+from sentry.vfs.idmap import acting
 from sentry.vfs.owner import claim
 
 TYPE_CHECKING = False
@@ -82,7 +83,8 @@ def set_lease(task: Task, file: File, fd: int, kind: int) -> None:
         return
     if inode.mode & S_IFMT != S_IFREG or kind not in (F_RDLCK, F_WRLCK) or not limits["leases-enable"]:
         raise Errno(EINVAL)
-    if task.creds.fsuid != inode.uid and not task.creds.has_cap(CAP_LEASE):
+    creds = acting(task, file.path.mount if file.path is not None else None)
+    if creds.fsuid != inode.uid and not task.creds.has_cap(CAP_LEASE):
         raise Errno(EACCES)
     others = [other for other in _leases.get(inode, ()) if other is not lease]
     if kind == F_RDLCK:

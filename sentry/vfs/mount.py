@@ -30,12 +30,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.kernel.user_namespace import UserNamespace
+    from sentry.vfs.idmap import IdMap
     from sentry.vfs.inode import Inode
     from sentry.vfs.mount_namespace import MountNamespace
     from sentry.vfs.options import Parameters
     from sentry.vfs.propagation import PeerGroup
 
 MNT_UNIQUE_ID_OFFSET = 1 << 31  # ids of statmount(2) start here, so that they aren't taken for the older ones
+
+IDMAPPED = 1 << 26  # among a mount's flags: C leaves it to us
 
 _OPTIONS = (
     (MS_NOSUID, b"nosuid"),
@@ -98,6 +101,7 @@ class FileSystem:
     DENTRIES_MAX = 16_384
 
     volatile = False
+    can_idmap = False  # mounts of it can have an idmap
     anonymous = False
     imposed = 0  # MS_NOEXEC and the like, that hold on all mounts of it without being shown
     owner: UserNamespace | None = None  # whose file system it is; None: the initial user namespace's
@@ -174,8 +178,8 @@ class Mount(_core.MountBase):
     """
 
     __slots__ = (
-        "__weakref__", "_namespace", "attributes", "group", "locked", "locked_flags", "master", "source",
-        "unbindable",
+        "__weakref__", "_namespace", "attributes", "group", "idmap", "locked", "locked_flags", "master",
+        "source", "unbindable",
     )  # fmt: skip
 
     fs: FileSystem
@@ -185,7 +189,9 @@ class Mount(_core.MountBase):
     mounts: dict[Dentry, Mount]
     expiring: bool  # marked by MNT_EXPIRE, and not walked to since
 
-    def __init__(self, fs: FileSystem, root: Dentry, attributes: int, source: bytes) -> None:
+    def __init__(
+        self, fs: FileSystem, root: Dentry, attributes: int, source: bytes, idmap: IdMap | None = None
+    ) -> None:
         """A mount that is nowhere yet (mount_tree.connect)."""
         global _alive, _last_id
         super().__init__()
@@ -204,6 +210,7 @@ class Mount(_core.MountBase):
         self.locked = False  # it can't be parted from its parent by whoever got it with a new namespace
         self.locked_flags = 0  # MS_* that may not be taken away; MS_ATIME: which may not change
         self._namespace: ref[MountNamespace] | None = None
+        self.idmap = idmap  # whose the files seem to be, None: whose they are
         fs.add_mount(self)
         self.set_attributes(attributes)
 
@@ -231,11 +238,15 @@ class Mount(_core.MountBase):
     def set_attributes(self, attributes: int) -> None:
         self.attributes = attributes
         self.flags = attributes | self.fs.flags & MS_RDONLY | self.fs.imposed
+        if self.idmap is not None:
+            self.flags |= IDMAPPED
 
     def options(self) -> bytes:
         """The per-mount options of /proc/self/mountinfo."""
         words = [b"ro" if self.attributes & MS_RDONLY else b"rw"]
         words += [word for flag, word in _OPTIONS if self.attributes & flag]
+        if self.idmap is not None:
+            words.append(b"idmapped")
         return b",".join(words)
 
     def __del__(self) -> None:

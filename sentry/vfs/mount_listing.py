@@ -7,6 +7,7 @@ from struct import Struct
 
 from sentry.abi.capability import CAP_SYS_ADMIN
 from sentry.abi.mount import (
+    MOUNT_ATTR_IDMAP,
     MS_PRIVATE,
     MS_SHARED,
     MS_SLAVE,
@@ -151,10 +152,15 @@ def _basic(mount: Mount) -> tuple[int, ...]:
     if mount.unbindable:
         kind |= MS_UNBINDABLE
     return (
-        mount.unique_id, parent.unique_id, mount.id, parent.id, flags_to_attributes(mount.attributes),
+        mount.unique_id, parent.unique_id, mount.id, parent.id, _attributes(mount),
         kind or MS_PRIVATE, mount.group.id if mount.group is not None else 0,
         mount.master.id if mount.master is not None else 0,
     )  # fmt: skip
+
+
+def _attributes(mount: Mount) -> int:
+    """MOUNT_ATTR_*."""
+    return flags_to_attributes(mount.attributes) | (MOUNT_ATTR_IDMAP if mount.idmap is not None else 0)
 
 
 def _options(mount: Mount) -> list[bytes]:

@@ -80,7 +80,7 @@ def is_above(mount: Mount, other: Mount) -> bool:
 
 def clone(mount: Mount, root: Dentry) -> Mount:
     """One more mount of the same kind, nowhere yet and in no peer group."""
-    new = Mount(mount.fs, root, mount.attributes, mount.source)
+    new = Mount(mount.fs, root, mount.attributes, mount.source, mount.idmap)
     new.locked_flags = mount.locked_flags
     return new
 

@@ -42,6 +42,7 @@ from sentry.abi.stat import (
 from sentry.errors import Errno
 from sentry.vfs import landlock, leases, notify, text_busy
 from sentry.vfs.file import File, PathFile
+from sentry.vfs.idmap import acting
 from sentry.vfs.mount_tree import top
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check, check_owner
@@ -111,7 +112,7 @@ def walk_parent(task: Task, dirfd: int, name: bytes) -> tuple[Path, bytes]:
         parent = task.fs.root if slash or not stripped else start(task, dirfd)
         if not parent.inode.is_dir():
             raise Errno(ENOTDIR)
-        check(task.creds, parent.inode, ACCESS_EXEC)
+        check(acting(task, parent.mount), parent.inode, ACCESS_EXEC)
     return parent, last
 
 
@@ -163,7 +164,7 @@ def step(
             continue
         inode = dentry.inode
         if inode.mode & 0o111 != 0o111 or inode.guarded:  # type: ignore[union-attr]  # a negative dentry has no children
-            check(task.creds, inode, ACCESS_EXEC)  # type: ignore[arg-type]
+            check(acting(task, mount), inode, ACCESS_EXEC)  # type: ignore[arg-type]
         if part == b".":
             continue
         if part == b"..":
@@ -276,13 +277,13 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False, allowed
     elif wanted & ACCESS_WRITE and kind == S_IFREG and path.mount.readonly:
         raise Errno(EROFS)
     if not created:
-        check(task.creds, inode, wanted)
+        check(acting(task, path.mount), inode, wanted)
         if inode.fs_flags & FS_APPEND_FL and (
             flags & O_TRUNC or (access != O_RDONLY and not flags & O_APPEND)
         ):
             raise Errno(EPERM)
     if flags & O_NOATIME:
-        check_owner(task.creds, inode)
+        check_owner(acting(task, path.mount), inode)
     writes = bool(wanted & ACCESS_WRITE)
     denied = 0
     if task.creds.landlock:

@@ -40,6 +40,7 @@ from sentry.abi.stat import (
 )
 from sentry.errors import Errno
 from sentry.vfs import landlock, notify, posix_acl
+from sentry.vfs.idmap import acting, check_mapped
 from sentry.vfs.mount_namespace import abandon
 from sentry.vfs.namei import child_of
 from sentry.vfs.path import Dentry, Path
@@ -47,6 +48,7 @@ from sentry.vfs.permissions import check, check_create, check_delete, check_muta
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.inode import Inode
 
@@ -71,7 +73,7 @@ def _new(task: Task, parent: Path, name: bytes, mode: int, slash: bool = False) 
         raise Errno(ENOENT)
     if mode:
         landlock.check_make(task, parent, mode)
-    check_create(task.creds, inode)
+    check_create(acting(task, parent.mount), inode)
     return inode
 
 
@@ -80,7 +82,9 @@ def mkdir(task: Task, parent: Path, name: bytes, mode: int) -> None:
     directory = _new(task, parent, name, S_IFDIR)
     if directory.nlink >= LINK_MAX:
         raise Errno(EMLINK)
-    inode = directory.mkdir(name, posix_acl.masked(directory, mode & 0o1777, task.fs.umask), task.creds)
+    inode = directory.mkdir(
+        name, posix_acl.masked(directory, mode & 0o1777, task.fs.umask), acting(task, parent.mount)
+    )
     posix_acl.inherit(directory, inode)
     parent.dentry.attach(name, inode)
     notify.created(directory, name, inode)
@@ -92,11 +96,12 @@ def mknod(task: Task, parent: Path, name: bytes, mode: int, rdev: int, slash: bo
     directory = _new(task, parent, name, kind if kind in _NODES else 0, slash)
     if (kind == S_IFBLK or (kind == S_IFCHR and rdev)) and not task.creds.has_cap(CAP_MKNOD):
         raise Errno(EPERM)
+    creds = acting(task, parent.mount)
     permissions = posix_acl.masked(directory, mode & 0o7777, task.fs.umask)
     if kind == S_IFREG:
-        inode = directory.create(name, permissions, task.creds)
+        inode = directory.create(name, permissions, creds)
     elif kind in (S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
-        inode = directory.mknod(name, kind | permissions, rdev, task.creds)
+        inode = directory.mknod(name, kind | permissions, rdev, creds)
     else:
         raise Errno(EPERM if kind == S_IFDIR else EINVAL)
     posix_acl.inherit(directory, inode)
@@ -113,7 +118,7 @@ def bind_socket(task: Task, parent: Path, name: bytes, mode: int) -> Path:
 def symlink(task: Task, parent: Path, name: bytes, target: bytes, slash: bool = False) -> None:
     """symlink(2)."""
     directory = _new(task, parent, name, S_IFLNK, slash)
-    inode = directory.symlink(name, target, task.creds)
+    inode = directory.symlink(name, target, acting(task, parent.mount))
     parent.dentry.attach(name, inode)
     notify.created(directory, name, inode)
 
@@ -126,7 +131,8 @@ def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) 
         raise Errno(EXDEV)
     if task.creds.landlock:
         landlock.check_move(task, old.parent(), old.dentry, parent, None, removes=False)
-    if not _may_link(task, inode) or inode.is_dir():
+    check_mapped(old.mount, inode)
+    if not _may_link(acting(task, old.mount), inode) or inode.is_dir():
         raise Errno(EPERM)
     check_mutable(inode, True)
     # A file that never had a name (O_TMPFILE) may get one; one that lost its last may not (linkat(2)).
@@ -139,9 +145,8 @@ def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) 
     notify.linked(directory, name, inode)
 
 
-def _may_link(task: Task, inode: Inode) -> bool:
+def _may_link(creds: Creds, inode: Inode) -> bool:
     """/proc/sys/fs/protected_hardlinks = 1: who doesn't own a file may link it only if it is harmless."""
-    creds = task.creds
     if is_owner(creds, inode):
         return True
     mode = inode.mode
@@ -159,7 +164,7 @@ def _victim(task: Task, parent: Path, name: bytes) -> tuple[Dentry, Inode]:
     if inode is None:
         raise Errno(ENOENT)
     landlock.check_remove(task, parent, inode)
-    check_delete(task.creds, parent.inode, inode)
+    check_delete(acting(task, parent.mount), parent.inode, inode)
     return dentry, inode
 
 
@@ -271,7 +276,7 @@ def rename(
 def _check_rename(
     task: Task, olddir: Inode, moved: Inode, newdir: Path, replaced: Inode | None, exchange: bool
 ) -> None:
-    creds = task.creds
+    creds = acting(task, newdir.mount)
     check_delete(creds, olddir, moved)
     if replaced is None:
         if newdir.dentry.deleted or newdir.inode.nlink == 0:

@@ -18,6 +18,7 @@ from sentry.abi.fcntl import (
 from sentry.abi.stat import S_IFREG
 from sentry.errors import Errno
 from sentry.vfs import landlock, notify, posix_acl
+from sentry.vfs.idmap import acting
 from sentry.vfs.namei import open_path, start, step, walk, walk_parent
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check_create
@@ -69,9 +70,10 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
     if parent.deleted or parent.inode.nlink == 0:
         raise Errno(ENOENT)
     landlock.check_make(task, Path(mount, parent), S_IFREG)
-    check_create(task.creds, parent.inode)
+    creds = acting(task, mount)
+    check_create(creds, parent.inode)
     permissions = posix_acl.masked(parent.inode, mode & 0o7777, task.fs.umask)
-    inode = parent.inode.create(dentry.name, permissions, task.creds)
+    inode = parent.inode.create(dentry.name, permissions, creds)
     posix_acl.inherit(parent.inode, inode)
     dentry = parent.attach(dentry.name, inode)
     notify.created(parent.inode, dentry.name, inode)
@@ -84,8 +86,9 @@ def _open_tmpfile(task: Task, directory: Path, flags: int, mode: int) -> File:
         raise Errno(ENOTDIR)
     if directory.mount.readonly:
         raise Errno(EROFS)
-    check_create(task.creds, inode)
-    new = inode.tmpfile(posix_acl.masked(inode, mode & 0o7777, task.fs.umask), task.creds)
+    creds = acting(task, directory.mount)
+    check_create(creds, inode)
+    new = inode.tmpfile(posix_acl.masked(inode, mode & 0o7777, task.fs.umask), creds)
     posix_acl.inherit(inode, new)
     new.nlink = 0
     dentry = Dentry(b"#%d" % new.ino, directory.dentry, new)

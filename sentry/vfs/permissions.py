@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EPERM
+from errno import EACCES, EOVERFLOW, EPERM
 
 from sentry._core import bits_permit
 from sentry.abi.capability import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
 from sentry.abi.file_flags import FS_APPEND_FL, FS_IMMUTABLE_FL
 from sentry.abi.stat import ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, S_IFDIR, S_IFMT, S_ISVTX
 from sentry.errors import Errno
+from sentry.vfs.idmap import check_maker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x02, 0x04, 0x08, 0x10, 0x20
 
 def permitted(creds: Creds, inode: Inode, wanted: int) -> bool:
     """Whether the ACCESS_* bits `wanted` are granted; acts for the file-system ids."""
+    if creds.idmap is not None and wanted & ACCESS_WRITE and not creds.idmap.maps(inode):
+        return False  # nobody's file
     if inode.guarded:
         answer = inode.permission(creds)
         if answer is not None:
@@ -76,7 +79,9 @@ def check(creds: Creds, inode: Inode, wanted: int) -> None:
     """EACCES unless `permitted`; EPERM for writing to an immutable file."""
     if wanted & ACCESS_WRITE:
         check_mutable(inode)
-    if not bits_permit(creds, inode, wanted) and not permitted(creds, inode, wanted):
+    if (creds.idmap is not None or not bits_permit(creds, inode, wanted)) and not permitted(
+        creds, inode, wanted
+    ):
         raise Errno(EACCES)
 
 
@@ -99,12 +104,16 @@ def check_owner(creds: Creds, inode: Inode) -> None:
 
 
 def check_create(creds: Creds, directory: Inode) -> None:
-    """EACCES unless names may be added to `directory`."""
+    """EACCES unless names may be added to `directory`; EOVERFLOW: who acts can't own files there."""
+    check_maker(creds)
     check(creds, directory, ACCESS_WRITE | ACCESS_EXEC)
 
 
 def check_delete(creds: Creds, directory: Inode, victim: Inode) -> None:
-    """EACCES or, in a sticky directory (chmod(2)), EPERM unless the name of `victim` may be taken away."""
+    """EACCES or, in a sticky directory (chmod(2)), EPERM unless the name of `victim` may be taken away;
+    EOVERFLOW for nobody's file."""
+    if creds.idmap is not None and not creds.idmap.maps(victim):
+        raise Errno(EOVERFLOW)
     check(creds, directory, ACCESS_WRITE | ACCESS_EXEC)
     if directory.fs_flags & FS_APPEND_FL:
         raise Errno(EPERM)

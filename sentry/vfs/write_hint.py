@@ -10,7 +10,7 @@ from sentry.vfs.permissions import is_owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.task import Task
+    from sentry.kernel.creds import Creds
     from sentry.vfs.inode import Inode
 
 _EXTREME = 5
@@ -21,9 +21,9 @@ def get(inode: Inode) -> int:
     return _hints.get(ref(inode), 0)
 
 
-def set(task: Task, inode: Inode, hint: int) -> None:
+def set(creds: Creds, inode: Inode, hint: int) -> None:
     """F_SET_RW_HINT: EINVAL, EPERM."""
-    if not is_owner(task.creds, inode):
+    if not is_owner(creds, inode):
         raise Errno(EPERM)
     if hint > _EXTREME:
         raise Errno(EINVAL)

@@ -60,6 +60,8 @@ def _check_namespace(name: bytes) -> None:
 
 def check_access(creds: Creds, inode: Inode, name: bytes, write: bool) -> None:
     """Whether `name` may be read or written (xattr(7)); EPERM, EACCES, ENODATA."""
+    if write and creds.idmap is not None and not creds.idmap.maps(inode):
+        raise Errno(EPERM)
     if name.startswith(b"trusted."):
         if not creds.has_cap(CAP_SYS_ADMIN):
             raise Errno(EPERM if write else ENODATA)
