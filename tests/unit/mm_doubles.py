@@ -109,6 +109,7 @@ class FakeCreds:
     gid = egid = sgid = fsgid = 1000
     groups = ()
     landlock = ()
+    idmap = None
 
     def __init__(self) -> None:
         self.capabilities: set[int] = set()
@@ -146,6 +147,7 @@ class FakeTask:
 
 class FakeMount:
     flags = 0
+    idmap = None
 
 
 class FakePath:
