@@ -59,6 +59,7 @@ VM_SPECIAL: Final = 0x10000  # [vvar], [vdso]: the host's own; their source says
 VM_SEALED: Final = 0x20000
 VM_MERGEABLE: Final = 0x40000
 VM_SECRET: Final = 0x80000
+VM_HUGETLB: Final = 0x100000
 
 # TaskBase.outcome: how a wait has ended (sentry.kernel.wait).
 WAIT_PENDING: Final = 0
@@ -621,7 +622,7 @@ class SpaceBase:
     exe: Any  # Path or None
     lock_future: int  # VM_LOCKED | VM_LOCKONFAULT for mappings to come (mlockall(2))
     locked: bool  # whether some mapping has ever been locked
-    sealed: bool  # whether some mapping is sealed (mseal(2))
+    sealed: bool  # whether some mapping is sealed (mseal(2)), or of huge pages: not all changes are allowed
     mdwe: int  # PR_MDWE_* bits: memory that was writable never becomes executable
     secret: bool  # whether memory of memfd_secret(2) has ever been mapped
     attached: bool  # whether shared memory has ever been attached (shmat(2))

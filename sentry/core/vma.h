@@ -35,6 +35,7 @@ enum {
 	VM_SEALED = 0x20000,
 	VM_MERGEABLE = 0x40000,
 	VM_SECRET = 0x80000, /* memfd_secret(2) */
+	VM_HUGETLB = 0x100000,
 };
 
 typedef struct {

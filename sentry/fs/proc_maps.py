@@ -62,7 +62,7 @@ def smaps_rollup(target: Task, reader: Task) -> bytes:
     sums[b"Pss_File"] = sums[b"Pss"] - sums[b"Anonymous"]
     head = b"%08x-%08x ---p 00000000 00:00 0 " % (mm.vmas[0].start, mm.vmas[-1].end)
     lines = [head.ljust(73) + b"[rollup]\n"]
-    lines += [b"%-15b %8d kB\n" % (field + b":", value) for field, value in sums.items()]
+    lines += [b"%-16b%8d kB\n" % (field + b":", value) for field, value in sums.items()]
     return b"".join(lines)
 
 

@@ -128,9 +128,9 @@ def system_controls(kernel: Kernel) -> Tree:
             compact_memory=0, dirty_background_bytes=0, dirty_bytes=0,
             max_map_count=MAX_MAP_COUNT, mmap_min_addr=GUEST_START,
             nr_hugepages=0, oom_kill_allocating_task=0, overcommit_kbytes=0, overcommit_memory=0,
-            overcommit_ratio=50, nr_overcommit_hugepages=0, memfd_noexec=0, hugetlb_shm_group=0,
+            overcommit_ratio=50, nr_overcommit_hugepages=0, hugetlb_shm_group=0,
             panic_on_oom=0,
-        ),
+        ) | {b"memfd_noexec": (_show_memfd_noexec, _store_memfd_noexec)},
     }  # fmt: skip
 
 
@@ -154,6 +154,18 @@ def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     tree[b"aio-nr"] = lambda task: b"%d\n" % aio.totals.events
     tree[b"aio-max-nr"] = (lambda task: b"%d\n" % aio.totals.limit, _store_aio_limit)
     return tree
+
+
+def _show_memfd_noexec(task: Task) -> bytes:
+    return b"%d\n" % task.group.pid_ns.memfd_noexec
+
+
+def _store_memfd_noexec(task: Task, data: bytes) -> None:
+    namespace = task.group.pid_ns
+    if not task.creds.has_cap(CAP_SYS_ADMIN, namespace.owner):
+        raise Errno(EPERM)
+    above = namespace.parent.memfd_noexec if namespace.parent is not None else 0
+    namespace.memfd_noexec = parse_int(data, above, 2)
 
 
 def _store_aio_limit(task: Task, data: bytes) -> None:

@@ -46,7 +46,7 @@ def _tree(facts: HostFacts, mask: int) -> Tree:
         b"kernel": {
             b"debug": {},
             b"mm": {
-                b"hugepages": {},
+                b"hugepages": {b"hugepages-2048kB": _huge_pages(), b"hugepages-1048576kB": _huge_pages()},
                 b"transparent_hugepage": {
                     b"enabled": b"always [madvise] never\n",
                     b"defrag": b"always defer defer+madvise [madvise] never\n",
@@ -59,6 +59,15 @@ def _tree(facts: HostFacts, mask: int) -> Tree:
         b"module": {},
         b"power": {},
     }
+
+
+def _huge_pages() -> Tree:
+    """A pool of huge pages: there are none (see vfs.hugetlb)."""
+    names = (
+        b"free_hugepages", b"nr_hugepages", b"nr_hugepages_mempolicy", b"nr_overcommit_hugepages",
+        b"resv_hugepages", b"surplus_hugepages",
+    )  # fmt: skip
+    return dict.fromkeys(names, b"0\n")
 
 
 def _node_directory(facts: HostFacts, mask: int) -> Tree:

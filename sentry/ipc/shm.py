@@ -20,6 +20,7 @@ from sentry.abi.ipc import (
     SHM_HUGE_SHIFT,
     SHM_HUGETLB,
     SHM_LOCKED,
+    SHM_NORESERVE,
     SHM_RDONLY,
     SHM_REMAP,
     SHM_RND,
@@ -31,6 +32,7 @@ from sentry.abi.ipc import (
 from sentry.abi.mman import (
     MAP_FIXED,
     MAP_FIXED_NOREPLACE,
+    MAP_NORESERVE,
     MAP_SHARED,
     PAGE_MASK,
     PAGE_SIZE,
@@ -42,8 +44,9 @@ from sentry.abi.mman import (
 from sentry.abi.resource import RLIMIT_MEMLOCK
 from sentry.errors import Errno
 from sentry.ipc.ids import IpcIds, IpcObject, seconds
-from sentry.mm.vma import SharedMemory
+from sentry.mm.vma import VM_HUGETLB, SharedMemory
 from sentry.vfs.file import File
+from sentry.vfs.hugetlb import HUGE_SIZES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,8 +56,6 @@ if TYPE_CHECKING:
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.mm.space import AddressSpace
     from sentry.vfs.file import MapSource
-
-_HUGE_SIZES = (0, 21, 30)  # log2 of the pages that SHM_HUGETLB may ask for, 0: the usual one
 
 
 class SegmentMemory(SharedMemory):
@@ -86,11 +87,12 @@ class SegmentMemory(SharedMemory):
 class Segment(IpcObject):
     """One shared memory segment; `size` in bytes."""
 
-    __slots__ = ("atime", "attached", "cpid", "creator", "dtime", "lpid", "memory", "pages", "size")
+    __slots__ = ("atime", "attached", "cpid", "creator", "dtime", "lpid", "memory", "page", "pages", "size")
 
     def __init__(self, task: Task, key: int, size: int, flags: int) -> None:
         super().__init__(task, key, flags)
         self.size = size
+        self.page = PAGE_SIZE  # the size of one
         self.pages = (size + PAGE_SIZE - 1) // PAGE_SIZE
         self.memory: SegmentMemory | None = None
         self.atime = self.dtime = 0
@@ -98,6 +100,11 @@ class Segment(IpcObject):
         self.lpid = 0
         self.creator: ThreadGroup | None = task.group  # None once it has exited
         self.attached = 0  # the SegmentFiles that exist
+
+    def make_huge(self, page: int) -> None:
+        """Have pages of that size."""
+        self.page = page
+        self.pages = (self.size + page - 1) // page * page // PAGE_SIZE
 
     def resident(self) -> int:
         """How many of its pages exist."""
@@ -144,6 +151,18 @@ class SegmentFile(File):
             self.ids.detached(segment)
 
 
+class HugeSegmentFile(SegmentFile):
+    """One of a segment of huge pages (SHM_HUGETLB)."""
+
+    __slots__ = ("page_size",)
+
+    mapping_flags = VM_HUGETLB
+
+    def __init__(self, flags: int, ids: SegmentIds, segment: Segment, pid: int) -> None:
+        super().__init__(flags, ids, segment, pid)
+        self.page_size = segment.page
+
+
 class SegmentIds(IpcIds):
     """The segments of a namespace, and their limits."""
 
@@ -175,16 +194,24 @@ class SegmentIds(IpcIds):
         if segment.pages > self.all_limit - self.total or segment.pages * PAGE_SIZE >= 1 << 64:
             raise Errno(ENOSPC)
         if flags & SHM_HUGETLB:
-            if flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK not in _HUGE_SIZES:
-                raise Errno(EINVAL)
-            # There are no huge pages in the pool (vm.nr_hugepages is 0).
-            raise Errno(ENOMEM if self.namespace.capable(task, CAP_IPC_LOCK) else EPERM)
+            self._check_huge(task, flags)
+            segment.make_huge(1 << (flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK or 21))
         if segment.pages * PAGE_SIZE >= 1 << 63:
             raise Errno(EINVAL)  # no file is that long
         if len(self.objects) >= self.limit:
             raise Errno(ENOSPC)
         self.total += segment.pages
         return segment
+
+    def _check_huge(self, task: Task, flags: int) -> None:
+        """There are no huge pages in the pool (vm.nr_hugepages is 0), but some may be hoped for."""
+        if flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK not in HUGE_SIZES:
+            raise Errno(EINVAL)
+        creds = task.creds
+        if not self.namespace.capable(task, CAP_IPC_LOCK) and 0 not in (creds.egid, *creds.groups):
+            raise Errno(EPERM)  # its group is not vm.hugetlb_shm_group
+        if not flags & SHM_NORESERVE:
+            raise Errno(ENOMEM)
 
     def lock(self, task: Task, segment: Segment, lock: bool) -> None:
         """SHM_LOCK and SHM_UNLOCK; EPERM, ENOMEM.  Nothing here is ever swapped out by us."""
@@ -259,12 +286,14 @@ def attach(task: Task, ids: SegmentIds, id: int, addr: int, flags: int) -> int:
     ids.check_access(task, segment, wanted)
     if segment.memory is None:
         segment.memory = SegmentMemory(segment.id, segment.key)
-    segment.memory.allocate(segment.pages * PAGE_SIZE)
+    huge = segment.page > PAGE_SIZE
+    segment.memory.allocate(0 if huge else segment.pages * PAGE_SIZE)  # of huge pages there are none
+    map_flags |= MAP_NORESERVE if huge else 0
     if map_flags & MAP_FIXED_NOREPLACE and (
         addr + segment.size >= 1 << 64 or task.mm.areas.overlapping(addr, addr + segment.size)
     ):
         raise Errno(EINVAL)
-    file = SegmentFile(mode, ids, segment, task.group.tgid)
+    file = (HugeSegmentFile if huge else SegmentFile)(mode, ids, segment, task.group.tgid)
     where = task.mm.mmap(task, addr, segment.size, prot, map_flags, file)
     task.mm.attached = True
     segment.atime = seconds()

@@ -33,10 +33,21 @@ class PidNamespace(Namespace):
         self.init: ThreadGroup | None = None
         self.dead = False
         self.accounting: Accounting | None = None
+        self._memfd_noexec = 0
         self.on_empty: Callable[[], None] | None = None  # called once only init's number is left
         self.last = 0  # the number handed out last
         self.pids: dict[int, int] = {}  # pid by number here
         self.numbers: dict[int, int] = {}  # number here by pid
+
+    @property
+    def memfd_noexec(self) -> int:
+        """vm.memfd_noexec (proc_sys_vm(5)): no less than above it."""
+        above = self.parent.memfd_noexec if self.parent is not None else 0
+        return max(self._memfd_noexec, above)
+
+    @memfd_noexec.setter
+    def memfd_noexec(self, scope: int) -> None:
+        self._memfd_noexec = scope
 
     def number(self, pid: int) -> int:
         """What `pid` is called here; 0 when it can't be seen from here."""

@@ -42,6 +42,7 @@ from sentry.mm.vma import (
     VM_DONTDUMP,
     VM_DONTFORK,
     VM_HUGEPAGE,
+    VM_HUGETLB,
     VM_LOCKED,
     VM_MERGEABLE,
     VM_NOHUGEPAGE,
@@ -167,6 +168,11 @@ def _refusal(vma: Vma, advice: int) -> int:
         return EINVAL
     if flags & VM_SECRET and advice in (MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE):
         return EINVAL
+    if flags & VM_HUGETLB:
+        if advice in (MADV_COLD, MADV_PAGEOUT, MADV_COLLAPSE, MADV_GUARD_INSTALL):
+            return EINVAL
+        if advice in (MADV_DONTNEED, MADV_DONTNEED_LOCKED) and vma.start % vma.file.page_size:
+            return EINVAL
     if advice == MADV_REMOVE:
         if flags & VM_SECRET:
             return EOPNOTSUPP
@@ -205,6 +211,7 @@ def mseal(mm: AddressSpace, addr: int, length: int) -> None:
         return
     if mm.areas.covered(addr, end) < end:
         raise Errno(ENOMEM)
+    mm.check_split(addr, end)
     mm.sealed = True
     mm.areas.update(addr, end, lambda vma: vma.changed(vma.prot, vma.flags | VM_SEALED))
 

@@ -24,7 +24,7 @@ from sentry.abi.resource import RLIMIT_MEMLOCK
 from sentry.errors import Errno
 from sentry.mm.advise import check_range
 from sentry.mm.mapping import locked_bytes, may_lock
-from sentry.mm.vma import VM_LOCKED, VM_LOCKONFAULT, VM_SECRET, VM_SPECIAL
+from sentry.mm.vma import VM_HUGETLB, VM_LOCKED, VM_LOCKONFAULT, VM_SECRET, VM_SPECIAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def mlock(mm: AddressSpace, task: Task, addr: int, length: int, on_fault: bool =
     if not on_fault:
         _populate(mm, task, start, end)
     if mm.areas.covered(start, end) < end or (
-        mm.secret and any(vma.flags & VM_SECRET for vma in mm.areas.overlapping(start, end))
+        (mm.secret or mm.sealed)
+        and any(vma.flags & (VM_SECRET | VM_HUGETLB) for vma in mm.areas.overlapping(start, end))
     ):
         raise Errno(ENOMEM)  # not all is there, or can't be brought in by us
 
@@ -109,7 +110,7 @@ def _set(mm: AddressSpace, start: int, end: int, flags: int) -> None:
             end,
             lambda vma: (
                 vma
-                if vma.flags & (VM_SPECIAL | VM_SECRET)
+                if vma.flags & (VM_SPECIAL | VM_SECRET | VM_HUGETLB)
                 else vma.changed(vma.prot, vma.flags & ~(VM_LOCKED | VM_LOCKONFAULT) | flags)
             ),
         )

@@ -23,8 +23,6 @@ from sentry.abi.mman import (
     MAP_FIXED,
     MAP_FIXED_NOREPLACE,
     MAP_GROWSDOWN,
-    MAP_HUGE_MASK,
-    MAP_HUGE_SHIFT,
     MAP_HUGETLB,
     MAP_LOCKED,
     MAP_NONBLOCK,
@@ -48,7 +46,9 @@ from sentry.errors import Errno
 from sentry.mm.layout import GUEST_END, GUEST_START, LEGACY_BASE, MAX_MAP_COUNT
 from sentry.mm.vma import (
     VM_GROWSDOWN,
+    VM_HUGETLB,
     VM_LOCKED,
+    VM_LOCKONFAULT,
     VM_MAYALL,
     VM_MAYEXEC,
     VM_MAYWRITE,
@@ -68,7 +68,6 @@ if TYPE_CHECKING:
     from sentry.vfs.file import File
 
 _PROT_ACCESS = PROT_READ | PROT_WRITE | PROT_EXEC
-_HUGE_SIZES = (0, 21, 30)  # their logarithms to base 2; 0: the usual one
 _FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
 _MAX_OFFSET = 2**63 - 1
 _LOW_START, _LOW_END = 0x40000000, 0x80000000  # where MAP_32BIT places
@@ -96,7 +95,8 @@ def mmap(
     """
     if not length or offset & ~PAGE_MASK:
         raise Errno(EINVAL)
-    length = (length + PAGE_SIZE - 1) & PAGE_MASK
+    page = PAGE_SIZE if file is None else file.page_size
+    length = (length + page - 1) & -page
     areas = mm.areas
     if length > GUEST_END or len(areas) >= MAX_MAP_COUNT:
         raise Errno(ENOMEM)
@@ -113,7 +113,7 @@ def mmap(
     if flags & _FIXED:
         if addr + length > GUEST_END:
             raise Errno(ENOMEM)
-        if addr & ~PAGE_MASK:
+        if addr & (page - 1):
             raise Errno(EINVAL)
         if addr < GUEST_START:
             raise Errno(EPERM)
@@ -124,8 +124,9 @@ def mmap(
             if flags & MAP_FIXED_NOREPLACE:
                 raise Errno(EEXIST)
             mm.check_sealed(addr, addr + length, EPERM)
+            mm.check_split(addr, addr + length)
     else:
-        addr = find_room(mm, addr, length, flags)
+        addr = find_room(mm, addr, length, flags, page)
     end = addr + length
 
     # What
@@ -137,11 +138,14 @@ def mmap(
         vm_flags = VM_MAYALL | VM_SHARED
     else:
         raise Errno(EINVAL)
-    if flags & (MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED | MAP_HUGETLB) or mm.lock_future:
+    if flags & (MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED) or mm.lock_future:
         vm_flags |= _rare_flags(mm, task, flags, length)
     if vm_flags & VM_SECRET:
         check_lock_limit(mm, task, length, EAGAIN)
         mm.locked = mm.secret = True
+    if vm_flags & VM_HUGETLB:
+        vm_flags &= ~(VM_LOCKED | VM_LOCKONFAULT)
+        mm.sealed = True  # against what would split its pages
     growth = length
     if occupied:
         growth -= sum(min(vma.end, end) - max(vma.start, addr) for vma in areas.overlapping(addr, end))
@@ -181,8 +185,14 @@ def mmap(
     return addr
 
 
-def find_room(mm: AddressSpace, hint: int, length: int, flags: int) -> int:
-    """A free place for `length` bytes: at the hint if it is free, else where the layout has room."""
+def find_room(mm: AddressSpace, hint: int, length: int, flags: int, page: int = PAGE_SIZE) -> int:
+    """A free place for `length` bytes, a multiple of `page`: at the hint if it is free, else where the layout
+    has room.
+    """
+    if page > PAGE_SIZE:
+        hint = (hint + page - 1) & -page
+        if not hint or hint + length > GUEST_END or not mm.areas.is_free(hint, hint + length):
+            return (find_room(mm, 0, length + page - PAGE_SIZE, flags) + page - 1) & -page
     areas = mm.areas
     if flags & MAP_32BIT:
         start = areas.room_above(length, _LOW_START, _LOW_END)
@@ -230,7 +240,7 @@ def _check_file(file: File, prot: int, flags: int) -> int:
         if prot & PROT_EXEC:
             raise Errno(EPERM)
         vm_flags &= ~VM_MAYEXEC
-    if flags & MAP_HUGETLB:
+    if flags & MAP_HUGETLB and not file.mapping_flags & VM_HUGETLB:
         raise Errno(EINVAL)
     if flags & MAP_GROWSDOWN:
         raise Errno(EINVAL)
@@ -239,10 +249,6 @@ def _check_file(file: File, prot: int, flags: int) -> int:
 
 def _rare_flags(mm: AddressSpace, task: Task, flags: int, length: int) -> int:
     vm_flags = 0
-    if flags & MAP_HUGETLB:
-        if flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK not in _HUGE_SIZES:
-            raise Errno(EINVAL)
-        raise Errno(ENOMEM)  # there are no huge pages in the pool (vm.nr_hugepages is 0)
     if flags & MAP_GROWSDOWN:
         vm_flags |= VM_GROWSDOWN
     if flags & MAP_NORESERVE:
@@ -302,6 +308,7 @@ def munmap(mm: AddressSpace, task: Task, addr: int, length: int) -> None:
         raise Errno(ENOMEM)
     if mm.sealed:
         mm.check_sealed(addr, end, EPERM)
+        mm.check_split(addr, end)
     _unmap(mm, task, max(addr, old[0].start), min(end, old[-1].end))
     areas.clear(addr, end)
 

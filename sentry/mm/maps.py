@@ -15,6 +15,7 @@ from sentry.mm.vma import (
     VM_DONTFORK,
     VM_GROWSDOWN,
     VM_HUGEPAGE,
+    VM_HUGETLB,
     VM_LOCKED,
     VM_LOCKONFAULT,
     VM_MAYEXEC,
@@ -59,10 +60,11 @@ _VM_FLAGS: tuple[tuple[Callable[[Vma], int], str], ...] = (
     (lambda v: v.flags & VM_SEQUENTIAL, "sr"),
     (lambda v: v.flags & VM_RANDOM, "rr"),
     (lambda v: v.flags & VM_DONTFORK, "dc"),
-    (lambda v: v.flags & VM_SPECIAL, "de"),
+    (lambda v: v.flags & (VM_SPECIAL | VM_HUGETLB), "de"),
     (lambda v: v.flags & VM_LOCKONFAULT, "lf"),
     (lambda v: not v.flags & (VM_NORESERVE | VM_SPECIAL) and not v.shared and v.prot & PROT_WRITE, "ac"),
     (lambda v: v.flags & VM_NORESERVE, "nr"),
+    (lambda v: v.flags & VM_HUGETLB, "ht"),
     (lambda v: v.flags & VM_WIPEONFORK, "wf"),
     (lambda v: v.flags & VM_DONTDUMP, "dd"),
     (lambda v: v.flags & VM_HUGEPAGE, "hg"),
@@ -186,9 +188,9 @@ def _estimate(vma: Vma) -> dict[bytes, int]:
 
 def _details(vma: Vma, sums: dict[bytes, int]) -> bytes:
     sums[b"Locked"] = sums[b"Pss"] if vma.flags & VM_LOCKED else 0
-    page = PAGE_SIZE // 1024
+    page = (PAGE_SIZE if vma.file is None else vma.file.page_size) // 1024
     fields = ((b"Size", vma.length // 1024), (b"KernelPageSize", page), (b"MMUPageSize", page))
-    lines = [b"%-15b %8d kB\n" % (label + b":", value) for label, value in (*fields, *sums.items())]
+    lines = [b"%-16b%8d kB\n" % (label + b":", value) for label, value in (*fields, *sums.items())]
     lines.append(b"THPeligible:           0\n")
     lines.append(b"VmFlags: " + "".join(letters + " " for test, letters in _VM_FLAGS if test(vma)).encode())
     return b"".join(lines) + b"\n"

@@ -60,6 +60,7 @@ def mprotect(mm: AddressSpace, task: Task, addr: int, length: int, prot: int) ->
     stop, error = _reach(vmas, addr, end, prot, bool(mm.mdwe))
     vmas = [vma for vma in vmas if vma.start < stop] if stop > addr else []
     if any(vma.prot != prot for vma in vmas):
+        mm.check_split(addr, stop)
         if prot & PROT_WRITE:
             growth = sum(
                 min(vma.end, stop) - max(vma.start, addr)

@@ -23,6 +23,7 @@ from sentry.mm.layout import GUEST_END, GUEST_START, MAX_MAP_COUNT
 from sentry.mm.mapping import check_lock_limit, find_room, munmap
 from sentry.mm.vma import (
     VM_DONTFORK,
+    VM_HUGETLB,
     VM_LOCKED,
     VM_LOCKONFAULT,
     VM_NORESERVE,
@@ -61,8 +62,14 @@ def mremap(mm: AddressSpace, task: Task, addr: int, old: int, new: int, flags: i
     vma = mm.areas.find(addr)
     if vma is None:
         raise Errno(EFAULT)
+    if vma.flags & VM_HUGETLB:
+        page = vma.file.page_size
+        old, new = (old + page - 1) & -page, (new + page - 1) & -page
+        if (addr | target * fixed) % page or new > old:
+            raise Errno(EINVAL)
     if mm.sealed:
         mm.check_sealed(addr, addr + max(old, PAGE_SIZE), EPERM)
+        mm.check_split(addr, addr + old)
     if fixed:
         _check_target(mm, addr, old, new, target)
         munmap(mm, task, target, new)

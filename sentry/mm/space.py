@@ -8,7 +8,7 @@ The verbs have files of their own: mapping, protect, remap, advise, lock, brk.
 
 from __future__ import annotations
 
-from errno import EFAULT, ENOMEM
+from errno import EFAULT, EINVAL, ENOMEM
 
 from sentry import _core
 from sentry.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PAGE_MASK, PAGE_SIZE, PROT_NONE, PROT_WRITE
@@ -17,7 +17,7 @@ from sentry.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from sentry.errors import Errno
 from sentry.mm import mapping, protect
 from sentry.mm.layout import GUARD_GAP, GUEST_START
-from sentry.mm.vma import VM_GROWSDOWN, VM_SEALED, VM_SECRET, Vma
+from sentry.mm.vma import VM_GROWSDOWN, VM_HUGETLB, VM_SEALED, VM_SECRET, Vma
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,3 +166,11 @@ class AddressSpace(_core.SpaceBase):
         """Errno(error) when [start, end) has an address of a sealed mapping."""
         if self.sealed and any(vma.flags & VM_SEALED for vma in self.areas.overlapping(start, end)):
             raise Errno(error)
+
+    def check_split(self, start: int, end: int) -> None:
+        """EINVAL when an end of [start, end) is within a huge page."""
+        for vma in self.areas.overlapping(start, end) if self.sealed else ():
+            if vma.flags & VM_HUGETLB and vma.file is not None:
+                page = vma.file.page_size
+                if (start > vma.start and start % page) or (end < vma.end and end % page):
+                    raise Errno(EINVAL)

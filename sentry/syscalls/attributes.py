@@ -17,6 +17,7 @@ from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.abi.inotify import IN_MODIFY
 from sentry.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
+from sentry.mm.vma import VM_HUGETLB
 from sentry.syscalls.args import Fd, File, Int, Long, Path, Ptr, UInt
 from sentry.vfs import attributes, landlock, notify
 from sentry.vfs.namei import walk, walk_at
@@ -192,7 +193,7 @@ def fallocate(task: "Task", file: File, mode: Int, offset: Long, length: Long) -
         raise Errno(ESPIPE if kind == S_IFIFO else EISDIR if kind == S_IFDIR else ENODEV)
     if offset + length > MAX_FILE_SIZE:
         raise Errno(EFBIG)
-    if not mode & FALLOC_FL_KEEP_SIZE:
+    if not mode & FALLOC_FL_KEEP_SIZE or file.mapping_flags & VM_HUGETLB:
         attributes.check_size(task, offset + length)
     file.fallocate(mode, offset, length)
     notify.tell_file(file, IN_MODIFY)

@@ -1,12 +1,13 @@
 """cachestat: how much of a file is in memory."""
 
 import os
-from errno import EBADF, EINVAL, EPERM
+from errno import EBADF, EINVAL, EOPNOTSUPP, EPERM
 from struct import Struct
 
 from sentry.abi.fcntl import O_PATH
 from sentry.abi.stat import ACCESS_WRITE
 from sentry.errors import Errno
+from sentry.mm.vma import VM_HUGETLB
 from sentry.syscalls.args import File, Ptr, UInt
 from sentry.vfs.host_call import host
 from sentry.vfs.idmap import acting
@@ -30,6 +31,8 @@ def cachestat(task: "Task", file: File, ranges: Ptr, out: Ptr, flags: UInt) -> i
     creds = acting(task, file.path.mount if file.path is not None else None)
     if not (file.writable or is_owner(creds, inode) or permitted(creds, inode, ACCESS_WRITE)):
         raise Errno(EPERM)
+    if file.mapping_flags & VM_HUGETLB:
+        raise Errno(EOPNOTSUPP)
     if flags:
         raise Errno(EINVAL)
     pages = 0

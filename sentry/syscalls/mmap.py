@@ -2,22 +2,35 @@
 
 from errno import EINVAL
 
-from sentry.abi.mman import MAP_ANONYMOUS, PAGE_MASK
+from sentry.abi.mman import MAP_ANONYMOUS, MAP_HUGE_MASK, MAP_HUGE_SHIFT, MAP_HUGETLB, PAGE_MASK
 from sentry.errors import Errno
 from sentry.mm import brk as heap
 from sentry.mm import mapping, protect, remap
 from sentry.syscalls.args import Fd, Int, Ptr, Size
+from sentry.vfs.hugetlb import HUGE_SIZES, make_huge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
+    from sentry.vfs.file import File
 
 
 def mmap(task: "Task", addr: Ptr, length: Size, prot: Int, flags: Int, fd: Fd, offset: Size) -> int:
     if offset & ~PAGE_MASK:
         raise Errno(EINVAL)
-    file = None if flags & MAP_ANONYMOUS else task.files.get(fd)
-    return mapping.mmap(task.mm, task, addr, length, prot, flags, file, 0 if file is None else offset)
+    if not flags & MAP_ANONYMOUS:
+        file = task.files.get(fd)
+    else:
+        file, offset = _huge_memory(task, flags) if flags & MAP_HUGETLB else None, 0
+    return mapping.mmap(task.mm, task, addr, length, prot, flags, file, offset)
+
+
+def _huge_memory(task: "Task", flags: int) -> "File":
+    """What MAP_HUGETLB maps without a file: one that nobody can open."""
+    size = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK
+    if size not in HUGE_SIZES:
+        raise Errno(EINVAL)
+    return make_huge(task, b"/anon_hugepage", size, False, True)
 
 
 def munmap(task: "Task", addr: Ptr, length: Size) -> int:

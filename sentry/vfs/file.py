@@ -65,6 +65,7 @@ class File(_core.FileBase):
     noexec = False  # no mapping of it may be executed, as on a noexec mount
     can_signal = False  # O_ASYNC works: `queue` is woken when the owner is to be told
     can_direct = False  # O_DIRECT may be set
+    page_size = 4096  # of its mappings, bytes
     mapping_flags = 0  # VM_ flags that each mapping of it has
 
     def __init_subclass__(cls) -> None:

@@ -29,10 +29,13 @@ from sentry.vfs.regular import RegularFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import TypeVar, Unpack
 
+    from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
+
+    F = TypeVar("F", bound=File)
     from sentry.vfs.inode import Attributes
 
 _HOST_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
@@ -45,8 +48,8 @@ class MemfdFs(MemoryFileSystem):
 
     anonymous = True
 
-    def __init__(self) -> None:
-        super().__init__(b"tmpfs", TMPFS_MAGIC)
+    def __init__(self, name: bytes = b"tmpfs", magic: int = TMPFS_MAGIC) -> None:
+        super().__init__(name, magic)
         self.mount = anonymous_mount(self)
 
 
@@ -54,6 +57,12 @@ class Memfd(MemoryFile):
     """A memfd's inode."""
 
     __slots__ = ()
+
+    fs: MemfdFs
+
+    def __init__(self, fs: MemfdFs, creds: Creds, sealable: bool, executable: bool) -> None:
+        super().__init__(fs, S_IFREG | (0o777 if executable else 0o666), creds.fsuid, creds.fsgid)
+        self.seals = (0 if sealable else F_SEAL_SEAL) | (0 if executable else F_SEAL_EXEC)
 
     def setattr(self, **changes: Unpack[Attributes]) -> None:
         mode = changes.get("mode")
@@ -82,13 +91,16 @@ _fs = MemfdFs()
 
 def make_memfd(task: Task, name: bytes, sealable: bool, executable: bool) -> RegularFile:
     """A new empty memfd, open for reading and writing; `name` is for /proc alone."""
-    mode = S_IFREG | (0o777 if executable else 0o666)
-    inode = Memfd(_fs, mode, task.creds.fsuid, task.creds.fsgid)
-    inode.seals = (0 if sealable else F_SEAL_SEAL) | (0 if executable else F_SEAL_EXEC)
-    path = Path(_fs.mount, Dentry(b"/memfd:" + name + b" (deleted)", None, inode))
-    file = RegularFile(O_LARGEFILE, path)  # not one of its inode's writers: it may be executed (fexecve(3))
+    inode = Memfd(_fs, task.creds, sealable, executable)
+    return open_new(inode, b"/memfd:" + name, RegularFile)
+
+
+def open_new(inode: Memfd, name: bytes, kind: type[F]) -> F:
+    """A new memfd's file, called `name` in /proc."""
+    path = Path(inode.fs.mount, Dentry(name + b" (deleted)", None, inode))
+    file = kind(O_LARGEFILE, path)  # not one of its inode's writers: it may be executed (fexecve(3))
     file.flags |= O_RDWR
-    file.writable = True
+    file.readable = file.writable = True
     return file
 
 

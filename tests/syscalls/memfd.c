@@ -105,3 +105,41 @@ CASE(seals_on_an_ordinary_descriptor_give_EINVAL, "fcntl(2)")
 	CHECK_ERR(fcntl(ends[0], F_GET_SEALS), EINVAL);
 	CHECK_ERR(fcntl(ends[1], F_ADD_SEALS, F_SEAL_WRITE), EINVAL);
 }
+
+/* Newer than some headers. */
+#define MFD_EXEC_ 0x10
+#define F_SEAL_EXEC_ 0x20
+
+static void try_memfd_noexec(void)
+{
+	int fd = CHECK_OK(open("/proc/sys/vm/memfd_noexec", O_RDWR));
+
+	CHECK_OK(pwrite(fd, "1", 1, 0));
+	CHECK_EQ(fcntl(memfd_create("", 0), F_GET_SEALS), F_SEAL_EXEC_);
+	CHECK_EQ(fcntl(memfd_create("", MFD_EXEC_), F_GET_SEALS), F_SEAL_SEAL);
+	CHECK_OK(pwrite(fd, "2", 1, 0));
+	CHECK_EQ(fcntl(memfd_create("", 0), F_GET_SEALS), F_SEAL_EXEC_);
+	CHECK_ERR(memfd_create("", MFD_EXEC_), EACCES);
+	CHECK_ERR(pwrite(fd, "3", 1, 0), EINVAL);
+	CHECK_OK(pwrite(fd, "0", 1, 0));
+	CHECK_EQ(fcntl(memfd_create("", 0), F_GET_SEALS), F_SEAL_SEAL);
+}
+
+CASE(vm_memfd_noexec_is_the_default_of_a_pid_namespace, "memfd_create(2)")
+{
+	pid_t child;
+
+	NEEDS_ROOT();
+	if (access("/proc/sys/vm/memfd_noexec", W_OK) != 0)
+		SKIP("a kernel before 6.3, or a system that is read-only");
+	if (strcmp(text_of("/proc/sys/vm/memfd_noexec"), "0\n") != 0)
+		SKIP("it is set already");
+	CHECK_OK(unshare(CLONE_NEWPID));
+	child = fork_child();
+	if (child == 0) {
+		try_memfd_noexec();
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+	CHECK_STREQ(text_of("/proc/sys/vm/memfd_noexec"), "0\n");
+}

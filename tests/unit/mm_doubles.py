@@ -190,7 +190,7 @@ class FakeFile:
     """An open regular file of host descriptor 5."""
 
     noexec = False
-
+    page_size = 4096
     mapping_flags = 0
 
     def __init__(self, path: Any = None, flags: int = 0, fd: int = 5) -> None:
