@@ -5,8 +5,9 @@ file, or with another version of Python, modules are imported as usual, and so i
 
 What every start needs is *bundled*: importing the first module of a bundle executes all of it in a recorded
 order, in which each module comes after those that it imports.  The modules that only a handler of some system
-call needs come *late*: when the guest makes that call.  `hold` reads them into memory, for the sealed sandbox
-can open nothing.
+call needs come *late*: when the guest makes that call.  So do some that are needed *seldom*: imported, they
+are executed when something of theirs is first used.  `hold` reads the code of all these into memory, for the
+sealed sandbox can open nothing.
 
 The file: the interpreter's bytecode magic number; the index's size (4 bytes, little endian); the marshalled
 index; marshalled bundles, lists of (module's name, is it a package, its path, its code); marshalled code.
@@ -28,11 +29,28 @@ if TYPE_CHECKING:
     Module = tuple[str, bool, str, CodeType]
     At = tuple[int, int]  # offset and size
     # The bundles by their first module; where the late modules' code is, and each one within it: is it a
-    # package, its path, offset, size; what late modules import from elsewhere.
-    Index = tuple[dict[str, At], At, dict[str, tuple[bool, str, int, int]], list[str]]
+    # package, its path, offset, size; those that are executed later than imported; what late modules import
+    # from elsewhere.
+    Index = tuple[dict[str, At], At, dict[str, tuple[bool, str, int, int]], list[str], list[str]]
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "modules.bin")
 _HEADER = len(MAGIC_NUMBER) + 4
+
+
+class Seldom(type(sys)):  # type: ignore[misc]
+    """A module whose code is executed when something of it is first asked for."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        loader: Archive = self.__dict__["__loader__"]
+        self.__class__ = type(sys)  # type: ignore[assignment]
+        try:
+            loader.fill(self)
+        except BaseException:
+            self.__class__ = Seldom
+            raise
+        return getattr(self, name)
 
 
 class Archive:
@@ -51,7 +69,7 @@ class Archive:
         size = int.from_bytes(header[-4:], "little")
         self._start = _HEADER + size
         index: Index = marshal.loads(self._read(_HEADER, size))
-        self._bundles, self._late_at, self._late, self._needs = index
+        self._bundles, self._late_at, self._late, self._seldom, self._needs = index
         self._pending: dict[str, Module] = {}  # of the bundle that is being imported
         # Of all modules of bundles: an import statement raises and drops an exception where there is no spec.
         self._spec = ModuleSpec("bundled", self)  # type: ignore[arg-type]
@@ -61,7 +79,7 @@ class Archive:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name in self._bundles or name in self._pending or (self._code is not None and name in self._late):
+        if name in self._bundles or name in self._pending or name in self._late:
             return ModuleSpec(name, self)  # type: ignore[arg-type]
         return None
 
@@ -70,14 +88,17 @@ class Archive:
 
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
+        if name in self._seldom:
+            module.__class__ = Seldom
+            return
         if name not in self._bundles:
-            self._fill(module)
+            self.fill(module)
             return
         bundle: list[Module] = marshal.loads(self._part(self._bundles.pop(name)))
         self._pending = {entry[0]: entry for entry in bundle}
         for other in self._pending:
             if other == name:
-                self._fill(module)
+                self.fill(module)
             elif other not in sys.modules:  # modules that import each other were imported already
                 self._make(other)
         self._pending = {}
@@ -87,7 +108,7 @@ class Archive:
         module = sys.modules[name] = type(sys)(name)
         module.__spec__ = self._spec
         try:
-            self._fill(module)
+            self.fill(module)
         except BaseException:
             del sys.modules[name]
             raise
@@ -95,7 +116,8 @@ class Archive:
         if package:
             setattr(sys.modules[package], tail, module)
 
-    def _fill(self, module: ModuleType) -> None:
+    def fill(self, module: ModuleType) -> None:
+        """Execute the module's code."""
         _, is_package, path, code = self._entry(module.__name__)
         module.__file__ = file = f"{self._root}/{path}"
         if is_package:
@@ -105,9 +127,12 @@ class Archive:
     def _entry(self, name: str) -> Module:
         if name in self._pending:
             return self._pending[name]
-        assert self._code is not None
         is_package, path, offset, size = self._late[name]
-        return name, is_package, path, marshal.loads(memoryview(self._code)[offset : offset + size])
+        if self._code is None:
+            code = self._part((self._late_at[0] + offset, size))
+        else:
+            code = self._code[offset : offset + size]
+        return name, is_package, path, marshal.loads(code)
 
     def hold(self) -> None:
         """Read the code of the late modules; from now on nothing is imported from any other file."""

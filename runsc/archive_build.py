@@ -25,10 +25,24 @@ if TYPE_CHECKING:
 # what the bundles before it have; it is executed when the first of its modules is imported.
 BUNDLES = (
     ("runsc.cli", "runsc.commands.do", "runsc.sandbox_process"),
-    ("sentry.boot",),
+    (
+        "sentry.boot",
+        *(f"sentry.syscalls.{name}" for name in ("mmap", "open", "process", "read_write", "stat")),
+    ),
     ("runsc.commands.run",),
 )
 HANDLERS = "sentry.syscalls"
+# What many a guest never needs: left out of the bundles where it is imported as a module (`from sentry.tty
+# import pty`, not `from sentry.tty.pty import Pty`), and executed when something of it is first asked for.
+SELDOM = frozenset((
+    "sentry.fs.proc_directory",
+    "sentry.ipc.msg",
+    "sentry.ipc.sem",
+    "sentry.ipc.shm",
+    "sentry.tty.host_terminal",
+    "sentry.tty.pty",
+    "sentry.tty.pty_files",
+))  # fmt: skip
 
 
 class Source:
@@ -79,7 +93,8 @@ class Library:
             for module, members in self.sources[name].imports():
                 visit(module)
                 for member in members:
-                    visit(f"{module}.{member}")
+                    if f"{module}.{member}" not in SELDOM:
+                        visit(f"{module}.{member}")
             ordered.append(self.sources[name])
 
         for name in names:
@@ -96,8 +111,9 @@ def write(file: BinaryIO, root: str, packages: tuple[str, ...]) -> None:
     library = Library(root, packages)
     done: set[str] = set()
     bundles = [library.closure(names, done) for names in BUNDLES]
-    handlers = (name for name in library.sources if name.startswith(HANDLERS))
-    late = library.closure(handlers, done)
+    seldom = sorted(SELDOM & library.sources.keys() - done)
+    handlers = [name for name in library.sources if name.startswith(HANDLERS)]
+    late = library.closure(handlers + seldom, done)
 
     parts: list[bytes] = []
     index: dict[str, tuple[int, int]] = {}
@@ -115,7 +131,7 @@ def write(file: BinaryIO, root: str, packages: tuple[str, ...]) -> None:
         part = marshal.dumps(code)
         table[name] = is_package, path, len(codes), len(part)
         codes += part
-    header = marshal.dumps((index, (start, len(codes)), table, library.foreign(late)))
+    header = marshal.dumps((index, (start, len(codes)), table, seldom, library.foreign(late)))
     file.write(MAGIC_NUMBER + len(header).to_bytes(4, "little") + header)
     file.write(b"".join(parts) + codes)
 

@@ -69,6 +69,9 @@ TMPFS_MAGIC = 0x01021994
 OVERLAYFS_MAGIC = 0x794C7630
 
 
+UNIX98_SLAVE_MAJOR = 136  # of eight such numbers, from which slaves of pseudo-terminals have theirs
+
+
 def makedev(major: int, minor: int) -> int:
     """Linux's 64-bit device number (makedev(3))."""
     return (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32

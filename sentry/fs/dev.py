@@ -7,12 +7,11 @@ from errno import EINVAL, EIO, ENOSPC, ENXIO, EPERM
 
 from sentry import _core
 from sentry.abi.ioctl import RNDGETENTCNT
-from sentry.abi.stat import S_IFCHR, S_IFDIR, major, makedev, minor
+from sentry.abi.stat import S_IFCHR, S_IFDIR, UNIX98_SLAVE_MAJOR, major, makedev, minor
 from sentry.errors import Errno
 from sentry.fs.devpts import find_devpts, open_master
 from sentry.fs.tmpfs import MemoryDirectory, Tmpfs
 from sentry.kernel.creds import Creds
-from sentry.tty.pty import UNIX98_SLAVE_MAJOR
 from sentry.vfs.file import File
 
 TYPE_CHECKING = False

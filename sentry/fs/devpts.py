@@ -10,8 +10,7 @@ from errno import ENOENT, ENOSPC, ENXIO, EPERM
 from sentry.abi.stat import DT_CHR, S_IFCHR, S_IFDIR, makedev
 from sentry.errors import Errno
 from sentry.fs.pseudo import parse_name
-from sentry.tty.pty import Pty
-from sentry.tty.pty_files import MasterFile, open_slave
+from sentry.tty import pty, pty_files
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem
 from sentry.vfs.mount_tree import top
@@ -168,11 +167,11 @@ def open_master(task: Task, inode: Inode, path: Path, flags: int) -> File:
     if fs is None:
         raise Errno(ENXIO)
     index = fs.free_index()
-    pty = Pty(index, open_slave)
-    fs.add(pty, index, task.creds.fsuid, task.creds.fsgid)
+    pair = pty.Pty(index, pty_files.open_slave)
+    fs.add(pair, index, task.creds.fsuid, task.creds.fsgid)
     kept = fs
-    return MasterFile(
-        flags, path, inode, pty, lambda asker: place(asker, kept, index), lambda: kept.remove(index)
+    return pty_files.MasterFile(
+        flags, path, inode, pair, lambda asker: place(asker, kept, index), lambda: kept.remove(index)
     )
 
 

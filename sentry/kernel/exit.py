@@ -88,7 +88,7 @@ def exit_task(task: Task) -> None:
     sem_undo.leave(task)
     task.keyrings = TaskKeyrings()
     if len(group.tasks) == 1:
-        task.ns.ipc.shm.creator_exited(group)
+        task.ns.ipc.creator_exited(group)
     release_files(task)
     task.fs = None  # type: ignore[assignment]  # dead
     task.ns = None  # type: ignore[assignment]  # its namespaces may end with it

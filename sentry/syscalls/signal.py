@@ -25,7 +25,7 @@ from sentry.abi.signal import (
     UNBLOCKABLE,
 )
 from sentry.errors import Errno
-from sentry.fs.proc import TaskDirectory
+from sentry.fs.proc_directory import TaskDirectory
 from sentry.kernel import altstack, pidfd, sigframe, siginfo, signals
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt

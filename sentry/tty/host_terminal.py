@@ -36,7 +36,7 @@ from sentry.abi.ioctl import (
 )
 from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLIN, POLLOUT, READABLE, WRITABLE
 from sentry.abi.signal import SIGTTIN, SIGTTOU
-from sentry.abi.stat import makedev
+from sentry.abi.stat import UNIX98_SLAVE_MAJOR, makedev
 from sentry.abi.termios import (
     ICANON,
     TERMIO,
@@ -51,7 +51,6 @@ from sentry.abi.termios import (
 )
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
-from sentry.tty.pty import UNIX98_SLAVE_MAJOR
 from sentry.tty.read_timer import ReadTimer
 from sentry.tty.terminal import Terminal
 from sentry.vfs.file import File

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sentry import _core
 from sentry.abi.poll import ANY_EVENT, POLLPRI, READABLE, WRITABLE
 from sentry.abi.signal import SIGWINCH
-from sentry.abi.stat import makedev
+from sentry.abi.stat import UNIX98_SLAVE_MAJOR, makedev
 from sentry.abi.termios import (
     CREAD,
     CS8,
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 OUTPUT_MAX = 1 << 14  # output that the master has not read
 ARRIVED_MAX = 4095  # of it, what is at the master already
 TYPED_MAX = 1 << 14  # input that the line discipline has no room for
-UNIX98_SLAVE_MAJOR = 136
 
 
 class Pty(Terminal):

@@ -10,7 +10,7 @@ from sentry.abi.stat import S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, major, 
 from sentry.errors import Errno
 from sentry.fs.dev import MEMORY_MAJOR, open_device
 from sentry.fs.devpts import DevPts, place
-from sentry.tty.host_terminal import HostTerminal
+from sentry.tty import host_terminal
 from sentry.vfs.host_file import HostFile, HostInode, HostStream, caller_fs
 from sentry.vfs.host_watch import HostWatch
 from sentry.vfs.namei import walk
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sentry.config import Config
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.task import Task
+    from sentry.tty.host_terminal import HostTerminal
     from sentry.vfs.file import File
 
 _MEMORY_DEVICES = {3: b"/dev/null", 5: b"/dev/zero", 7: b"/dev/full", 8: b"/dev/random", 9: b"/dev/urandom"}
@@ -68,7 +69,7 @@ def _open_terminal(
 ) -> File:
     terminal = terminals.get(inode.rdev)
     if terminal is None:
-        terminal = terminals[inode.rdev] = HostTerminal(kernel.reactor)
+        terminal = terminals[inode.rdev] = host_terminal.HostTerminal(kernel.reactor)
         terminal.number = inode.rdev
     watch = terminal.add(fd, flags)
     found = _named(task, terminal)

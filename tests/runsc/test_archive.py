@@ -45,11 +45,11 @@ class B:
 def build(root: Path, **files: str) -> Path:
     """An archive of the package `sentry` with these modules, and of a `runsc`."""
     for package in ("sentry", "sentry/syscalls", "runsc"):
-        (root / package).mkdir()
+        (root / package).mkdir(exist_ok=True)
         (root / package / "__init__.py").write_text("")
     (root / "runsc/archive.py").write_text(Path(archive.__file__).read_text())
     for name, text in files.items():
-        (root / f"{name.replace('__', '/')}.py").write_text(text)
+        (root / f"{name.replace('__', '/', 2)}.py").write_text(text)
     with open(root / "modules.bin", "wb") as file:
         archive_build.write(file, str(root), ("runsc", "sentry"))
     return root
@@ -125,6 +125,40 @@ def test_late_modules_come_from_memory_and_nothing_from_files(work_directory: Pa
         "try:\n    import colorsys\nexcept ModuleNotFoundError as error:\n    print(error)",
     )
     assert text == "False\n6\nNo module named 'colorsys'\n"
+
+
+def test_seldom_modules_are_executed_when_something_of_them_is_first_used(work_directory: Path) -> None:
+    (work_directory / "sentry/tty").mkdir(parents=True)
+    root = build(
+        work_directory,
+        sentry__tty____init__="",
+        sentry__tty__pty="print('executed')\nnumber = 6",
+        sentry__boot="from sentry.tty import pty\ndef number(): return pty.number",
+    )
+    text = run(
+        root,
+        "import sentry.boot\nprint(hasattr(sentry.tty.pty, '__path__'), 'number' in vars(sentry.tty.pty))\n"
+        "finder.hold()\nprint(sentry.boot.number(), sentry.boot.number(), type(sentry.tty.pty).__name__)\n"
+        "try:\n    sentry.tty.pty.another\nexcept AttributeError as error:\n    print(error)",
+    )
+    missing = "module 'sentry.tty.pty' has no attribute 'another'"
+    assert text == f"False False\nexecuted\n6 6 module\n{missing}\n"
+
+
+def test_a_seldom_module_that_fails_may_be_asked_again(work_directory: Path) -> None:
+    (work_directory / "sentry/tty").mkdir(parents=True)
+    root = build(
+        work_directory,
+        sentry__tty____init__="",
+        sentry__tty__pty="import sys\nsys.n = getattr(sys, 'n', 0) + 1\nnumber = 12 // (sys.n - 1)",
+        sentry__boot="from sentry.tty import pty",
+    )
+    text = run(
+        root,
+        "import sentry.boot\ntry:\n    sentry.tty.pty.number\nexcept ZeroDivisionError as error:\n"
+        "    print(error)\nprint(sentry.tty.pty.number)",
+    )
+    assert text == "integer division or modulo by zero\n12\n"
 
 
 def test_another_interpreters_archive_is_refused(work_directory: Path) -> None:
