@@ -147,10 +147,10 @@ def status(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
     ]
     told = _told(target)
     lines += _memory_lines(target, told)
-    queued = len(target.signal.queue.infos) + len(group.queue.infos)
     lines += [
         b"Threads:\t%d" % max(len(group.tasks), 1),
-        b"SigQ:\t%d/%d" % (queued, _bounded(group.rlimit(RLIMIT_SIGPENDING))),
+        b"SigQ:\t%d/%d"
+        % (target.kernel.queued_signals.of(target.creds.uid), _bounded(group.rlimit(RLIMIT_SIGPENDING))),
     ]
     sets = (
         (b"SigPnd", target.pending),

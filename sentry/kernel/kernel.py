@@ -22,6 +22,7 @@ from sentry.kernel.host_proc import HostProc
 from sentry.kernel.kmsg import MessageBuffer
 from sentry.kernel.oom import OomKiller
 from sentry.kernel.pids import Pids
+from sentry.kernel.user_count import UserCount
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.syscalls.args import decoder
 from sentry.syscalls.table import TABLE, resolve
@@ -70,6 +71,7 @@ class Kernel:
         self.garbage = Garbage()
         self.futexes = Futexes(machine)
         self.clock = Clock()
+        self.queued_signals = UserCount()  # with timers, which have a place reserved for theirs
         self.cpus = sum(1 << cpu for cpu in os.sched_getaffinity(0))  # that the sandbox may use: a mask
         self.init: ThreadGroup | None = None
         self.mounts: MountNamespace  # set when the root is built

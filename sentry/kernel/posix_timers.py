@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.kernel.timers import Timer
+    from sentry.kernel.user_count import Share
 
 OVERRUN_MAX = 2**31 - 1
 
@@ -26,7 +27,7 @@ class PosixTimer:
 
     __slots__ = (
         "_alarm", "_clock", "_when", "clock_id", "cpu_clock", "group", "id", "interval", "notify", "overrun",
-        "signo", "target", "value",
+        "share", "signo", "target", "value",
     )  # fmt: skip
 
     def __init__(self, group: ThreadGroup, id: int, clock_id: int, cpu_clock: CpuClock | None) -> None:
@@ -40,6 +41,7 @@ class PosixTimer:
         self.value = 0
         self.target: Task | None = None  # SIGEV_THREAD_ID's thread
         self.interval = 0
+        self.share: Share | None = None  # of what its user may have queued
         self.overrun = 0  # of the last signal taken
         self._when = 0
         self._alarm: Timer | CpuAlarm | None = None

@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.posix_timers import PosixTimer
     from sentry.kernel.task import Task
+    from sentry.kernel.user_count import Share
 
 _HEAD = Struct("<iii4x")  # si_signo, si_errno, si_code
 _KILL = Struct("<iI")
@@ -49,8 +50,8 @@ class SigInfo:
     """One signal to deliver; which fields count follows from `signo` and `code`, as in siginfo_t's union."""
 
     __slots__ = (
-        "addr", "band", "code", "errno", "fd", "overrun", "pid", "polled", "raw", "signo", "status", "stime",
-        "timer", "timer_id", "uid", "utime", "value",
+        "addr", "band", "code", "errno", "fd", "overrun", "pid", "polled", "raw", "share", "signo", "status",
+        "stime", "timer", "timer_id", "uid", "utime", "value",
     )  # fmt: skip
 
     def __init__(self, signo: int, code: int = SI_USER, pid: int = 0, uid: int = 0, value: int = 0) -> None:
@@ -70,15 +71,20 @@ class SigInfo:
         self.band = 0
         self.fd = -1
         self.raw = b""  # the sender's own bytes (rt_sigqueueinfo)
+        self.share: Share | None = None  # of what its receiver's user may have queued, while it is
         self.timer: PosixTimer | None = None  # told when the signal is taken: it computes the overrun then
+
+    def copy(self) -> SigInfo:
+        new = SigInfo.__new__(SigInfo)
+        for name in SigInfo.__slots__:
+            setattr(new, name, getattr(self, name))
+        return new
 
     def seen_by(self, task: Task) -> SigInfo:
         """The same with the sender's ids as `task` sees them, in its namespaces."""
         if self.raw or (not task.group.nested and not task.creds.user_ns.level):
             return self
-        new = SigInfo.__new__(SigInfo)
-        for name in SigInfo.__slots__:
-            setattr(new, name, getattr(self, name))
+        new = self.copy()
         new.pid, new.uid = task.number(self.pid), task.creds.user_ns.show_uid(self.uid)
         return new
 

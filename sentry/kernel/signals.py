@@ -63,6 +63,7 @@ class PendingQueue:
         for index, info in enumerate(infos):
             if info.signo == signo:
                 del infos[index]
+                info.share = None
                 more = signo >= SIGRTMIN and any(other.signo == signo for other in infos)
                 return info, more
         return SigInfo(signo), False  # only its bit was kept: the queue was full
@@ -152,10 +153,8 @@ def force_fault(task: Task, info: SigInfo) -> None:
 
 
 def queue_limit_reached(task: Task) -> bool:
-    """Whether the sender's user may queue no more signals (RLIMIT_SIGPENDING)."""
-    group = task.group  # a timer has a place reserved for its signal
-    queued = len(task.signal.queue.infos) + len(group.queue.infos) + len(group.posix_timers)
-    return queued >= task.group.rlimit(RLIMIT_SIGPENDING)
+    """Whether the user whom `task` is of may have no more signals queued (RLIMIT_SIGPENDING)."""
+    return task.kernel.queued_signals.of(task.creds.uid) >= task.group.rlimit(RLIMIT_SIGPENDING)
 
 
 def _send(task: Task, signo: int, info: SigInfo, shared: bool, force: bool) -> bool:
@@ -170,7 +169,12 @@ def _send(task: Task, signo: int, info: SigInfo, shared: bool, force: bool) -> b
     if signo >= SIGRTMIN or not holder.pending & bit:
         unlimited = info.timer is not None or (signo < SIGRTMIN and info.code >= 0)
         if unlimited or not queue_limit_reached(task):
-            queue.infos.append(info.seen_by(task))
+            entry = info.seen_by(task)
+            if entry.share is not None:  # it is in another queue, too
+                entry = entry.copy()
+            if entry.timer is None:  # which has a share for it
+                entry.share = task.kernel.queued_signals.take(task.creds.uid)
+            queue.infos.append(entry)
         elif info.code < 0 and signo >= SIGRTMIN:
             raise Errno(errno.EAGAIN)
         holder.pending |= bit

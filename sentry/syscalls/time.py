@@ -243,6 +243,7 @@ def timer_create(task: "Task", clock_id: Int, event: Ptr, id_address: Ptr) -> in
         timer.value, timer.signo, timer.notify, thread = SIGEVENT.unpack_from(data)
         _check_event(task, timer, thread)
     task.write_u32(id_address, timer.id)
+    timer.share = task.kernel.queued_signals.take(task.creds.uid)
     group.posix_timers[timer.id] = timer
     group.next_timer_id = (timer.id + 1) & 0x7FFFFFFF
     return 0

@@ -387,6 +387,57 @@ CASE(no_queue_left_stops_realtime_signals_but_not_kill, "sigqueue(3)")
 	CHECK_EQ(signals_seen, 2);
 }
 
+static int queued_signals(void)
+{
+	const char *line = strstr(text_of("/proc/self/status"), "SigQ:");
+	int count = -1;
+
+	CHECK(line && sscanf(line, "SigQ:\t%d/", &count) == 1);
+	return count;
+}
+
+CASE(the_limit_of_queued_signals_is_a_users, "getrlimit(2), RLIMIT_SIGPENDING")
+{
+	union sigval value = { .sival_int = 1 };
+	struct rlimit limit = { 0, 0 };
+	timer_t timer;
+	sigset_t set;
+	pid_t child;
+	int before;
+
+	NEEDS_ROOT();
+	CHECK_OK(setuid(54321)); /* nobody else's */
+	before = queued_signals();
+	CHECK_EQ(before, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	child = fork_child();
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	for (int i = 0; i < 3; i++)
+		CHECK_OK(sigqueue(child, SIGRTMIN, value));
+	CHECK_EQ(queued_signals(), 3);
+	CHECK_OK(timer_create(CLOCK_MONOTONIC, NULL, &timer));
+	CHECK_EQ(queued_signals(), 4);
+	limit.rlim_cur = limit.rlim_max = 5;
+	CHECK_OK(setrlimit(RLIMIT_SIGPENDING, &limit));
+	CHECK_OK(sigqueue(getpid(), SIGRTMIN, value));
+	CHECK_ERR(sigqueue(getpid(), SIGRTMIN, value), EAGAIN);
+	CHECK_OK(sigqueue(child, SIGRTMIN, value)); /* whose limit is another */
+	CHECK_OK(timer_delete(timer));
+	CHECK_ERR(sigqueue(getpid(), SIGRTMIN, value), EAGAIN);
+	CHECK_EQ(sigwaitinfo(&set, NULL), SIGRTMIN);
+	CHECK_EQ(queued_signals(), 4);
+	CHECK_OK(timer_create(CLOCK_MONOTONIC, NULL, &timer));
+	CHECK_ERR(timer_create(CLOCK_MONOTONIC, NULL, &timer), EAGAIN);
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_KILLED(child, SIGKILL);
+	CHECK_EQ(queued_signals(), 1);
+}
+
 static void *raise_in_thread(void *number)
 {
 	CHECK_OK(syscall(SYS_tgkill, getpid(), gettid(), (int)(long)number));
