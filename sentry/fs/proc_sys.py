@@ -21,8 +21,7 @@ from sentry.fs.pseudo import fixed, parse_decimal, parse_int
 from sentry.ipc import aio
 from sentry.kernel import acct, settings, version
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
-from sentry.vfs import dnotify, fanotify, inotify, leases
-from sentry.vfs.epoll import MAX_WATCHES
+from sentry.vfs import dnotify, epoll, fanotify, inotify, leases
 from sentry.vfs.mount_namespace import MOUNTS_MAX
 from sentry.vfs.pipe import PIPE_MAX_SIZE, USER_PAGES_SOFT
 
@@ -65,7 +64,7 @@ def _name(attribute: str) -> tuple[Show, Store]:
     return show, store
 
 
-def _setting(values: dict[str, int], name: str) -> tuple[Show, Store]:
+def _setting(values: dict[str, int], name: str, most: int = 0x7FFFFFFF) -> tuple[Show, Store]:
     """A number that root may change."""
 
     def show(task: Task) -> bytes:
@@ -74,7 +73,7 @@ def _setting(values: dict[str, int], name: str) -> tuple[Show, Store]:
     def store(task: Task, data: bytes) -> None:
         if not task.creds.has_cap(CAP_SYS_ADMIN):
             raise Errno(EPERM)
-        values[name] = parse_decimal(data, 0x7FFFFFFF)
+        values[name] = parse_decimal(data, most)
 
     return show, store
 
@@ -144,7 +143,9 @@ def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
         "suid_dumpable": 0,
     }  # fmt: skip
     tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(_numbers(**numbers))
-    tree[b"epoll"] = _numbers(max_user_watches=MAX_WATCHES)
+    tree[b"epoll"] = {
+        name.encode(): _setting(epoll.settings, name, epoll.MAX_USER_WATCHES) for name in epoll.settings
+    }
     tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % count_files()
     tree |= {name.encode(): _setting(leases.limits, name) for name in leases.limits}
     tree |= {name.encode(): _setting(dnotify.settings, name) for name in dnotify.settings}

@@ -71,6 +71,7 @@ class Kernel:
         self.garbage = Garbage()
         self.futexes = Futexes(machine)
         self.clock = Clock()
+        self.epoll_watches = UserCount()
         self.queued_signals = UserCount()  # with timers, which have a place reserved for theirs
         self.cpus = sum(1 << cpu for cpu in os.sched_getaffinity(0))  # that the sandbox may use: a mask
         self.init: ThreadGroup | None = None

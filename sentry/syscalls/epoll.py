@@ -36,7 +36,9 @@ def epoll_create(task: "Task", size: Int) -> int:
 def epoll_create1(task: "Task", flags: Int) -> int:
     if flags & ~EPOLL_CLOEXEC:
         raise Errno(errno.EINVAL)
-    return task.files.install(EpollFile(), bool(flags & EPOLL_CLOEXEC))
+    return task.files.install(
+        EpollFile(task.kernel.epoll_watches, task.creds.uid), bool(flags & EPOLL_CLOEXEC)
+    )
 
 
 def epoll_ctl(task: "Task", epfd: Fd, operation: Int, fd: Fd, event: Ptr) -> int:

@@ -34,10 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sentry.kernel.task import Task
+    from sentry.kernel.user_count import Share, UserCount
     from sentry.vfs.file import File
 
 MAX_LEVELS = 5  # epolls that watch epolls that ... (epoll_ctl(2), ELOOP)
-MAX_WATCHES = 1 << 16  # of one epoll; ENOSPC beyond (/proc/sys/fs/epoll/max_user_watches)
+# How many ways may lead from a file to an epoll that nobody watches, by how many epolls are between: a
+# wake-up takes all of them (EINVAL).
+_WAYS = (None, 500, 100, 50, 10)
+settings = {"max_user_watches": 1 << 16}  # of one user; ENOSPC beyond
+MAX_USER_WATCHES = 1 << 20  # as far as that may be raised
 _MEMORY_DEVICES = 1  # the major number of /dev/null and its kin
 _RANDOM = 8  # /dev/random's minor number
 _ALWAYS = POLLERR | POLLHUP
@@ -52,12 +57,15 @@ def _no_file() -> None:
 class Interest(InterestBase):
     """One watched file: a member of that file's wait queue."""
 
-    __slots__ = ("key", "queue")
+    __slots__ = ("key", "queue", "share")
 
     ready: ReadyList
 
-    def __init__(self, ready: ReadyList, key: tuple[int, int], file: File, events: int, data: int) -> None:
+    def __init__(
+        self, ready: ReadyList, key: tuple[int, int], file: File, events: int, data: int, share: Share
+    ) -> None:
         self.ready = ready
+        self.share: Share | None = share  # of what its user may watch
         self.key = key
         self.queue: WaitQueue = file.queue
         self.file: Callable[[], File | None] = ref(file, lambda _: ready.forget(self))
@@ -82,6 +90,7 @@ class ReadyList(ReadyListBase):
             del self.interests[interest.key]
         interest.mask = 0  # if it is in the ready list, it will be dropped there
         interest.queue.remove(interest)
+        interest.share = None
         interest.file = _no_file  # breaks the circle through the weak reference's callback
 
     def close(self) -> None:
@@ -91,11 +100,13 @@ class ReadyList(ReadyListBase):
 
 
 class EpollFile(AnonymousFile):
-    """An open epoll instance."""
+    """An open epoll instance; `watches` are counted for the user `uid`."""
 
-    __slots__ = ("ready",)
+    __slots__ = ("_uid", "_watches", "ready")
 
-    def __init__(self) -> None:
+    def __init__(self, watches: UserCount, uid: int) -> None:
+        self._watches = watches
+        self._uid = uid
         super().__init__(0, b"[eventpoll]")
         self.ready = self.state = ReadyList()
         self.queue = self.ready.queue
@@ -161,11 +172,17 @@ class EpollFile(AnonymousFile):
             _check_nesting(self.ready, file.ready)
         if known:
             raise Errno(errno.EEXIST)
-        if len(self.ready.interests) >= MAX_WATCHES:
+        if self._watches.of(self._uid) >= settings["max_user_watches"]:
             raise Errno(errno.ENOSPC)
-        interest = Interest(self.ready, key, file, events, data)
+        interest = Interest(self.ready, key, file, events, data, self._watches.take(self._uid))
         self.ready.interests[key] = interest
         interest.queue.add(interest)
+        if isinstance(file, EpollFile) or any(_watchers(self.ready)):
+            try:
+                _check_ways(file)
+            except Errno:
+                self.ready.forget(interest)
+                raise
         interest.check()
 
 
@@ -192,13 +209,48 @@ def _levels(
     return levels
 
 
+def _check_ways(file: File) -> None:
+    """Raise Errno(EINVAL) if too many ways lead up from `file`, or from one that it watches as an epoll."""
+    seen: set[ReadyList] = set()
+    files = {file}
+    while files:
+        inner = {each for each in files if isinstance(each, EpollFile)}
+        for each in files - inner:
+            _count_ways(each)
+        found = {each.ready for each in inner} - seen
+        seen |= found
+        files = {each for ready in found for each in _files(ready)}
+
+
+def _count_ways(file: File) -> None:
+    level: dict[ReadyList, int] = {}  # how many ways lead there
+    for member in file.queue:
+        if isinstance(member, Interest) and member.file() is file:
+            level[member.ready] = 1
+    for limit in _WAYS:
+        ends = 0
+        above: dict[ReadyList, int] = {}
+        for ready, ways in level.items():
+            watchers = list(_watchers(ready))
+            ends += ways if not watchers else 0
+            for watcher in watchers:
+                above[watcher] = above.get(watcher, 0) + ways
+        if limit is not None and ends > limit:
+            raise Errno(errno.EINVAL)
+        level = above
+
+
+def _files(ready: ReadyList) -> list[File]:
+    files = [interest.file() for interest in ready.interests.values()]
+    return [file for file in files if file is not None]
+
+
 def _watchers(ready: ReadyList) -> Iterator[ReadyList]:
     return (member.ready for member in ready.queue if isinstance(member, Interest))
 
 
 def _watched(ready: ReadyList) -> Iterator[ReadyList]:
-    files = (interest.file() for interest in ready.interests.values())
-    return (file.ready for file in files if isinstance(file, EpollFile))
+    return (file.ready for file in _files(ready) if isinstance(file, EpollFile))
 
 
 def can_poll(file: File) -> bool:

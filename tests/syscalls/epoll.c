@@ -313,3 +313,54 @@ CASE(events_that_fit_are_told_though_the_memory_ends, "epoll_wait(2)")
 	CHECK_ERR(epoll_wait(epoll, (void *)(memory + 4096 - 6), 2, 0), EFAULT);
 	CHECK_EQ(epoll_wait(epoll, (void *)memory, 2, 0), 2);
 }
+
+CASE(too_many_ways_from_a_file_to_its_watchers, "epoll_ctl(2), EINVAL")
+{
+	static const int limits[] = { 500, 100 }; /* by how many epolls are between */
+	struct epoll_event event = { .events = EPOLLIN };
+	struct rlimit files = { 1024, 1024 };
+	int below = CHECK_OK(eventfd(0, 0)), top, base = below, middle;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur < 600)
+		SKIP("too few descriptors: %llu", (unsigned long long)files.rlim_cur);
+	for (int level = 0; level < 2; level++) {
+		middle = CHECK_OK(epoll_create1(0));
+		CHECK_OK(epoll_ctl(middle, EPOLL_CTL_ADD, below, &event));
+		below = middle;
+		for (int i = 0; i < limits[level]; i++) {
+			top = CHECK_OK(epoll_create1(0));
+			CHECK_OK(epoll_ctl(top, EPOLL_CTL_ADD, middle, &event));
+		}
+		top = CHECK_OK(epoll_create1(0));
+		CHECK_ERR(epoll_ctl(top, EPOLL_CTL_ADD, middle, &event), EINVAL);
+		/* Not a file that they would not be told of. */
+		CHECK_OK(epoll_ctl(top, EPOLL_CTL_ADD, CHECK_OK(epoll_create1(0)), &event));
+		CHECK_OK(close_range(middle + 1, ~0U, 0));
+	}
+	for (int i = 0; i < 520; i++) /* those who watch the file itself are not counted */
+		CHECK_OK(epoll_ctl(CHECK_OK(epoll_create1(0)), EPOLL_CTL_ADD, base, &event));
+}
+
+CASE(a_file_with_too_many_ways_up_is_not_added, "epoll_ctl(2), EINVAL")
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int first = CHECK_OK(eventfd(0, 0)), second = CHECK_OK(eventfd(0, 0)), one = CHECK_OK(epoll_create1(0));
+	int other = CHECK_OK(epoll_create1(0));
+
+	for (int i = 0; i < 300; i++) {
+		int top = CHECK_OK(epoll_create1(0));
+
+		CHECK_OK(epoll_ctl(top, EPOLL_CTL_ADD, one, &event));
+		CHECK_OK(epoll_ctl(top, EPOLL_CTL_ADD, other, &event));
+	}
+	CHECK_OK(epoll_ctl(one, EPOLL_CTL_ADD, first, &event));
+	CHECK_ERR(epoll_ctl(other, EPOLL_CTL_ADD, first, &event), EINVAL);
+	CHECK_ERR(epoll_ctl(other, EPOLL_CTL_DEL, first, &event), ENOENT);
+	CHECK_OK(epoll_ctl(other, EPOLL_CTL_ADD, second, &event));
+}
+
+CASE(how_much_a_user_may_watch_is_told, "epoll(7)")
+{
+	CHECK(atol(text_of("/proc/sys/fs/epoll/max_user_watches")) > 1000);
+}

@@ -25,7 +25,7 @@ from sentry.abi.stat import S_IFREG
 from sentry.syscalls.epoll import epoll_create1, epoll_ctl, epoll_pwait, epoll_wait
 from sentry.syscalls.eventfd import eventfd2
 from sentry.syscalls.pipe import pipe2
-from sentry.vfs.epoll import EpollFile
+from sentry.vfs.epoll import EpollFile, settings
 from sentry.vfs.file import File
 from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
@@ -251,12 +251,9 @@ def test_a_dense_net_of_epolls_costs_no_more_than_its_edges(world: World) -> Non
             for lower in below:
                 assert control(task, upper, EPOLL_CTL_ADD, lower) == 0
     event = task.run(lambda: eventfd2(task, 0, 0))
-    for bottom in layers[3]:
-        control(task, bottom, EPOLL_CTL_ADD, event)
-    task.write(event, (1).to_bytes(8, "little"))
-    assert task.files.get(layers[0][0]).poll()
-    task.read(event, 8)
-    assert not any(task.files.get(top).poll() for top in layers[0])
+    for bottom in layers[3]:  # from which 27,000 ways lead up
+        assert control(task, bottom, EPOLL_CTL_ADD, event) == -errno.EINVAL
+    assert control(task, layers[0][0], EPOLL_CTL_ADD, event) == 0
 
 
 @pytest.mark.parametrize("events", [POLLIN, POLLIN | EPOLLET])
@@ -268,3 +265,20 @@ def test_only_changes_asked_for_wake_the_waiter(world: World, events: int) -> No
     assert wait(task, epoll, timeout=-1) == SUSPENDED
     task.files.get(event).queue.wake(POLLOUT)
     assert not world.machine.ready
+
+
+def test_what_a_user_may_watch_is_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings, "max_user_watches", 2)
+    task, other = world.task(uid=1000), world.task(uid=1001)
+    one, two = epoll_create1(task, 0), epoll_create1(task, 0)
+    files = [eventfd2(task, 0, 0) for _ in range(3)]
+    assert control(task, one, EPOLL_CTL_ADD, files[0]) == 0
+    assert control(task, two, EPOLL_CTL_ADD, files[0]) == 0
+    assert control(task, two, EPOLL_CTL_ADD, files[1]) == -errno.ENOSPC
+    assert control(other, epoll_create1(other, 0), EPOLL_CTL_ADD, eventfd2(other, 0, 0)) == 0
+    assert control(task, one, EPOLL_CTL_DEL, files[0]) == 0
+    assert control(task, two, EPOLL_CTL_ADD, files[1]) == 0
+    task.files.remove(two)
+    assert control(task, one, EPOLL_CTL_ADD, files[2]) == 0
+    assert control(task, one, EPOLL_CTL_ADD, files[1]) == 0
+    assert control(task, one, EPOLL_CTL_ADD, files[0]) == -errno.ENOSPC
