@@ -1,11 +1,13 @@
 """getxattr, setxattr, listxattr, removexattr, with their l, f and at forms."""
 
-from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, ERANGE, EROFS
+from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, EPERM, ERANGE, EROFS
 from struct import Struct
 
+from sentry.abi.capability import CAP_SETFCAP
 from sentry.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_PATH
 from sentry.abi.inotify import IN_ATTRIB
 from sentry.errors import Errno
+from sentry.kernel import file_caps
 from sentry.syscalls.args import Fd, File, Int, Path, Ptr, Size, UInt
 from sentry.syscalls.structs import copy_in_struct
 from sentry.vfs import notify, posix_acl
@@ -13,6 +15,7 @@ from sentry.vfs.idmap import acting
 from sentry.vfs.namei import walk
 from sentry.vfs.permissions import ACL_ACCESS, ACL_DEFAULT, check_mutable
 from sentry.vfs.xattr import (
+    CAPABILITY,
     LIST_MAX,
     NAME_MAX,
     VALUE_MAX,
@@ -73,8 +76,11 @@ def _get(task: "Task", path: "Place", name: int, value: int, size: int) -> int:
     if text in _ACLS:
         data = posix_acl.get(acting(task, path.mount), path.inode, text)
     else:
-        check_access(acting(task, path.mount), path.inode, text, write=False)
+        creds = acting(task, path.mount)
+        check_access(creds, path.inode, text, write=False)
         data = path.inode.getxattr(text)
+        if text == CAPABILITY:
+            data = file_caps.to_tell(creds, data)
     return _give(task, data, value, size, VALUE_MAX)
 
 
@@ -89,12 +95,16 @@ def _set(task: "Task", path: "Place", name: int, value: int, size: int, flags: i
     acl = posix_acl.parse(creds, data) if text in _ACLS else None
     if path.mount.readonly:
         raise Errno(EROFS)
+    if text == CAPABILITY and data:
+        check_value(text, data)
+        if not creds.has_cap_over(CAP_SETFCAP, path.inode):
+            raise Errno(EPERM)
+        data = file_caps.to_store(creds, path.mount.fs.owner, data)
     check_mutable(path.inode, True)
     if text in _ACLS:
         posix_acl.set(creds, path.inode, text, acl)
     else:
         check_access(creds, path.inode, text, write=True)
-        check_value(text, data)
         path.inode.setxattr(text, data, flags)
     notify.tell(path, IN_ATTRIB)
     return 0

@@ -357,6 +357,54 @@ CASE(the_mapping_is_listed_and_kept_by_copies, "mount_setattr(2)")
 	CHECK_EQ(owner("mapped/a"), FIRST + 1000);
 }
 
+struct caps {
+	uint32_t magic, sets[4], root;
+};
+
+CASE(file_capabilities_name_the_mapped_root, "capabilities(7)")
+{
+	struct caps caps = { 0x02000001, { 1 << 13, 0, 0, 0 }, 0 };
+	struct caps seen;
+	char mapping[64];
+	int namespace;
+	pid_t child;
+
+	both();
+	file_of("files/a", 1000, 0755);
+	file_of("files/b", FIRST + 5, 0755);
+	CHECK_OK(setxattr("files/a", "security.capability", &caps, 20, 0));
+	CHECK_EQ(getxattr("files/a", "security.capability", &seen, sizeof(seen)), 20);
+	CHECK_EQ(getxattr("mapped/a", "security.capability", &seen, sizeof(seen)), 24);
+	CHECK_EQ(seen.magic, 0x03000001);
+	CHECK_EQ(seen.sets[0], 1 << 13);
+	CHECK_EQ(seen.root, FIRST);
+	CHECK_ERR(setxattr("mapped/a", "security.capability", &caps, 20, 0), EINVAL);
+	caps.magic = 0x03000001;
+	caps.root = FIRST + 3;
+	CHECK_OK(setxattr("mapped/a", "security.capability", &caps, 24, 0));
+	CHECK_EQ(getxattr("files/a", "security.capability", &seen, sizeof(seen)), 24);
+	CHECK_EQ(seen.root, 3);
+	CHECK_ERR(setxattr("files/a", "security.capability", &caps, 21, 0), EINVAL);
+	/* in a user namespace, without an idmapped mount */
+	snprintf(mapping, sizeof(mapping), "0 %d %d", FIRST, COUNT);
+	namespace = user_namespace(mapping);
+	child = fork_child();
+	if (child == 0) {
+		CHECK_OK(setns(namespace, CLONE_NEWUSER));
+		CHECK_OK(setresgid(0, 0, 0));
+		CHECK_OK(setresuid(0, 0, 0));
+		caps.magic = 0x02000001;
+		CHECK_OK(setxattr("files/b", "security.capability", &caps, 20, 0));
+		CHECK_EQ(getxattr("files/b", "security.capability", &seen, sizeof(seen)), 20);
+		CHECK_ERR(setxattr("files/a", "security.capability", &caps, 20, 0), EPERM);
+		CHECK_ERR(getxattr("files/a", "security.capability", &seen, sizeof(seen)), EOVERFLOW);
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+	CHECK_EQ(getxattr("files/b", "security.capability", &seen, sizeof(seen)), 24);
+	CHECK_EQ(seen.root, FIRST);
+}
+
 CASE(what_cannot_be_mapped_is_refused, "mount_setattr(2)")
 {
 	struct attributes attributes = { .clear = ATTR_IDMAP };
