@@ -14,10 +14,12 @@ from sentry.abi.mount import (
     MS_UNBINDABLE,
     STATMOUNT_FS_TYPE,
     STATMOUNT_MNT_BASIC,
+    STATMOUNT_MNT_GIDMAP,
     STATMOUNT_MNT_NS_ID,
     STATMOUNT_MNT_OPTS,
     STATMOUNT_MNT_POINT,
     STATMOUNT_MNT_ROOT,
+    STATMOUNT_MNT_UIDMAP,
     STATMOUNT_OPT_ARRAY,
     STATMOUNT_PROPAGATE_FROM,
     STATMOUNT_SB_BASIC,
@@ -35,6 +37,7 @@ from sentry.vfs.propagation import dominating
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
+    from sentry.kernel.user_namespace import Section
     from sentry.vfs.mount_namespace import MountNamespace
 
 # struct statmount, without its strings; offsets in these are from its end.
@@ -124,6 +127,11 @@ def describe(task: Task, namespace: MountNamespace, mount: Mount, wanted: int, s
         mask |= STATMOUNT_OPT_ARRAY
         places[STATMOUNT_OPT_ARRAY] = len(text)
         text += b"".join([word + b"\0" for word in words])
+    counts = {}
+    for bit, sections in _mappings(task, mount, wanted):
+        mask |= bit
+        places[bit], counts[bit] = len(text), len(sections)
+        text += b"".join([b"%d %d %d\0" % section for section in sections])
     strings = bytes(text) if places else b""
     if strings and SIZE + len(strings) > size:
         raise Errno(EOVERFLOW)
@@ -139,7 +147,9 @@ def describe(task: Task, namespace: MountNamespace, mount: Mount, wanted: int, s
         at(STATMOUNT_MNT_ROOT), at(STATMOUNT_MNT_POINT),
         namespace.inum if wanted & STATMOUNT_MNT_NS_ID else 0,
         0, at(STATMOUNT_SB_SOURCE), len(words), at(STATMOUNT_OPT_ARRAY), 0, 0,
-        _SUPPORTED if wanted & STATMOUNT_SUPPORTED_MASK else 0, 0, 0, 0, 0,
+        _SUPPORTED if wanted & STATMOUNT_SUPPORTED_MASK else 0,
+        counts.get(STATMOUNT_MNT_UIDMAP, 0), at(STATMOUNT_MNT_UIDMAP),
+        counts.get(STATMOUNT_MNT_GIDMAP, 0), at(STATMOUNT_MNT_GIDMAP),
     )  # fmt: skip
     return (head + strings)[: max(size, 0)] if not strings else head + strings
 
@@ -166,6 +176,20 @@ def _attributes(mount: Mount) -> int:
 def _options(mount: Mount) -> list[bytes]:
     """The file system's own options."""
     return [word for word in mount.fs.options().split(b",") if word]
+
+
+def _mappings(task: Task, mount: Mount, wanted: int) -> list[tuple[int, list[Section]]]:
+    """(STATMOUNT_* bit, sections of the mount's idmap in the caller's numbers), where there are any."""
+    if mount.idmap is None:
+        return []
+    found, mapping, reader = [], mount.idmap.namespace, task.creds.user_ns
+    users = [(first, reader.uid(mapping.kuid(first)), count) for first, _, count in mapping.uid_map or ()]
+    groups = [(first, reader.gid(mapping.kgid(first)), count) for first, _, count in mapping.gid_map or ()]
+    for bit, sections in ((STATMOUNT_MNT_UIDMAP, users), (STATMOUNT_MNT_GIDMAP, groups)):
+        seen = [section for section in sections if section[1] >= 0]
+        if wanted & bit and seen:
+            found.append((bit, seen))
+    return found
 
 
 def _strings(mount: Mount, root: Path, wanted: int) -> list[tuple[int, bytes | None]]:

@@ -405,6 +405,41 @@ CASE(file_capabilities_name_the_mapped_root, "capabilities(7)")
 	CHECK_EQ(seen.root, FIRST);
 }
 
+struct description {
+	uint32_t size, options;
+	uint64_t mask;
+	uint32_t numbers[32];
+	uint64_t supported;
+	uint32_t uids, uid_text, gids, gid_text;
+	uint64_t spare[43];
+	char strings[2048];
+};
+
+CASE(statmount_tells_the_mapping, "statmount(2)")
+{
+	struct { uint32_t size, spare; uint64_t id, wanted, namespace; } request = { .size = 24, .wanted = 0x6000 };
+	struct description told;
+	struct statx status;
+
+	both();
+	CHECK_OK(statx(AT_FDCWD, "mapped", 0, 0x4000, &status));
+	request.id = *(uint64_t *)((char *)&status + 0x90);
+	memset(&told, 0, sizeof(told));
+	if (syscall(457, &request, &told, sizeof(told), 0) == -1 || !(told.mask & 0x6000))
+		SKIP("not told");
+	CHECK_EQ(told.mask, 0x6000);
+	CHECK_EQ(told.uids, 1);
+	CHECK_EQ(told.gids, 1);
+	CHECK_STREQ(told.strings + told.uid_text, "0 10000 5000");
+	CHECK_STREQ(told.strings + told.gid_text, "0 10000 5000");
+	CHECK_OK(statx(AT_FDCWD, "files", 0, 0x4000, &status));
+	request.id = *(uint64_t *)((char *)&status + 0x90);
+	memset(&told, 0, sizeof(told));
+	CHECK_OK(syscall(457, &request, &told, sizeof(told), 0));
+	CHECK_EQ(told.mask, 0);
+	CHECK_EQ(told.uids | told.gids | told.uid_text | told.gid_text, 0);
+}
+
 CASE(what_cannot_be_mapped_is_refused, "mount_setattr(2)")
 {
 	struct attributes attributes = { .clear = ATTR_IDMAP };
