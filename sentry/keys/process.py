@@ -328,12 +328,12 @@ def _special(task: Task, id: int, create: bool) -> Key:
 
 def _session(task: Task, create: bool) -> Keyring | None:
     """Nobody is without a session for long: the user's is taken, or one made to change it."""
-    shared = user_keyring(task.creds, b"_uid_ses.")
-    if create and task.keyrings.session in (None, shared):
+    rings, creds = task.keyrings, task.creds
+    if rings.session is None:
+        rings.session = user_keyring(creds, b"_uid_ses.")
+    if create and rings.session is creds.user_ns.keyrings.get((b"_uid_ses.", creds.uid)):
         join_session(task, None)
-    elif task.keyrings.session is None:
-        task.keyrings.session = shared
-    return task.keyrings.session
+    return rings.session
 
 
 def user_keyring(creds: Creds, prefix: bytes) -> Keyring:
