@@ -56,6 +56,8 @@ static PyObject *translate(PyObject *arg, bool initial, const struct id_map *map
 	if (id == (unsigned long)-1 && PyErr_Occurred())
 		return NULL;
 	unsigned result = initial ? (unsigned)id : through(map, (unsigned)id);
+	if (result == NO_ID && through == shown)
+		result = OVERFLOW_ID; /* no namespace shows what means nobody */
 	return result == NO_ID ? PyLong_FromLong(-1) : PyLong_FromUnsignedLong(result);
 }
 

@@ -74,7 +74,7 @@ wait4 $p out 1 0
 openat -100 '/proc/self/oom_score_adj'|'/proc/self/comm'|'/proc/self/timerslack_ns'|\
 '/proc/self/coredump_filter'|\
 '/proc/self/clear_refs'|'/proc/self/timens_offsets'|'/proc/self/loginuid'|'/proc/self/autogroup'|\
-'/proc/sys/kernel/hostname'|'/proc/sys/kernel/pid_max'|'/proc/sys/kernel/threads-max'|'/proc/sys/kernel/shmmax'|\
+'/proc/sys/kernel/hostname'|'/proc/sys/kernel/pid_max'|'/proc/sys/kernel/shmmax'|\
 '/proc/sys/kernel/sem'|'/proc/sys/kernel/msgmnb'|'/proc/sys/fs/mqueue/msg_max'|'/proc/sys/fs/file-max'|\
 '/proc/sys/kernel/core_pattern'|'/proc/sys/kernel/ns_last_pid'|'/proc/sys/vm/overcommit_memory'|\
 '/proc/sys/user/max_user_namespaces'|'/proc/self/mem'|'/proc/sys/kernel/printk' 2 0 >$f

@@ -400,6 +400,28 @@ CASE(signal_tells_the_sender_as_the_receiver_sees_it, "user_namespaces(7)")
 	CHECK_EQ(wait_status(child), 0);
 }
 
+CASE(queued_signal_that_claims_no_id_is_told_as_the_overflow_id, "rt_sigqueueinfo(2)")
+{
+	siginfo_t info = { .si_code = SI_QUEUE };
+	sigset_t set;
+	pid_t child, parent = getpid();
+	struct timespec limit = { .tv_sec = 10 };
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	child = fork_child();
+	if (child == 0) {
+		CHECK_OK(unshare(CLONE_NEWUSER));
+		info.si_uid = (uid_t)-1;
+		CHECK_OK(syscall(SYS_rt_sigqueueinfo, parent, SIGUSR1, &info));
+		_exit(0);
+	}
+	CHECK_EQ(sigtimedwait(&set, &info, &limit), SIGUSR1);
+	CHECK_EQ(info.si_uid, OVERFLOW);
+	CHECK_EQ(wait_status(child), 0);
+}
+
 CASE(projid_map_needs_no_capability, "user_namespaces(7)")
 {
 	become_nobody();
