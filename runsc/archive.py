@@ -153,10 +153,10 @@ class Archive:
 
 
 def install() -> None:
-    """Import from the archive from now on, if there is one for this interpreter."""
+    """Import from the archive from now on, if there is one that can be read, for this interpreter."""
     try:
         archive = Archive(FILE, os.path.dirname(os.path.dirname(FILE)))
-    except (FileNotFoundError, ImportError):
+    except (OSError, ImportError):
         return
     sys.meta_path.insert(0, archive)
 
