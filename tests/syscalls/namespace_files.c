@@ -31,6 +31,36 @@ static int pidfd_of(pid_t pid)
 	return CHECK_OK(syscall(SYS_pidfd_open, pid, 0));
 }
 
+static const char *path_of(pid_t pid, const char *kind)
+{
+	static char texts[2][64];
+	static int next;
+	char *text = texts[next++ % 2];
+
+	snprintf(text, 64, "/proc/%d/ns/%s", pid, kind);
+	return text;
+}
+
+/* A child in new namespaces, with this host name unless it is NULL, that sleeps until end_child. */
+static pid_t child_within(int kinds, const char *name)
+{
+	int ready[2];
+	pid_t child;
+
+	CHECK_OK(pipe(ready));
+	child = CHECK_OK(syscall(SYS_clone, (kinds & CLONE_NEWPID) | SIGCHLD, 0, 0, 0, 0));
+	if (child == 0) {
+		CHECK_OK(unshare(kinds & ~CLONE_NEWPID));
+		if (name)
+			CHECK_OK(sethostname(name, strlen(name)));
+		tell(ready[1]);
+		for (;;)
+			pause();
+	}
+	await(ready[0]);
+	return child;
+}
+
 CASE(link_names_kind_and_inode, "namespaces(7)")
 {
 	static const char *const kinds[] = { "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts" };
@@ -146,24 +176,12 @@ CASE(own_user_namespace_can_not_be_entered_again, "setns(2)")
 
 CASE(maker_may_enter_its_user_namespace_and_others_in_it, "setns(2)")
 {
-	int ready[2], hold[2], fd;
-	char path[64];
+	int fd;
 	pid_t child;
 
 	NEEDS_ROOT();
-	CHECK_OK(pipe(ready));
-	CHECK_OK(pipe(hold));
-	child = fork_child();
-	if (child == 0) {
-		CHECK_OK(unshare(CLONE_NEWUSER | CLONE_NEWUTS));
-		CHECK_OK(sethostname("within", 6));
-		tell(ready[1]);
-		await(hold[0]);
-		_exit(0);
-	}
-	await(ready[0]);
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", child);
-	fd = opened(path);
+	child = child_within(CLONE_NEWUSER | CLONE_NEWUTS, "within");
+	fd = opened(path_of(child, "user"));
 	pid_t second = fork_child();
 	if (second == 0) {
 		struct utsname name;
@@ -177,66 +195,44 @@ CASE(maker_may_enter_its_user_namespace_and_others_in_it, "setns(2)")
 		_exit(0);
 	}
 	CHECK_EQ(wait_status(second), 0);
-	tell(hold[1]);
-	CHECK_EQ(wait_status(child), 0);
+	end_child(child);
 	close(fd);
 }
 
 CASE(pidfd_takes_several_kinds_at_once, "setns(2)")
 {
-	int hold[2], ready[2], pidfd;
-	char path[64];
+	int pidfd;
 	pid_t child;
 
 	NEEDS_ROOT();
-	CHECK_OK(pipe(hold));
-	CHECK_OK(pipe(ready));
-	child = fork_child();
-	if (child == 0) {
-		CHECK_OK(unshare(CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET));
-		tell(ready[1]);
-		await(hold[0]);
-		_exit(0);
-	}
-	await(ready[0]);
+	child = child_within(CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET, NULL);
 	pidfd = pidfd_of(child);
 	CHECK_ERR(setns(pidfd, 0), EINVAL);
 	CHECK_ERR(setns(pidfd, CLONE_NEWUTS | CLONE_VM), EINVAL);
 	CHECK_OK(setns(pidfd, CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET));
-	snprintf(path, sizeof(path), "/proc/%d/ns/ipc", child);
-	CHECK_STREQ(link_of("/proc/self/ns/ipc"), link_of(path));
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", child);
-	CHECK_STREQ(link_of("/proc/self/ns/net"), link_of(path));
-	tell(hold[1]);
-	CHECK_EQ(wait_status(child), 0);
+	CHECK_STREQ(link_of("/proc/self/ns/ipc"), link_of(path_of(child, "ipc")));
+	CHECK_STREQ(link_of("/proc/self/ns/net"), link_of(path_of(child, "net")));
+	end_child(child);
 	CHECK_ERR(setns(pidfd, CLONE_NEWUTS), ESRCH);
 	close(pidfd);
 }
 
 CASE(pid_namespace_is_entered_by_children, "setns(2)")
 {
-	int hold[2], fd;
-	char path[64];
+	int fd;
 	pid_t init, child, self = getpid();
 
 	NEEDS_ROOT();
-	CHECK_OK(pipe(hold));
-	init = CHECK_OK(syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0));
-	if (init == 0) {
-		await(hold[0]);
-		_exit(0);
-	}
-	snprintf(path, sizeof(path), "/proc/%d/ns/pid", init);
-	fd = opened(path);
+	init = child_within(CLONE_NEWPID, NULL);
+	fd = opened(path_of(init, "pid"));
 	CHECK_OK(setns(fd, CLONE_NEWPID));
 	CHECK_EQ(getpid(), self);
-	CHECK_STREQ(link_of("/proc/self/ns/pid_for_children"), link_of(path));
+	CHECK_STREQ(link_of("/proc/self/ns/pid_for_children"), link_of(path_of(init, "pid")));
 	child = fork_child();
 	if (child == 0)
 		_exit(getpid() == 2 && getppid() == 0 ? 0 : 1);
 	CHECK_EQ(wait_status(child), 0);
-	tell(hold[1]);
-	CHECK_EQ(wait_status(init), 0);
+	end_child(init);
 	close(fd);
 }
 
@@ -258,26 +254,13 @@ CASE(pid_namespace_above_can_not_be_entered, "setns(2)")
 CASE(open_file_keeps_the_namespace, "namespaces(7)")
 {
 	struct utsname name;
-	char path[64];
-	int hold[2], ready[2], fd;
+	int fd;
 	pid_t child;
 
 	NEEDS_ROOT();
-	CHECK_OK(pipe(hold));
-	CHECK_OK(pipe(ready));
-	child = fork_child();
-	if (child == 0) {
-		CHECK_OK(unshare(CLONE_NEWUTS));
-		CHECK_OK(sethostname("kept", 4));
-		tell(ready[1]);
-		await(hold[0]);
-		_exit(0);
-	}
-	await(ready[0]);
-	snprintf(path, sizeof(path), "/proc/%d/ns/uts", child);
-	fd = opened(path);
-	tell(hold[1]);
-	CHECK_EQ(wait_status(child), 0);
+	child = child_within(CLONE_NEWUTS, "kept");
+	fd = opened(path_of(child, "uts"));
+	end_child(child);
 	CHECK_OK(setns(fd, CLONE_NEWUTS));
 	CHECK_OK(uname(&name));
 	CHECK_STREQ(name.nodename, "kept");
@@ -345,32 +328,20 @@ CASE(questions_about_a_namespace, "ioctl_nsfs(2)")
 
 CASE(parent_and_owner_of_a_user_namespace, "ioctl_nsfs(2)")
 {
-	int hold[2], ready[2], fd, parent, mine = opened("/proc/self/ns/user");
+	int fd, parent, mine = opened("/proc/self/ns/user");
 	struct stat one, two;
 	unsigned uid = 1;
-	char path[64];
 	pid_t child;
 
-	CHECK_OK(pipe(hold));
-	CHECK_OK(pipe(ready));
-	child = fork_child();
-	if (child == 0) {
-		CHECK_OK(unshare(CLONE_NEWUSER));
-		tell(ready[1]);
-		await(hold[0]);
-		_exit(0);
-	}
-	await(ready[0]);
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", child);
-	fd = opened(path);
+	child = child_within(CLONE_NEWUSER, NULL);
+	fd = opened(path_of(child, "user"));
 	parent = CHECK_OK(ioctl(fd, NS_GET_PARENT));
 	CHECK_OK(fstat(parent, &one));
 	CHECK_OK(fstat(mine, &two));
 	CHECK_EQ(one.st_ino, two.st_ino);
 	CHECK_OK(ioctl(fd, NS_GET_OWNER_UID, &uid));
 	CHECK_EQ(uid, geteuid());
-	tell(hold[1]);
-	CHECK_EQ(wait_status(child), 0);
+	end_child(child);
 	close(fd);
 	close(parent);
 	close(mine);
@@ -378,19 +349,12 @@ CASE(parent_and_owner_of_a_user_namespace, "ioctl_nsfs(2)")
 
 CASE(pids_are_translated_between_namespaces, "ioctl_nsfs(2)")
 {
-	int hold[2], fd;
-	char path[64];
+	int fd;
 	pid_t init;
 
 	NEEDS_ROOT();
-	CHECK_OK(pipe(hold));
-	init = CHECK_OK(syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0));
-	if (init == 0) {
-		await(hold[0]);
-		_exit(0);
-	}
-	snprintf(path, sizeof(path), "/proc/%d/ns/pid", init);
-	fd = opened(path);
+	init = child_within(CLONE_NEWPID, NULL);
+	fd = opened(path_of(init, "pid"));
 	if (ioctl(fd, _IOR(NSIO, 0x6, int), 1) == -1 && errno == ENOTTY)
 		SKIP("an older kernel");
 	CHECK_EQ(ioctl(fd, _IOR(NSIO, 0x6, int), 1), init);
@@ -399,8 +363,7 @@ CASE(pids_are_translated_between_namespaces, "ioctl_nsfs(2)")
 	CHECK_EQ(ioctl(fd, _IOR(NSIO, 0x9, int), init), 1);
 	CHECK_ERR(ioctl(fd, _IOR(NSIO, 0x6, int), 5), ESRCH);
 	CHECK_ERR(ioctl(fd, _IOR(NSIO, 0x8, int), getpid()), ESRCH);
-	tell(hold[1]);
-	CHECK_EQ(wait_status(init), 0);
+	end_child(init);
 	close(fd);
 }
 
