@@ -454,6 +454,10 @@ class TaskBase:
     fault_error: int  # error code, trap number and address of the last fault: sigcontext's
     fault_trapno: int
     fault_addr: int
+    rchar: int  # bytes read and written by calls, and the calls (proc_pid_io(5))
+    wchar: int
+    syscr: int
+    syscw: int
     def __init__(self) -> None: ...
     def filter_verdict(self) -> tuple[int, Any, bytes]:
         """What the filters say of the call that the registers describe: the strictest value, the filter it is

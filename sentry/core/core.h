@@ -194,6 +194,7 @@ struct Task {
 	unsigned long long altstack_sp, altstack_size;
 	unsigned long long clear_child_tid, robust_list;
 	unsigned long long fault_error, fault_trapno, fault_addr; /* of the last fault: sigcontext's */
+	unsigned long long rchar, wchar, syscr, syscw;		  /* of /proc/PID/io */
 	PyObject *group, *creds, *files, *mm, *ctx, *fs;
 	PyObject *filter; /* SeccompFilter, the latest one */
 	struct parked parked;
@@ -340,6 +341,9 @@ void watcher_resume(void);
 #define HOT_DONE (INT64_MIN + 1) /* answered, and all registers are as they must be, rax included */
 #define HOT_PARK (INT64_MIN + 2) /* it waits: `park` has been called */
 #define HOT_COUNT 512
+
+/* io_counts.c: a call under way ends with this result. */
+void io_count(Task *task, int64_t result);
 typedef int64_t (*hot_call)(Task *task, struct pf_regs *regs);
 extern hot_call hot_calls[HOT_COUNT];
 void hot_ids_init(void);

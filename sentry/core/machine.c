@@ -77,6 +77,7 @@ static int answer(PyObject *kernel, Task *task, PyObject *result)
 		if (!pf)
 			return -1;
 		work = work || is_restart(number);
+		io_count(task, number);
 		pf->regs.rax = (uint64_t)number;
 	}
 	return go_on(kernel, task, work, result);
@@ -113,8 +114,10 @@ static int settle(Machine *self, PyObject *kernel, Task *task, struct pf_regs *r
 	if (result == HOT_MISS)
 		return cold_call(self, kernel, task, regs, name_syscall);
 	self->hot_calls++;
-	if (result != HOT_DONE)
+	if (result != HOT_DONE) {
 		regs->rax = (uint64_t)result;
+		io_count(task, result);
+	}
 	if (!work_pending(task) && !is_restart(result))
 		return go_on(kernel, task, false, NULL);
 	if (result == HOT_DONE)

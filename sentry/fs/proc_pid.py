@@ -290,7 +290,6 @@ _COMMON = [
     Entry(b"oom_score_adj", 0o644, proc_task.oom_score_adj, _set_oom_score_adj),
     Entry(b"loginuid", 0o644, proc_task.loginuid, _refuse),
     Entry(b"sessionid", 0o444, proc_task.loginuid),
-    Entry(b"io", 0o400, proc_task.io, inspect=True),
     Entry(b"ksm_merging_pages", 0o400, _fixed(b"0\n")),
     Entry(b"ksm_stat", 0o400, proc_task.ksm_stat),
     Entry(b"uid_map", 0o644),
@@ -304,6 +303,7 @@ _PROCESS = [
     Entry(b"map_files", S_IFDIR | 0o500),
     Entry(b"status", 0o444, numbered=proc_status.status),
     Entry(b"stat", 0o444, numbered=proc_status.process_stat),
+    Entry(b"io", 0o400, proc_task.io, inspect=True),
     Entry(b"mountstats", 0o400, proc_mounts.mountstats, opened_as=proc_mounts.StatsFile),
     Entry(b"autogroup", 0o644, proc_task.autogroup, _refuse),
     Entry(b"coredump_filter", 0o644, proc_task.coredump_filter, _set_coredump_filter),
@@ -315,6 +315,7 @@ _PROCESS = [
 _THREAD = [
     Entry(b"status", 0o444, numbered=proc_status.status),
     Entry(b"stat", 0o444, numbered=proc_status.thread_stat),
+    Entry(b"io", 0o400, proc_task.thread_io, inspect=True),
     Entry(b"children", 0o444, numbered=proc_task.children),
 ]
 

@@ -12,7 +12,8 @@ from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.resource import RLIM_INFINITY
 from sentry.errors import Errno
 from sentry.kernel.cgroup import namespace_root, relative
-from sentry.kernel.usage import thread_time
+from sentry.kernel.usage import Io, thread_time
+from sentry.kernel.usage import thread_io as io_of_thread
 from sentry.mm.vma import VM_MERGEABLE
 
 TYPE_CHECKING = False
@@ -189,11 +190,19 @@ def loginuid(target: Task, reader: Task) -> bytes:
 
 
 def io(target: Task, reader: Task) -> bytes:
-    """Nothing is counted."""
-    names = (
-        b"rchar", b"wchar", b"syscr", b"syscw", b"read_bytes", b"write_bytes", b"cancelled_write_bytes",
-    )  # fmt: skip
-    return b"".join([name + b": 0\n" for name in names])
+    """What a process has read and written, its children that were waited for included."""
+    return _io(target.group.usage.io(target.group.tasks))
+
+
+def thread_io(target: Task, reader: Task) -> bytes:
+    return _io(io_of_thread(target))
+
+
+def _io(counts: Io) -> bytes:
+    # No file is on a disk of this machine's, so nothing is ever moved to or from one.
+    names = (b"rchar", b"wchar", b"syscr", b"syscw")
+    lines = [b"%b: %d\n" % pair for pair in zip(names, counts, strict=True)]
+    return b"".join(lines) + b"read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"
 
 
 def ksm_stat(target: Task, reader: Task) -> bytes:

@@ -103,6 +103,7 @@ def exit_task(task: Task) -> None:
             timer.cancel()
         group.posix_timers.clear()
         acct.process_ended(task)
+    group.usage.end_thread(task)
     group.tasks.remove(task)
     if last and group.nested and group.pid_ns.init is group:
         _end_namespace(group)

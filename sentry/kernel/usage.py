@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sentry.mm.space import AddressSpace
 
 _CPUCLOCK_SCHED = 2
+Io = tuple[int, int, int, int]  # bytes read and written, calls that read and that wrote (proc_pid_io(5))
 
 
 def host_cpu_time(host_pid: int) -> int:
@@ -67,6 +68,14 @@ def _system_share(cpu: int, seen: Snapshot | None) -> int:
     return cpu * seen.system // (seen.user + seen.system)
 
 
+def thread_io(task: Task) -> Io:
+    return task.rchar, task.wchar, task.syscr, task.syscw
+
+
+def _sum(one: Io, other: Io) -> Io:
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]
+
+
 class Total:
     """What something has used."""
 
@@ -102,7 +111,7 @@ class Total:
 class Usage:
     """What a group has used, and what its dead and waited-for children had."""
 
-    __slots__ = ("_host", "_host_pid", "_offset", "_past", "_shared", "children")
+    __slots__ = ("_host", "_host_pid", "_io", "_offset", "_past", "_shared", "children")
 
     def __init__(self, host: HostProc) -> None:
         self._host = host
@@ -110,6 +119,7 @@ class Usage:
         self._shared = False
         self._offset = 0  # CPU time that the host process had used before it was ours
         self._past = Total()  # in address spaces that are left
+        self._io = (0, 0, 0, 0)  # of ended threads, and of children that were waited for
         self.children = Total()
 
     def enter(self, host_pid: int, shared: bool = False) -> None:
@@ -163,3 +173,15 @@ class Usage:
         """A child has been waited for."""
         self.children.add(child.total())
         self.children.add(child.children)
+        self._io = _sum(self._io, child._io)
+
+    def end_thread(self, task: Task) -> None:
+        """Keep the counts of a thread that ends."""
+        self._io = _sum(self._io, thread_io(task))
+
+    def io(self, threads: list[Task]) -> Io:
+        """What its calls have read and written; `threads` are those that live."""
+        total = self._io
+        for task in threads:
+            total = _sum(total, thread_io(task))
+        return total

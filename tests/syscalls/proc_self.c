@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 
 /* The value after "NAME:" in a file of such lines, as a number of the base. */
 static long field(const char *path, const char *name, int base)
@@ -382,4 +384,94 @@ CASE(fdinfo_is_closed_to_who_may_not_inspect_the_process, "proc(5)")
 		_exit(0);
 	}
 	CHECK_EXITS(child, 0);
+}
+
+struct counts {
+	long long rchar, wchar, syscr, syscw;
+};
+
+/* What /proc/self/io, or another such file, says; reading it counts only afterwards, in one call. */
+static struct counts io_counts(const char *path, long *length)
+{
+	struct counts counts;
+	char text[512];
+	int fd = CHECK_OK(open(path, O_RDONLY));
+
+	*length = CHECK_OK(read(fd, text, sizeof(text) - 1));
+	text[*length] = 0;
+	CHECK_OK(close(fd));
+	CHECK_EQ(sscanf(text, "rchar: %lld\nwchar: %lld\nsyscr: %lld\nsyscw: %lld\nread_bytes: %*d\n", &counts.rchar,
+			&counts.wchar, &counts.syscr, &counts.syscw), 4);
+	return counts;
+}
+
+static void read_and_write(void)
+{
+	char buffer[3000];
+	struct iovec two[2] = { { buffer, 100 }, { buffer, 23 } };
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT | O_TRUNC, 0600)), other = CHECK_OK(open("g", O_RDWR | O_CREAT, 0600));
+	int ends[2];
+
+	CHECK_OK(pipe2(ends, O_NONBLOCK));
+	CHECK_EQ(write(fd, buffer, 3000), 3000);
+	CHECK_EQ(pwrite(fd, buffer, 10, 0), 10);
+	CHECK_EQ(writev(fd, two, 2), 123);
+	CHECK_EQ(write(ends[1], buffer, 7), 7);
+	CHECK_EQ(read(ends[0], buffer, 100), 7);
+	CHECK_ERR(read(ends[0], buffer, 100), EAGAIN);
+	CHECK_EQ(pread(fd, buffer, 1000, 0), 1000);
+	CHECK_EQ(read(fd, buffer, 100), 0);
+	CHECK_EQ(preadv(fd, two, 2, 0), 123);
+	CHECK_ERR(read(999, buffer, 1), EBADF); /* does not count */
+	CHECK_EQ(syscall(SYS_sendfile, other, fd, (off_t[]) { 0 }, 50), 50);
+}
+
+CASE(io_counts_bytes_and_calls, "proc_pid_io(5)")
+{
+	long length, more;
+	struct counts before = io_counts("/proc/self/io", &length), after;
+
+	read_and_write();
+	after = io_counts("/proc/self/io", &more);
+	CHECK_EQ(after.rchar - before.rchar, length + 7 + 1000 + 123 + 50);
+	CHECK_EQ(after.syscr - before.syscr, 1 + 6);
+	CHECK_EQ(after.wchar - before.wchar, 3000 + 10 + 123 + 7 + 50);
+	CHECK_EQ(after.syscw - before.syscw, 5);
+}
+
+static void *count_in_thread(void *nothing)
+{
+	char path[64];
+	struct counts own;
+	long length;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/io", gettid());
+	read_and_write();
+	own = io_counts(path, &length);
+	CHECK_EQ(own.wchar, 3190);
+	CHECK_EQ(own.syscw, 5);
+	return nothing;
+}
+
+CASE(io_has_what_threads_and_awaited_children_did, "proc_pid_io(5)")
+{
+	long length, more;
+	struct counts before = io_counts("/proc/self/io", &length), after;
+	pthread_t thread;
+	pid_t child;
+
+	CHECK_EQ(pthread_create(&thread, NULL, count_in_thread, NULL), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	after = io_counts("/proc/self/io", &more);
+	CHECK_EQ(after.wchar - before.wchar, 3190);
+	CHECK_EQ(after.syscw - before.syscw, 5);
+	child = fork_child();
+	if (!child) {
+		read_and_write();
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+	after = io_counts("/proc/self/io", &more);
+	CHECK_EQ(after.wchar - before.wchar, 2 * 3190);
+	CHECK_EQ(after.syscw - before.syscw, 10);
 }
