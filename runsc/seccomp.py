@@ -21,7 +21,7 @@ PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sentry.bpf")
 ALLOWED = {
     "the bytes of files, pipes and terminals": (
         "read", "write", "pread64", "pwrite64", "preadv2", "pwritev2", "lseek", "sendfile", "ftruncate",
-        "fallocate", "fsync",
+        "fallocate", "fsync", "cachestat",
     ),
     "names, only ever below a directory descriptor": (
         "openat2", "newfstatat", "readlinkat", "getdents64", "mkdirat", "mknodat", "unlinkat", "renameat2",

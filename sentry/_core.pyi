@@ -735,6 +735,9 @@ def host_open(dirfd: int, path: bytes, flags: int, mode: int = 0, resolve: int =
 def host_fallocate(fd: int, mode: int, offset: int, length: int) -> None:
     """fallocate(2); raises Errno."""
 
+def host_cachestat(fd: int, offset: int, length: int) -> tuple[int, int, int, int, int]:
+    """cachestat(2): pages in memory, dirty, being written back, evicted, recently evicted; raises Errno."""
+
 def host_chmod(fd: int, mode: int) -> None:
     """fchmodat2(2) of the file that `fd` is, O_PATH or not; EPERM where the host lacks the call."""
 

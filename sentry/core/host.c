@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define SYS_FCHMODAT2 452 /* Linux 6.6 */
+#define SYS_CACHESTAT 451 /* Linux 6.5 */
 
 static int open_at(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
@@ -171,6 +172,22 @@ static PyObject *host_fallocate(PyObject *module, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+/* What of a range of a file is in the host's page cache; length 0: all behind the offset. */
+static PyObject *host_cachestat(PyObject *module, PyObject *args)
+{
+	(void)module;
+	int fd;
+	uint64_t range[2], counts[5];
+	unsigned long long offset, length;
+	if (!PyArg_ParseTuple(args, "iKK", &fd, &offset, &length))
+		return NULL;
+	range[0] = offset;
+	range[1] = length;
+	if (syscall(SYS_CACHESTAT, fd, range, counts, 0) < 0)
+		return raise_errno(errno);
+	return Py_BuildValue("KKKKK", counts[0], counts[1], counts[2], counts[3], counts[4]);
+}
+
 /* A file of any kind, by a descriptor that may be an O_PATH one. */
 static PyObject *host_chmod(PyObject *module, PyObject *args)
 {
@@ -264,6 +281,7 @@ PyMethodDef host_methods[] = {
 	{"host_list", host_list, METH_O, NULL},
 	{"host_stat", host_stat, METH_VARARGS, NULL},
 	{"host_fallocate", host_fallocate, METH_VARARGS, NULL},
+	{"host_cachestat", host_cachestat, METH_VARARGS, NULL},
 	{"host_chmod", host_chmod, METH_VARARGS, NULL},
 	{"host_rename", host_rename, METH_VARARGS, NULL},
 	{"monotonic", monotonic, METH_NOARGS, NULL},

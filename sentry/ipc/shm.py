@@ -61,27 +61,18 @@ if TYPE_CHECKING:
 class SegmentMemory(SharedMemory):
     """The identity of a segment's memory, and the host descriptor of its bytes."""
 
-    __slots__ = ("fd",)
+    __slots__ = ()
 
     def __init__(self, id: int, key: int) -> None:
         super().__init__(b"/SYSV%08x (deleted)" % (key & 0xFFFFFFFF))
         self.ino = id
-        self.fd = -1
 
     def allocate(self, size: int) -> None:
         """Have a descriptor; ENOMEM."""
-        if self.fd >= 0:
-            return
         try:
-            fd = os.memfd_create("sysv", os.MFD_CLOEXEC)
-            self.fd = fd
-            os.ftruncate(fd, size)
+            super().allocate(size)
         except OSError:
             raise Errno(ENOMEM) from None
-
-    def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
 
 
 class Segment(IpcObject):

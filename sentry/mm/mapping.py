@@ -170,7 +170,10 @@ def mmap(
         file = None
         offset = 0
         if vm_flags & VM_SHARED:
-            source = SharedMemory()
+            source = shared = SharedMemory()
+            fd = _memory_of(shared, length)
+            if fd >= 0:
+                host_flags &= ~MAP_ANONYMOUS
     vma = Vma(addr, end, prot, vm_flags, file, source, offset)
     try:
         task.ctx.map(addr, length, prot, host_flags, fd, offset)
@@ -183,6 +186,29 @@ def mmap(
     else:
         areas.insert(vma)
     return addr
+
+
+def _memory_of(shared: SharedMemory, length: int) -> int:
+    """A descriptor for new shared anonymous memory, -1: the host's own must do."""
+    if SharedMemory.held >= SharedMemory.held_max:
+        return -1
+    try:
+        shared.allocate(length)
+    except OSError:
+        return -1
+    return shared.fd
+
+
+def show_pages(mm: AddressSpace, task: Task, vma: Vma, addr: int, length: int, offset: int) -> None:
+    """Have a range within a mapping of shared anonymous memory show other pages of that; EINVAL."""
+    source = vma.source
+    if not isinstance(source, SharedMemory) or source.fd < 0:
+        raise Errno(EINVAL)
+    mm.check_sealed(addr, addr + length, EPERM)
+    part = vma.part(addr, addr + length)
+    task.ctx.map(addr, length, part.prot, MAP_FIXED | MAP_SHARED | MAP_POPULATE, source.fd, offset)
+    shown = Vma(addr, addr + length, part.prot, part.flags, None, source, offset, part.name)
+    mm.areas.replace(addr, addr + length, [shown])
 
 
 def find_room(mm: AddressSpace, hint: int, length: int, flags: int, page: int = PAGE_SIZE) -> int:

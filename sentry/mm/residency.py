@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.host_proc import HostProc
@@ -71,29 +69,3 @@ def look(host: HostProc, pid: int) -> Residency | None:
             start, _, end = name.split()[0].partition(b"-")
             areas.append((int(start, 16), int(end, 16), {}))
     return Residency(host, pid, areas)
-
-
-def cached(vma: Vma, start: int, end: int) -> bytearray:
-    """A byte for each page of a range of a file's mapping: 1 where the page cache has it (mincore(2)).
-
-    What the cache has of a file on a disk is not known: all but its holes.  Those of a file in memory are the
-    truth.
-    """
-    pages = bytearray((end - start) // _PAGE)
-    inode = vma.source.inode if vma.source is not None else None
-    fd = inode.cache_fd() if inode is not None else -1
-    if fd < 0:
-        return pages
-    offset = vma.offset + start - vma.start
-    position, limit = offset, offset + end - start
-    while position < limit:
-        try:
-            data = os.lseek(fd, position, os.SEEK_DATA)
-            hole = os.lseek(fd, data, os.SEEK_HOLE)
-        except OSError:  # ENXIO: only a hole follows, or nothing
-            break
-        first, last = (data - offset) // _PAGE, (min(hole, limit) - offset + _PAGE - 1) // _PAGE
-        if first < len(pages):
-            pages[first:last] = b"\1" * (last - first)
-        position = hole
-    return pages

@@ -5,6 +5,8 @@ The mappings themselves and the list of them are _core.Vma and _core.VmaList.
 
 from __future__ import annotations
 
+import os
+
 from sentry._core import (
     VM_DONTDUMP,
     VM_DONTFORK,
@@ -58,17 +60,34 @@ __all__ = [
 
 
 class SharedMemory:
-    """The identity of shared anonymous memory; its pages are the host's."""
+    """The identity of shared anonymous memory, and the host's memfd of its pages; `fd` is -1 as long as there
+    is none, and where no descriptor was left for it.
+    """
 
-    __slots__ = ("ino", "inode", "name")
+    __slots__ = ("fd", "ino", "inode", "name")
 
     last_ino = 0
+    held = 0  # descriptors
+    held_max = 64  # vfs.setup sets it by RLIMIT_NOFILE
 
     def __init__(self, name: bytes = b"/dev/zero (deleted)") -> None:
         SharedMemory.last_ino += 1
         self.ino = SharedMemory.last_ino
         self.name = name
         self.inode: Inode | None = None
+        self.fd = -1
+
+    def allocate(self, size: int) -> None:
+        """Have a descriptor; OSError."""
+        if self.fd < 0:
+            self.fd = os.memfd_create("shared", os.MFD_CLOEXEC)
+            SharedMemory.held += 1
+            os.ftruncate(self.fd, size)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            SharedMemory.held -= 1
 
     @property
     def key(self) -> SharedMemory:

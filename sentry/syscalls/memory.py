@@ -1,6 +1,6 @@
 """Advice, locking and what else is asked about memory: madvise(2), msync(2), mincore(2), mlock(2), ..."""
 
-from errno import EINVAL, ENOMEM, EPERM, ESRCH
+from errno import EINVAL, ENOMEM, EOVERFLOW, EPERM, ESRCH
 
 from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.mman import (
@@ -16,17 +16,21 @@ from sentry.abi.mman import (
     PAGE_MASK,
     PAGE_SIZE,
 )
+from sentry.abi.stat import ACCESS_WRITE
 from sentry.errors import Errno
 from sentry.kernel.pidfd import group_of
 from sentry.kernel.trace_access import may_access
 from sentry.mm import advise, lock, mapping
-from sentry.mm.residency import cached
+from sentry.mm.vma import SharedMemory
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
+from sentry.vfs import page_cache
+from sentry.vfs.permissions import is_owner, permitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
+    from sentry.mm.vma import Vma
 
 _CHUNK = 1 << 16
 
@@ -98,15 +102,29 @@ def mincore(task: "Task", addr: Ptr, length: Size, vector: Ptr) -> int:
         start = addr + done * PAGE_SIZE
         present = bytearray(host.pages(pid, start, start + part * PAGE_SIZE) or b"\1" * part)
         for vma in task.mm.areas.overlapping(start, start + part * PAGE_SIZE):
-            if vma.source is not None and vma.source.inode is not None:
-                low, high = max(vma.start, start), min(vma.end, start + part * PAGE_SIZE)
-                first, pages_there = (low - start) // PAGE_SIZE, cached(vma, low, high)
-                for index, there in enumerate(pages_there, first):
-                    present[index] |= there
+            low, high = max(vma.start, start), min(vma.end, start + part * PAGE_SIZE)
+            first, pages_there = (low - start) // PAGE_SIZE, _cached(task, vma, low, high)
+            for index, there in enumerate(pages_there, first):
+                present[index] |= there
         task.copy_out(vector + done, present)
     if reached < end:
         raise Errno(ENOMEM)
     return 0
+
+
+def _cached(task: "Task", vma: "Vma", start: int, end: int) -> bytearray | bytes:
+    """A byte for each page of a mapping's part: 1 where memory has it, mapped by this process or not."""
+    source, pages = vma.source, (end - start) // PAGE_SIZE
+    if source is None:
+        return b""
+    inode = source.inode
+    if inode is None:
+        fd = source.fd if isinstance(source, SharedMemory) else -1
+    elif is_owner(task.creds, inode) or permitted(task.creds, inode, ACCESS_WRITE):
+        fd = inode.cache_fd()
+    else:
+        return b"\1" * pages  # as Linux since 5.2: what others read is nobody's business
+    return page_cache.present(fd, (vma.offset + start - vma.start) // PAGE_SIZE, pages) if fd >= 0 else b""
 
 
 def mlock(task: "Task", addr: Ptr, length: Size) -> int:
@@ -139,13 +157,18 @@ def munlockall(task: "Task") -> int:
 def remap_file_pages(task: "Task", addr: Ptr, length: Size, prot: Size, page: Size, flags: Size) -> int:
     addr &= PAGE_MASK
     length &= PAGE_MASK
-    if prot or not length or addr + length >= 2**64 or page + length // PAGE_SIZE >= 2**52:
+    if prot or not length or addr + length >= 2**64 or page + length // PAGE_SIZE >= 2**64:
         raise Errno(EINVAL)
     vma = task.mm.find(addr)
-    if vma is None or not vma.shared or vma.file is None or addr + length > vma.end:
+    if vma is None or not vma.shared or addr + length > vma.end:
         raise Errno(EINVAL)
-    kind = MAP_SHARED | MAP_FIXED | MAP_POPULATE | int(flags) & MAP_NONBLOCK
-    mapping.mmap(task.mm, task, addr, length, vma.prot, kind, vma.file, page * PAGE_SIZE)
+    if page * PAGE_SIZE + length >= 2**63:
+        raise Errno(EOVERFLOW)
+    if vma.file is not None:
+        kind = MAP_SHARED | MAP_FIXED | MAP_POPULATE | int(flags) & MAP_NONBLOCK
+        mapping.mmap(task.mm, task, addr, length, vma.prot, kind, vma.file, page * PAGE_SIZE)
+    else:
+        mapping.show_pages(task.mm, task, vma, addr, length, page * PAGE_SIZE)
     return 0
 
 

@@ -73,6 +73,9 @@ class HostInode(Inode):
         self.blksize = status.st_blksize
         self.atime, self.mtime, self.ctime = status.st_atime_ns, status.st_mtime_ns, status.st_ctime_ns
 
+    def cache_fd(self) -> int:
+        return self.host_fd if self.mode & S_IFMT == S_IFREG else -1
+
     def setattr(self, **changes: Unpack[Attributes]) -> None:
         """Only the size can be changed: owner, mode and times are the caller's."""
         size = changes.get("size")

@@ -84,6 +84,9 @@ class RegularInode(Inode):
     def mapped(self) -> None:
         """The descriptor was mapped: other descriptors of the same bytes would not do any more."""
 
+    def cache_fd(self) -> int:
+        return self.contents(False) if self.size or self.fd >= 0 else -1
+
     def room(self, pos: int, count: int) -> int:
         """How many of `count` bytes at `pos` may be written (more than 0); ENOSPC."""
         return count

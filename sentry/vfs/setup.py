@@ -32,6 +32,7 @@ from sentry.kernel import pid_namespace
 from sentry.kernel.creds import Creds
 from sentry.kernel.fs_context import FsContext
 from sentry.kernel.namespaces import Namespaces
+from sentry.mm.vma import SharedMemory
 from sentry.vfs import fifo as _fifo  # noqa: F401  # for vfs.special, which can't import it itself
 from sentry.vfs import special as _special  # noqa: F401  # for vfs.inode, likewise
 from sentry.vfs.copy_up import copy_tree
@@ -100,6 +101,7 @@ def build_root(kernel: Kernel, config: Config) -> MountNamespace:
     """
     # Half for files' contents; the rest is the platform's, the kernel's own and open host files'.
     descriptors.limit = max(64, getrlimit(RLIMIT_NOFILE)[0] // 2)
+    SharedMemory.held_max = max(64, getrlimit(RLIMIT_NOFILE)[0] // 4)
     host_facts()  # opens files of the host, also for what the guest mounts later
     try:
         root: FileSystem = OverlayFs(config.root_fd)

@@ -69,3 +69,34 @@ CASE(errors_of_cachestat, "cachestat(2)")
 	CHECK_ERR(syscall(451, fd, unmapped(), &counts, 0), EFAULT);
 	CHECK_ERR(syscall(451, fd, range, unmapped(), 0), EFAULT);
 }
+
+CASE(memfds_have_pages_too, "cachestat(2)")
+{
+	int fd = CHECK_OK(memfd_create("name", 0));
+
+	file_of_four_pages();
+	CHECK_EQ(pwrite(fd, "x", 1, 5 * PAGE), 1);
+	CHECK_OK(ask(fd, 0, 0, 0));
+	CHECK_EQ(counts.cached, 1);
+	CHECK_EQ(counts.dirty, 0);
+	CHECK_OK(ask(fd, 5 * PAGE, 1, 0));
+	CHECK_EQ(counts.cached, 1);
+	CHECK_OK(ask(fd, 0, 5 * PAGE, 0));
+	CHECK_EQ(counts.cached, 0);
+	CHECK_OK(ftruncate(fd, 0));
+	CHECK_OK(ask(fd, 0, 0, 0));
+	CHECK_EQ(counts.cached, 0);
+}
+
+CASE(only_who_may_write_is_told, "cachestat(2)")
+{
+	int fd;
+
+	NEEDS_ROOT();
+	file_of_four_pages();
+	fd = CHECK_OK(open("file", O_RDONLY));
+	CHECK_OK(ask(fd, 0, 0, 0));
+	CHECK_OK(setresuid(65534, 65534, 65534));
+	CHECK_ERR(ask(fd, 0, 0, 0), EPERM);
+	CHECK_ERR(ask(fd, 0, 0, 1), EPERM);
+}

@@ -255,3 +255,52 @@ CASE(mincore_of_memory_files_knows_holes, "mincore(2)")
 	CHECK_EQ(seen[0] | seen[2] | seen[3], 0);
 	CHECK_EQ(seen[1] & 1, 1);
 }
+
+CASE(mincore_sees_shared_memory_that_others_touched, "mincore(2)")
+{
+	unsigned char there[4];
+	char *start = map_pages(4, MAP_SHARED);
+	pid_t child = fork_child();
+
+	if (child == 0) {
+		start[PAGE] = 1;
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+	CHECK_OK(mincore(start, 4 * PAGE, there));
+	CHECK_EQ(there[0] & 1, 0);
+	CHECK_EQ(there[1] & 1, 1);
+	CHECK_EQ(there[2] & 1, 0);
+}
+
+CASE(mincore_stops_at_a_hole, "mincore(2)")
+{
+	unsigned char there[4] = { 9, 9, 9, 9 };
+	char *start = fresh(4 * PAGE);
+
+	start[0] = 1;
+	CHECK_OK(mprotect(start, PAGE, PROT_NONE));
+	CHECK_OK(munmap(start + 2 * PAGE, PAGE));
+	CHECK_ERR(mincore(start, 4 * PAGE, there), ENOMEM);
+	CHECK_EQ(there[0], 1);
+	CHECK_EQ(there[1], 0);
+	CHECK_EQ(there[2], 9);
+	CHECK_ERR(mincore((void *)(1L << 48), PAGE, there), ENOMEM);
+}
+
+CASE(mincore_says_yes_of_files_that_one_may_not_write, "mincore(2)")
+{
+	unsigned char there[2] = { 0, 0 };
+	char *start;
+	int fd;
+
+	NEEDS_ROOT();
+	fd = make_file("file", "text");
+	CHECK_OK(ftruncate(fd, 2 * PAGE));
+	start = CHECK_OK(mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, CHECK_OK(open("file", O_RDONLY)), 0));
+	CHECK_OK(mincore(start, 2 * PAGE, there));
+	CHECK_EQ(there[1], 0);
+	CHECK_OK(setresuid(65534, 65534, 65534));
+	CHECK_OK(mincore(start, 2 * PAGE, there));
+	CHECK_EQ(there[0] & there[1], 1);
+}
