@@ -5,13 +5,16 @@ A directory is a group; which files it has follows from what its parent has enab
 
 from __future__ import annotations
 
+from _weakref import ref
 from errno import EACCES, EBADF, EINVAL, ENODEV, ENOENT, EPERM
 
+from sentry.abi.fcntl import POLLERR, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
 from sentry.abi.stat import ACCESS_WRITE, DT_DIR, DT_REG, S_IFDIR
 from sentry.errors import Errno
 from sentry.fs import cgroup_files
-from sentry.fs.pseudo import PseudoInode, TextInode
-from sentry.kernel.cgroup import Cgroup, CgroupNamespace, check_entry
+from sentry.fs.pseudo import PseudoInode, TextFile, TextInode
+from sentry.kernel.cgroup import Cgroup, CgroupNamespace, Events, check_entry
+from sentry.vfs import notify
 from sentry.vfs.inode import Inode
 from sentry.vfs.mount import FileSystem
 from sentry.vfs.permissions import check
@@ -23,9 +26,13 @@ if TYPE_CHECKING:
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.namespaces import Namespace
     from sentry.kernel.task import Task
+    from sentry.vfs.file import File
     from sentry.vfs.inode import Attributes
+    from sentry.vfs.path import Path
 
 CGROUP2_SUPER_MAGIC = 0x63677270
+_EVENTS = (b"cgroup.events", b"memory.events", b"memory.events.local", b"pids.events")
+_NEVER = False, False
 _INO_SHIFT = 8  # inode numbers: of the group, then of the file in it
 
 
@@ -79,7 +86,8 @@ class CgroupDirectory(PseudoInode):
             raise Errno(ENOENT)
         inode = self._files.get(name)
         if inode is None:
-            inode = self._files[name] = _ControlInode(self.fs, self.cgroup, file)
+            kind = _EventsInode if name in _EVENTS else _ControlInode
+            inode = self._files[name] = kind(self, self.cgroup, name, file)
         return inode
 
     def entries(self) -> list[tuple[bytes, int, int]]:
@@ -123,10 +131,10 @@ class _ControlInode(TextInode):
 
     settable = True
 
-    def __init__(self, fs: FileSystem, group: Cgroup, file: ControlFile) -> None:
+    def __init__(self, directory: CgroupDirectory, group: Cgroup, name: bytes, file: ControlFile) -> None:
         show = file.show
         super().__init__(
-            fs,
+            directory.fs,
             cgroup_files.refuse_read if show is None else lambda task: show(group, task),
             lambda task, data: cgroup_files.write(group, file, task, data),
             file.mode,
@@ -134,6 +142,53 @@ class _ControlInode(TextInode):
             group.uid,
             group.gid,
         )
+
+
+class _EventsInode(_ControlInode):
+    """A file by which poll(2) and inotify(7) tell of events (Linux, admin-guide/cgroup-v2)."""
+
+    __slots__ = ("events",)
+
+    def __init__(self, directory: CgroupDirectory, group: Cgroup, name: bytes, file: ControlFile) -> None:
+        super().__init__(directory, group, name, file)
+        place, own = ref(directory), ref(self)
+
+        def tell() -> bool:
+            parent, inode = place(), own()
+            if parent is None or inode is None:
+                return False
+            notify.modified(parent, name, inode)
+            return True
+
+        known = group.events.get(name)
+        if known is None:
+            known = group.events[name] = Events(group.state() if name == b"cgroup.events" else _NEVER)
+        known.watchers.append(tell)
+        self.events = known
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        return _EventsFile(flags, path, self)
+
+
+class _EventsFile(TextFile):
+    """POLLPRI: something has happened since it was read."""
+
+    __slots__ = ("_seen",)
+
+    inode: _EventsInode
+
+    def __init__(self, flags: int, path: Path, inode: _EventsInode) -> None:
+        super().__init__(flags, path, inode)
+        self._seen = 0
+        self.queue = inode.events.queue
+
+    def read(self, task: Task, count: int, pos: int | None) -> bytes:
+        self._seen = self.inode.events.serial
+        return super().read(task, count, pos)
+
+    def poll(self) -> int:
+        events = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM
+        return events if self._seen == self.inode.events.serial else events | POLLERR | POLLPRI
 
 
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:

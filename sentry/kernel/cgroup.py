@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from errno import EAGAIN, EBUSY, EEXIST, ENOENT
 
+from sentry._core import WaitQueue
+from sentry.abi.fcntl import POLLERR, POLLPRI
 from sentry.abi.signal import SIGKILL
 from sentry.errors import Errno
 from sentry.kernel import freezer
@@ -17,6 +19,8 @@ from sentry.kernel.namespaces import Namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sentry.kernel.cpu_quota import CpuQuota
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.task import Task
@@ -26,14 +30,35 @@ if TYPE_CHECKING:
 CONTROLLERS = (b"cpuset", b"cpu", b"io", b"memory", b"pids")
 GROUPS_MAX = 4096  # in one sandbox
 MAX = 2**63 - 1  # "max"
+_CHANGED = POLLERR | POLLPRI
+
+
+class Events:
+    """What happens to one file of a group that tells of events, for those who wait for it.
+
+    `serial` counts the changes.
+    """
+
+    __slots__ = ("queue", "serial", "state", "watchers")
+
+    def __init__(self, state: tuple[bool, bool]) -> None:
+        self.queue = WaitQueue()
+        self.serial = 1
+        self.state = state  # cgroup.events: populated and frozen, as they were last
+        self.watchers: list[Callable[[], bool]] = []  # called at each change; False: not any more
+
+    def happened(self) -> None:
+        self.serial += 1
+        self.queue.wake(_CHANGED)
+        self.watchers = [watcher for watcher in self.watchers if watcher()]
 
 
 class Cgroup:
     """One control group."""
 
     __slots__ = (
-        "children", "controls", "counts", "frozen", "gid", "kernel", "max_depth", "max_descendants", "mode",
-        "name", "number", "parent", "peaks", "quota", "removed", "spent", "throttle", "uid", "values",
+        "children", "controls", "counts", "events", "frozen", "gid", "kernel", "max_depth", "max_descendants",
+        "mode", "name", "number", "parent", "peaks", "quota", "removed", "spent", "throttle", "uid", "values",
     )  # fmt: skip
 
     last_number = 0
@@ -54,6 +79,7 @@ class Cgroup:
         self.values: dict[bytes, int] = {}
         self.peaks: dict[bytes, int] = {}
         self.counts: dict[bytes, int] = {}  # events: b"pids.max", b"memory.oom_kill", ...
+        self.events: dict[bytes, Events] = {}  # by the name of a file that somebody has looked at
         self.spent = 0  # CPU time in ns of processes that are gone
         self.quota: CpuQuota | None = None  # cpu.max
         self.throttle = (0, 0, 0)  # cpu.stat: periods, periods with a stop, ns stopped
@@ -154,7 +180,30 @@ class Cgroup:
         return self.values.get(name, MAX)
 
     def count(self, event: bytes) -> None:
+        """One more event of a controller: `event` is its name and the event's."""
         self.counts[event] = self.counts.get(event, 0) + 1
+        controller = event.partition(b".")[0]
+        for group in self.lineage():
+            for name in (b".events", b".events.local") if group is self else (b".events",):
+                known = group.events.get(controller + name)
+                if known is not None:
+                    known.happened()
+
+    # Who is in it, and whether they run: cgroup.events
+
+    def state(self) -> tuple[bool, bool]:
+        """Whether there are processes in it or below; whether all of them are frozen."""
+        return self.is_populated(), self.is_frozen() and self.has_settled()
+
+    def changed(self) -> None:
+        """Processes came, went, or were frozen: tell those who wait for that, here and above."""
+        for group in self.lineage():
+            known = group.events.get(b"cgroup.events")
+            if known is not None:
+                state = group.state()
+                if state != known.state:
+                    known.state = state
+                    known.happened()
 
     def cpu(self) -> int:
         """CPU time in ns of all that ran in it or below."""
@@ -171,8 +220,10 @@ class Cgroup:
     def freeze(self, on: bool) -> None:
         """Write cgroup.freeze."""
         self.frozen = on
-        for group in self.below():
-            freezer.set_hold(group, freezer.FROZEN, group.cgroup.is_frozen())
+        for process in self.below():
+            freezer.set_hold(process, freezer.FROZEN, process.cgroup.is_frozen())
+        for group in self.subtree():
+            group.changed()
 
     def has_settled(self) -> bool:
         """Whether everything that is to be frozen is: `frozen` in cgroup.events."""
@@ -215,6 +266,8 @@ def move(group: ThreadGroup, into: Cgroup) -> None:
     group.cgroup, group.cgroup_base = into, used
     freezer.set_hold(group, freezer.FROZEN, into.is_frozen())
     freezer.set_hold(group, freezer.THROTTLED, False)
+    old.changed()
+    into.changed()
 
 
 def check_entry(into: Cgroup) -> None:

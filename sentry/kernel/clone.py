@@ -331,6 +331,8 @@ def _found_family(task: Task, child: Task, args: CloneArgs) -> None:
         group.parent.children.append(group)
     sessions.join(task.kernel, group, old.process_group)
     task.kernel.groups[group.tgid] = group
+    if args.cgroup is not None:
+        args.cgroup.changed()
 
 
 def _write_ids(task: Task, child: Task, args: CloneArgs) -> None:

@@ -229,6 +229,7 @@ def _end_group(kernel: Kernel, group: ThreadGroup) -> None:
     if group.nested and group.pid_ns.init is group:
         acct.turn_off(group.leader)
     group.dead = True
+    group.cgroup.changed()
     group.pending = 0
     group.queue.infos.clear()
     _leave_session(group)

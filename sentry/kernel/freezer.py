@@ -43,6 +43,8 @@ def park(task: Task) -> bool:
     if not task.group.held or task.dying:
         return False
     task.state = "stopped"
+    if task.group.held & FROZEN:
+        task.group.cgroup.changed()
     return True
 
 

@@ -244,6 +244,14 @@ def tell_name(directory: Inode, name: bytes, inode: Inode, mask: int, cookie: in
 # What the tree's functions report
 
 
+def modified(directory: Inode, name: bytes, inode: Inode) -> None:
+    """A file has changed by itself: those who watch it or its directory hear of it."""
+    if level:
+        tell_inode(inode, IN_MODIFY)
+        if directory.watched:
+            _send(directory, Event(IN_MODIFY, inode, None, directory, name))
+
+
 def created(directory: Inode, name: bytes, inode: Inode) -> None:
     if level:
         tell_name(directory, name, inode, IN_CREATE)

@@ -9,7 +9,7 @@ import pytest
 from runsc import resources
 from runsc.errors import RuntimeFailure
 from tests.runsc import bundles
-from tests.sandbox import bundle_run
+from tests.sandbox import bundle_run, sandbox_run
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,33 @@ def test_a_bad_limit_is_named(tmp_path: Path) -> None:
     done = bundle_run(bundles.write(tmp_path, config))
     assert done.returncode != 0
     assert b"resources: pids.max: Invalid argument" in done.stderr
+
+
+@pytest.mark.usefixtures("mode")
+def test_poll_tells_of_a_limit_that_was_hit() -> None:
+    script = """
+import os, select
+os.chdir("/sys/fs/cgroup")
+os.mkdir("inner")
+open("cgroup.subtree_control", "w").write("+pids")
+open("inner/pids.max", "w").write("1")
+events = open("inner/pids.events")
+poll = select.poll()
+poll.register(events, select.POLLPRI)
+print(events.read().split(), poll.poll(0))
+child = os.fork()
+if child == 0:
+    open("inner/cgroup.procs", "w").write("0")
+    try:
+        os.fork()
+    except BlockingIOError:
+        os._exit(0)
+    os._exit(1)
+print(os.waitpid(child, 0)[1])
+print([mask for _, mask in poll.poll(0)] == [select.POLLPRI | select.POLLERR])
+events.seek(0)
+print(events.read().split(), poll.poll(0))
+"""
+    ended = sandbox_run(["/usr/bin/python3", "-c", script])
+    assert ended.stderr == b""
+    assert ended.stdout.decode().splitlines() == ["['max', '0'] []", "0", "True", "['max', '1'] []"]

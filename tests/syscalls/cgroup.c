@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 
 /* The hierarchy's mount point. */
 static const char *hierarchy(void)
@@ -287,4 +288,81 @@ CASE(clone_puts_a_child_into_a_group, "clone(2)")
 	CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EBADF);
 	CHECK_ERR(syscall(SYS_clone3, &args, 80), EINVAL);
 	CHECK_OK(rmdir(in_group("into", NULL)));
+}
+
+/* What poll(2) tells of an open file now. */
+static int polled(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN | POLLPRI };
+
+	CHECK_OK(poll(&poll_fd, 1, 0));
+	return poll_fd.revents;
+}
+
+static int changes_within(int fd, int milliseconds)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLPRI };
+
+	return CHECK_OK(poll(&poll_fd, 1, milliseconds)) == 1 ? poll_fd.revents : 0;
+}
+
+static void read_again(int fd)
+{
+	char text[256];
+
+	CHECK(pread(fd, text, sizeof(text), 0) > 0);
+}
+
+CASE(poll_tells_that_a_group_is_populated_or_empty, "cgroups(7)")
+{
+	char pid[16];
+	pid_t child;
+	int fd;
+
+	make_group("polled");
+	CHECK_OK(mkdir(in_group("polled", "below"), 0755));
+	fd = CHECK_OK(open(in_group("polled", "cgroup.events"), O_RDONLY));
+	CHECK_EQ(polled(fd), POLLIN | POLLPRI | POLLERR);
+	read_again(fd);
+	CHECK_EQ(polled(fd), POLLIN);
+	child = fork_child();
+	if (child == 0)
+		for (;;)
+			pause();
+	snprintf(pid, sizeof(pid), "%d", child);
+	CHECK_EQ(put(in_group("polled", "below/cgroup.procs"), pid), 0);
+	CHECK_EQ(changes_within(fd, 5000), POLLPRI | POLLERR);
+	read_again(fd);
+	CHECK_EQ(polled(fd), POLLIN);
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_EQ(changes_within(fd, 5000), POLLPRI | POLLERR);
+	CHECK_KILLED(child, SIGKILL);
+	read_again(fd);
+	CHECK_EQ(polled(fd), POLLIN);
+	CHECK_OK(rmdir(in_group("polled", "below")));
+	CHECK_OK(rmdir(in_group("polled", "")));
+}
+
+CASE(inotify_tells_that_a_group_is_populated_frozen_or_empty, "cgroups(7)")
+{
+	struct inotify_event event;
+	int watch = CHECK_OK(inotify_init()), number;
+	pid_t child;
+
+	make_group("watched");
+	number = CHECK_OK(inotify_add_watch(watch, in_group("watched", "cgroup.events"), IN_MODIFY));
+	child = sleeper_in("watched");
+	CHECK(changes_within(watch, 0) == 0);
+	CHECK_EQ(read(watch, &event, sizeof(event)), sizeof(event));
+	CHECK_EQ(event.wd, number);
+	CHECK_EQ(event.mask, IN_MODIFY);
+	CHECK_EQ(put(in_group("watched", "cgroup.freeze"), "1"), 0);
+	CHECK_EQ(read(watch, &event, sizeof(event)), sizeof(event));
+	await_text(in_group("watched", "cgroup.events"), "populated 1\nfrozen 1\n");
+	CHECK_EQ(put(in_group("watched", "cgroup.freeze"), "0"), 0);
+	CHECK_EQ(read(watch, &event, sizeof(event)), sizeof(event));
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_EQ(read(watch, &event, sizeof(event)), sizeof(event));
+	CHECK_KILLED(child, SIGKILL);
+	CHECK_OK(rmdir(in_group("watched", "")));
 }
