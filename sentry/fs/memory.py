@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from sentry.vfs.inode import Attributes
 
 
+INODES_MAX = os.sysconf("SC_PHYS_PAGES") // 2  # of `Kept.inodes`
+KEPT_MAX = os.sysconf("SC_PHYS_PAGES") * 4096 // 64  # bytes of `Kept.bytes`
+_LONG = 128  # bytes of a link's target that go with its inode, as Linux
+
+
+class Kept:
+    """What the sentry itself keeps of all file systems in memory together: they lie in its own memory."""
+
+    inodes = 0
+    bytes = 0  # of attributes, and of the targets of links
+
+
 _KEPT = {S_IFREG: FS_MEMORY_FL, S_IFDIR: FS_MEMORY_FL}
 
 
@@ -65,7 +77,7 @@ class MemoryFileSystem(FileSystem):
 class Node(Inode):
     """Any file in memory."""
 
-    __slots__ = ("acls", "xattrs")
+    __slots__ = ("acls", "kept", "xattrs")
 
     has_acls = True
 
@@ -76,9 +88,19 @@ class Node(Inode):
         self.xattrs: dict[bytes, bytes] | None = None
         self.acls = None
         self.flags_kept = _KEPT.get(mode & S_IFMT, 0)
+        self.kept = 0  # bytes, of Kept.bytes
         fs.inodes_used += 1  # taken back by __del__
-        if fs.inodes_used > fs.inodes_limit:
+        Kept.inodes += 1
+        if fs.inodes_used > fs.inodes_limit or Kept.inodes > INODES_MAX:
             raise Errno(ENOSPC)
+
+    def keep(self, more: int) -> None:
+        """Have `more` bytes in the sentry's memory (less, when negative), or raise Errno(ENOSPC)."""
+        if more > 0 and Kept.bytes + more > KEPT_MAX:
+            raise Errno(ENOSPC)
+        more = max(more, -self.kept)  # what a lower layer had was not counted
+        self.kept += more
+        Kept.bytes += more
 
     def touch(self) -> None:
         """The file is about to change."""
@@ -109,7 +131,14 @@ class Node(Inode):
     def setxattr(self, name: bytes, value: bytes, flags: int) -> None:
         self.load_xattrs()
         self.touch()
-        self.xattrs = set_attribute(self.xattrs, name, value, flags)
+        old = self.xattrs.get(name) if self.xattrs else None
+        more = len(value) + len(name) - (0 if old is None else len(old) + len(name))
+        self.keep(more)
+        try:
+            self.xattrs = set_attribute(self.xattrs, name, value, flags)
+        except Errno:
+            self.keep(-more)
+            raise
         self.has_caps = CAPABILITY in self.xattrs
         self.ctime = now()
 
@@ -122,12 +151,15 @@ class Node(Inode):
         if not self.xattrs or name not in self.xattrs:
             raise Errno(ENODATA)
         self.touch()
+        self.keep(-len(name) - len(self.xattrs[name]))
         del self.xattrs[name]
         self.has_caps = CAPABILITY in self.xattrs
         self.ctime = now()
 
     def __del__(self) -> None:
         self.fs.inodes_used -= 1
+        Kept.inodes -= 1
+        Kept.bytes -= self.kept
 
 
 class MemorySymlink(Node):
@@ -139,6 +171,8 @@ class MemorySymlink(Node):
 
     def __init__(self, fs: MemoryFileSystem, target: bytes, uid: int, gid: int) -> None:
         super().__init__(fs, S_IFLNK | 0o777, uid, gid)
+        if len(target) > _LONG:
+            self.keep(len(target))
         self.target = target
         self.size = len(target)
 

@@ -10,6 +10,7 @@ from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem, Node
 from sentry.vfs.host_call import host
 from sentry.vfs.regular import RegularInode, descriptors
+from sentry.vfs.xattr import CAPABILITY
 
 PAGE = 4096
 PARKED_MAX = 1 << 20  # files up to this size can give up their memfd when there are too many
@@ -75,7 +76,9 @@ class MemoryFile(Node, RegularInode):
     def changed(self) -> None:
         self.modified()
         if self.xattrs:
-            self.xattrs.pop(b"security.capability", None)
+            dropped = self.xattrs.pop(CAPABILITY, None)
+            if dropped is not None:
+                self.keep(-len(CAPABILITY) - len(dropped))
         self._charge()
 
     def _charge(self) -> None:
@@ -104,6 +107,6 @@ class MemoryFile(Node, RegularInode):
         self.pinned = True
 
     def __del__(self) -> None:
-        self.fs.inodes_used -= 1
+        super().__del__()
         if self.charged:
             self.fs.pool.used -= self.charged

@@ -144,7 +144,7 @@ def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
     }  # fmt: skip
     tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(_numbers(**numbers))
     tree[b"epoll"] = {
-        name.encode(): _setting(epoll.settings, name, epoll.MAX_USER_WATCHES) for name in epoll.settings
+        name.encode(): _setting(epoll.settings, name, epoll.MAX_WATCHES) for name in epoll.settings
     }
     tree[b"file-nr"] = lambda task: b"%d\t0\t%d\n" % count_files()
     tree |= {name.encode(): _setting(leases.limits, name) for name in leases.limits}

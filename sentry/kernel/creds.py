@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sentry.vfs.landlock import Domain
 
 
+GROUPS_MAX = 1 << 22  # entries of all lists that setgroups(2) made
+
+
 class Privilege:
     """Whether a process has used any capability, whatever its credentials were then (acct(5), ASU)."""
 
@@ -32,6 +35,22 @@ class Privilege:
 
     def __init__(self) -> None:
         self.used = False
+
+
+class Groups(tuple[int, ...]):
+    """Supplementary groups of a process that has chosen them."""
+
+    __slots__ = ()
+
+    entries = 0  # of all these lists
+
+    def __new__(cls, groups: Iterable[int]) -> Groups:
+        new = super().__new__(cls, groups)
+        Groups.entries += len(new)
+        return new
+
+    def __del__(self) -> None:
+        Groups.entries -= len(self)
 
 
 class Creds(_core.CredsBase):

@@ -54,17 +54,31 @@ _STRICT_CALLS = frozenset((0, 1, 15, 60))  # read, write, rt_sigreturn, exit
 PASS = object()  # the call goes on
 
 
+FILTERS_MAX = 1 << 22  # instructions of all filters in the sandbox
+_EACH = 32  # what a filter counts for beside its instructions
+
+
 class Filter(_core.SeccompFilter):
     """A filter and those before it; `users` counts the tasks and the later filters that have it."""
 
     prev: Filter | None
 
+    length = 0  # of all filters, in instructions
+
     def __init__(self, program: bytes, prev: Filter | None) -> None:
+        """Raises Errno: EINVAL, ENOMEM."""
         super().__init__()
+        self.own = len(program) // SOCK_FILTER_SIZE + _EACH
+        Filter.length += self.own  # taken back by __del__
+        if Filter.length > FILTERS_MAX:
+            raise Errno(errno.ENOMEM)
         self.users = 0
         self.notifier: Notifier | None = None  # who answers SECCOMP_RET_USER_NOTIF
         self.wait_killable = False
         self.logs = False  # SECCOMP_FILTER_FLAG_LOG
+
+    def __del__(self) -> None:
+        Filter.length -= self.own
 
 
 def mode(task: Task) -> int:

@@ -45,6 +45,7 @@ _POLLIN = 1
 _SIGCONT_BIT = mask_of(SIGCONT)
 _STOP_OR_CONT = STOP_SIGNALS | _SIGCONT_BIT
 _DEFAULT = Action()
+QUEUED_MAX = 1 << 18  # signals and timers in the sandbox, whatever RLIMIT_SIGPENDING allows
 
 
 class PendingQueue:
@@ -154,7 +155,9 @@ def force_fault(task: Task, info: SigInfo) -> None:
 
 def queue_limit_reached(task: Task) -> bool:
     """Whether the user whom `task` is of may have no more signals queued (RLIMIT_SIGPENDING)."""
-    return task.kernel.queued_signals.of(task.creds.uid) >= task.group.rlimit(RLIMIT_SIGPENDING)
+    queued = task.kernel.queued_signals
+    limit = task.group.rlimit(RLIMIT_SIGPENDING)
+    return queued.of(task.creds.uid) >= limit or queued.total >= QUEUED_MAX
 
 
 def _send(task: Task, signo: int, info: SigInfo, shared: bool, force: bool) -> bool:

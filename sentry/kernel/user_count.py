@@ -6,10 +6,11 @@ from __future__ import annotations
 class UserCount:
     """How many of something each user has, by real user id; each one is a Share that somebody holds."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "total")
 
     def __init__(self) -> None:
         self._held: dict[int, int] = {}
+        self.total = 0  # of all users
 
     def of(self, uid: int) -> int:
         return self._held.get(uid, 0)
@@ -17,20 +18,24 @@ class UserCount:
     def take(self, uid: int) -> Share:
         """One more; it counts until nobody holds the share."""
         self._held[uid] = self._held.get(uid, 0) + 1
-        return Share(self._held, uid)
+        self.total += 1
+        return Share(self, uid)
+
+    def give_back(self, uid: int) -> None:
+        self.total -= 1
+        self._held[uid] -= 1
+        if not self._held[uid]:
+            del self._held[uid]
 
 
 class Share:
     """One of them."""
 
-    __slots__ = ("_held", "_uid")
+    __slots__ = ("_count", "_uid")
 
-    def __init__(self, held: dict[int, int], uid: int) -> None:
-        self._held = held
+    def __init__(self, count: UserCount, uid: int) -> None:
+        self._count = count
         self._uid = uid
 
     def __del__(self) -> None:
-        held, uid = self._held, self._uid
-        held[uid] -= 1
-        if not held[uid]:
-            del held[uid]
+        self._count.give_back(self._uid)

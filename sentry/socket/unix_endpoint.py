@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from _collections import deque
 from _weakref import ref
-from errno import ENOBUFS, EOPNOTSUPP, EPERM
+from errno import ENFILE, ENOBUFS, EOPNOTSUPP, EPERM
 
 from sentry import _core
 from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLRDHUP, POLLWRBAND, READABLE, WRITABLE
@@ -44,6 +44,7 @@ NO_READS = 1  # bits of Endpoint.shut: SHUT_RD + 1, SHUT_WR + 1
 NO_WRITES = 2
 OVERHEAD = 256  # what a message is charged beyond its bytes
 QUEUED_MAX = 256 << 20  # charges of all messages in the sandbox: they lie in the sentry's memory
+SOCKETS_MAX = _core.count_files()[1]  # as many as files; those that nobody has accepted yet are none
 
 UNCONNECTED = "unconnected"
 LISTENING = "listening"
@@ -84,8 +85,13 @@ class Endpoint:
     )  # fmt: skip
 
     connection_based = False
+    count = 0  # of all that there are
 
     def __init__(self, options: Options, net: NetNamespace) -> None:
+        """Raises Errno(ENFILE)."""
+        Endpoint.count += 1  # taken back by __del__
+        if Endpoint.count > SOCKETS_MAX:
+            raise Errno(ENFILE)
         self.type = options.type
         self.net = net  # where abstract names are
         self.file: ref[File] | None = None  # the open file in front of it
@@ -104,6 +110,9 @@ class Endpoint:
         self.shut = 0
         self.domain: Domain = ()  # Landlock's, of who named it
         self.error = 0
+
+    def __del__(self) -> None:
+        Endpoint.count -= 1
 
     # What the types do differently
 

@@ -15,7 +15,7 @@ from sentry.abi.capability import (
     VERSION_3,
 )
 from sentry.errors import Errno
-from sentry.kernel.creds import Creds
+from sentry.kernel.creds import GROUPS_MAX, Creds, Groups
 from sentry.syscalls.args import Int, Ptr, UInt
 
 TYPE_CHECKING = False
@@ -239,8 +239,10 @@ def setgroups(task: "Task", size: Int, address: Ptr) -> int:
     groups = [ns.kgid(gid) for (gid,) in iter_unpack("<I", data)]
     if -1 in groups:
         raise Errno(errno.EINVAL)
+    if Groups.entries + size > GROUPS_MAX:
+        raise Errno(errno.ENOMEM)
     new = task.creds.copy()
-    new.groups = tuple(sorted(groups))
+    new.groups = Groups(sorted(groups))
     task.creds = new
     return 0
 

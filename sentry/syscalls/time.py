@@ -64,7 +64,6 @@ _TICK = 10_000  # us
 _UNADJUSTED = (*range(1, 10), CLOCK_TAI)  # clocks that exist and can't be adjusted
 _CLOCK_KIND = 7  # the bits of a negative clock's number that say what kind it is
 _CLOCK_OF_FILE = 3  # of a device: there are none
-TIMERS_MAX = 1024  # of one process, beside RLIMIT_SIGPENDING
 
 
 def clock_gettime(task: "Task", clock_id: Int, address: Ptr) -> int:
@@ -232,7 +231,7 @@ def timer_create(task: "Task", clock_id: Int, event: Ptr, id_address: Ptr) -> in
     counted = cpu_clock.find(task, clock_id) if cpu_clock.is_cpu_clock(clock_id) else None
     if counted is None and clock_id not in clock.WAITABLE:
         raise Errno(errno.EOPNOTSUPP if clock_id in (4, 5, 6) else errno.EINVAL)
-    if len(group.posix_timers) >= TIMERS_MAX or signals.queue_limit_reached(task):
+    if signals.queue_limit_reached(task):
         raise Errno(errno.EAGAIN)
     while group.next_timer_id in group.posix_timers:
         group.next_timer_id = (group.next_timer_id + 1) & 0x7FFFFFFF

@@ -42,7 +42,7 @@ MAX_LEVELS = 5  # epolls that watch epolls that ... (epoll_ctl(2), ELOOP)
 # wake-up takes all of them (EINVAL).
 _WAYS = (None, 500, 100, 50, 10)
 settings = {"max_user_watches": 1 << 16}  # of one user; ENOSPC beyond
-MAX_USER_WATCHES = 1 << 20  # as far as that may be raised
+MAX_WATCHES = 1 << 18  # of all users, and as far as that may be raised
 _MEMORY_DEVICES = 1  # the major number of /dev/null and its kin
 _RANDOM = 8  # /dev/random's minor number
 _ALWAYS = POLLERR | POLLHUP
@@ -172,7 +172,8 @@ class EpollFile(AnonymousFile):
             _check_nesting(self.ready, file.ready)
         if known:
             raise Errno(errno.EEXIST)
-        if self._watches.of(self._uid) >= settings["max_user_watches"]:
+        watches = self._watches
+        if watches.of(self._uid) >= settings["max_user_watches"] or watches.total >= MAX_WATCHES:
             raise Errno(errno.ENOSPC)
         interest = Interest(self.ready, key, file, events, data, self._watches.take(self._uid))
         self.ready.interests[key] = interest

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import struct
+from bisect import bisect_left, bisect_right
 
 from sentry._core import WaitQueue
 from sentry.abi.fcntl import MAX_FILE_SIZE, SEEK_SET
@@ -16,7 +17,7 @@ from sentry.errors import Errno
 
 FLOCK = struct.Struct("<hh4xqqi4x")  # struct flock, x86-64: type, whence, start, length, pid
 TO_THE_END = MAX_FILE_SIZE  # OFFSET_MAX; the end of a range that reaches to the end of the file
-MAX_RANGES = 16384  # on one inode; ENOLCK beyond (Linux is bounded by memory alone)
+MAX_RANGES = 1 << 18  # on all inodes; ENOLCK beyond (Linux is bounded by memory alone)
 
 
 class Range:
@@ -45,20 +46,26 @@ class Range:
         return FLOCK.pack(self.kind, SEEK_SET, self.start, length, holder)
 
 
+def _start(held: Range) -> int:
+    return held.start
+
+
 class RangeLocks:
     """The byte-range locks of one inode, by start."""
 
-    __slots__ = ("queue", "ranges")
+    __slots__ = ("_longest", "queue", "ranges")
+
+    count = 0  # ranges of all inodes
 
     def __init__(self) -> None:
         self.ranges: list[Range] = []
+        self._longest = 0  # no range is longer
         self.queue = WaitQueue()
 
     def conflict(self, owner: int, kind: int, start: int, end: int) -> Range | None:
         """The first range that stands in the way of a lock, or None."""
-        for held in self.ranges:
-            if held.start > end:
-                break
+        first, last = self._near(start, end)
+        for held in self.ranges[first:last]:
             if held.conflicts(owner, kind, start, end):
                 return held
         return None
@@ -70,7 +77,8 @@ class RangeLocks:
         """
         keep: list[Range] = []
         new = Range(owner, pid, kind, start, end)
-        for held in self.ranges:
+        first, last = self._near(start, end)
+        for held in self.ranges[first:last]:
             if held.owner != owner or held.end < start - 1 or held.start > end + 1:
                 keep.append(held)
             elif held.kind == kind:  # overlapping or adjacent: one range
@@ -83,18 +91,29 @@ class RangeLocks:
                     keep.append(Range(owner, held.pid, held.kind, max(held.start, end + 1), held.end))
         if kind != fcntl.F_UNLCK:
             keep.append(new)
-        if len(keep) > MAX_RANGES and len(keep) > len(self.ranges):
+        more = len(keep) - (last - first)
+        if more > 0 and RangeLocks.count + more > MAX_RANGES:
             raise Errno(errno.ENOLCK)
-        keep.sort(key=lambda held: held.start)
-        self.ranges = keep
+        keep.sort(key=_start)
+        self.ranges[first:last] = keep
+        self._longest = max(self._longest, new.end - new.start)
+        RangeLocks.count += more
         self.queue.wake(0xFFFFFFFF)
 
     def drop(self, owner: int) -> None:
         """Release everything `owner` holds."""
         keep = [held for held in self.ranges if held.owner != owner]
         if len(keep) != len(self.ranges):
+            RangeLocks.count += len(keep) - len(self.ranges)
             self.ranges = keep
             self.queue.wake(0xFFFFFFFF)
+
+    def _near(self, start: int, end: int) -> tuple[int, int]:
+        """Where in `ranges` all are that overlap [start, end] or are adjacent to it, and maybe others."""
+        return (
+            bisect_left(self.ranges, start - 1 - self._longest, key=_start),
+            bisect_right(self.ranges, end + 1, key=_start),
+        )
 
 
 class FlockState:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.isolation.support import compile_guest
+from tests.isolation.support import compile_guest, eventually, namespace, processes_in, running
 from tests.runsc.test_run import descendants
 from tests.sandbox import need_runsc, sandbox_argv
 
@@ -22,11 +24,33 @@ BOMBS = {
     "pairs": (60_000, 65_536, "ENFILE", 400),
     "epolls": (500, 1024, "EMFILE", 60),
     "inotify": (128, 128, "EMFILE", 60),
-    "timers": (1000, 4096, "EAGAIN", 60),
+    "timers": (4000, 4096, "EAGAIN", 60),
     "signals": (1000, 4096, "EAGAIN", 60),
     "directories": (5000, 5000, "ERANGE", 100),
     "links": (40, 40, "ELOOP", 60),
 }
+# The same for root who has lifted all limits: what then ends it is the kernel's own bound.
+HOARDS = {
+    "processes": (8000, 8192, "EAGAIN", 400),
+    "zombies": (8000, 8192, "EAGAIN", 200),
+    "interests": (60_000, 1 << 16, "ENOSPC", 200),
+    "signals": (200_000, 1 << 18, "EAGAIN", 300),
+    "timers": (200_000, 1 << 18, "EAGAIN", 200),
+    "links": (1000, 999_999, "ENOSPC", 1000),
+    "attributes": (1000, 999_999, "ENOSPC", 1000),
+    "ranges": (200_000, 1 << 18, "ENOLCK", 150),
+    "connections": (1000, 131_072, "ENFILE", 800),
+    "groups": (32, 64, "ENOMEM", 400),
+}
+# ... and for an ordinary user, who can't.
+USERS = {
+    "processes": (4000, 4096, "EAGAIN", 250),
+    "signals": (4000, 4096, "EAGAIN", 60),
+    "timers": (4000, 4096, "EAGAIN", 60),
+    "groups": (0, 0, "EPERM", 60),
+}
+FORK_BOMB = "bomb() { bomb | bomb & }; bomb; echo started; while :; do sleep 1; done"
+BLOWN_UP = 1000  # processes
 
 
 def peak(pid: int) -> int:
@@ -40,21 +64,55 @@ def peak(pid: int) -> int:
     return 0
 
 
+def explode(command: str, expected: tuple[int, int, str, int], build_directory: Path) -> None:
+    """Runs a bomb, of those above, and looks at the sentry once it has gone off."""
+    # A shell that waits afterwards: the sentry is still there to be looked at.
+    script = f"{command}; read line"
+    argv = sandbox_argv(["/bin/sh", "-c", script], volumes=[f"{build_directory}:/t:ro"])
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as sandbox:
+        assert sandbox.stdout is not None
+        assert sandbox.stdin is not None
+        count, _, error = sandbox.stdout.readline().decode().split()
+        processes = descendants(sandbox.pid)
+        most = max(peak(pid) for pid in processes)
+        sandbox.stdin.close()
+        assert sandbox.wait(60) in (0, 1)
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes)), "a stub is left"
+    least, limit, reason, memory = expected
+    assert error == reason
+    assert least <= int(count) <= limit
+    assert most <= memory
+
+
 @pytest.mark.parametrize("what", BOMBS)
 def test_it_ends_in_an_error_of_the_guests(what: str, build_directory: Path) -> None:
     need_runsc()
     compile_guest("bombs", build_directory)
-    # A shell that waits afterwards: the sentry is still there to be looked at.
-    script = f"/t/bombs {what}; read line"
-    argv = sandbox_argv(["/bin/sh", "-c", script], volumes=[f"{build_directory}:/t:ro"])
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as command:
-        assert command.stdout is not None
-        assert command.stdin is not None
-        count, _, error = command.stdout.readline().decode().split()
-        most = max(peak(pid) for pid in descendants(command.pid))
-        command.stdin.close()
-        assert command.wait(60) in (0, 1)
-    least, limit, expected, memory = BOMBS[what]
-    assert error == expected
-    assert least <= int(count) <= limit
-    assert most <= memory
+    explode(f"/t/bombs {what}", BOMBS[what], build_directory)
+
+
+@pytest.mark.parametrize("what", HOARDS)
+def test_roots_end_at_a_bound_of_the_kernels(what: str, build_directory: Path) -> None:
+    need_runsc()
+    compile_guest("hoards", build_directory)
+    explode(f"/t/hoards {what}", HOARDS[what], build_directory)
+
+
+@pytest.mark.parametrize("what", USERS)
+def test_users_end_at_their_limits(what: str, build_directory: Path) -> None:
+    need_runsc()
+    compile_guest("hoards", build_directory)
+    user = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+    explode(f"{user} /t/hoards {what}", USERS[what], build_directory)
+
+
+@pytest.mark.parametrize("whom", ["sentry", "command"])
+def test_a_fork_bomb_dies_with_its_sandbox(whom: str) -> None:
+    need_runsc()
+    with running(["/bin/sh", "-c", FORK_BOMB]) as sandbox:
+        inside = namespace(sandbox.sentry, "pid")
+        assert eventually(lambda: len(sandbox.stubs) > BLOWN_UP, 60)
+        assert peak(sandbox.sentry) <= HOARDS["processes"][-1]
+        os.kill(sandbox.sentry if whom == "sentry" else sandbox.command.pid, signal.SIGKILL)
+        sandbox.command.wait(60)
+        assert eventually(lambda: not processes_in(inside), 60), "a stub is left"

@@ -15,7 +15,7 @@ from sentry.abi.signal import SIGUSR1
 from sentry.errors import Errno
 from sentry.vfs import locks
 from sentry.vfs.file import File
-from sentry.vfs.lock_state import FLOCK, MAX_RANGES, Range, RangeLocks
+from sentry.vfs.lock_state import FLOCK, MAX_RANGES, RangeLocks
 from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world
 
 __all__ = ["world"]
@@ -72,12 +72,13 @@ def test_a_lock_in_the_middle_of_another_type_splits_it() -> None:
     assert ranges(state) == [(1, RD, 0, 4), (1, WR, 15, 19), (1, RD, 20, END)]
 
 
-def test_ranges_agree_with_a_map_of_single_bytes() -> None:
+@pytest.mark.parametrize("places", [40, 1000])
+def test_ranges_agree_with_a_map_of_single_bytes(places: int) -> None:
     generator = random.Random(7)
     state, model = RangeLocks(), {owner: {} for owner in (1, 2)}  # type: tuple[RangeLocks, dict[int, dict[int, int]]]
     for _ in range(2000):
         owner, kind = generator.choice((1, 2)), generator.choice((RD, WR, UN))
-        start = generator.randrange(40)
+        start = generator.randrange(places)
         end = start + generator.randrange(12)
         other = model[3 - owner]
         clash = any(byte in other and WR in (kind, other[byte]) for byte in range(start, end + 1))
@@ -97,15 +98,19 @@ def test_ranges_agree_with_a_map_of_single_bytes() -> None:
         assert seen == model
 
 
-def test_the_number_of_ranges_is_bounded() -> None:
-    state = RangeLocks()
-    for index in range(MAX_RANGES):
-        state.ranges.append(Range(1, 1, WR, 2 * index, 2 * index))
-    with pytest.raises(Errno) as error:
-        state.set(1, 1, WR, 4 * MAX_RANGES, 4 * MAX_RANGES)
-    assert error.value.code == errno.ENOLCK
+def test_the_number_of_ranges_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RangeLocks, "count", MAX_RANGES - 2)
+    state, other = RangeLocks(), RangeLocks()
+    state.set(1, 1, WR, 0, 0)
+    other.set(1, 1, WR, 0, 0)
+    for full in state, other:
+        with pytest.raises(Errno) as error:
+            full.set(1, 1, WR, 2, 2)
+        assert error.value.code == errno.ENOLCK
+    state.set(1, 1, WR, 0, 1)  # one range still
     state.set(1, 1, UN, 0, 0)
-    state.set(1, 1, WR, 4 * MAX_RANGES, 4 * MAX_RANGES)
+    other.drop(1)
+    state.set(1, 1, WR, 9, 9)
 
 
 def test_getlk_tells_the_lock_in_the_way_and_setlk_refuses(world: World) -> None:
