@@ -1,6 +1,6 @@
 """Advice, locking and what else is asked about memory: madvise(2), msync(2), mincore(2), mlock(2), ..."""
 
-from errno import EINVAL, ENOMEM, EOVERFLOW, EPERM, ESRCH
+from errno import EACCES, EINVAL, ENOMEM, EOVERFLOW, EPERM, ESRCH
 
 from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.mman import (
@@ -18,21 +18,24 @@ from sentry.abi.mman import (
 )
 from sentry.abi.stat import ACCESS_WRITE
 from sentry.errors import Errno
+from sentry.kernel import membarrier
 from sentry.kernel.pidfd import group_of
 from sentry.kernel.trace_access import may_access
 from sentry.mm import advise, lock, mapping
 from sentry.mm.vma import SharedMemory
-from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
+from sentry.syscalls.args import Int, Ptr, Size, UInt
 from sentry.vfs import page_cache
 from sentry.vfs.permissions import is_owner, permitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sentry.kernel.task import Task
-    from sentry.kernel.thread_group import ThreadGroup
     from sentry.mm.vma import Vma
 
 _CHUNK = 1 << 16
+_SELF = (-10000, -10001)  # PIDFD_SELF_THREAD, PIDFD_SELF_THREAD_GROUP
 
 
 def madvise(task: "Task", addr: Ptr, length: Size, advice: Int) -> int:
@@ -40,15 +43,35 @@ def madvise(task: "Task", addr: Ptr, length: Size, advice: Int) -> int:
     return 0
 
 
-def process_madvise(task: "Task", pidfd: Fd, iov: Ptr, count: Size, advice: Int, flags: UInt) -> int:
+def process_madvise(
+    task: "Task", pidfd: Int, iov: Ptr, count: Size, advice: Int, flags: UInt
+) -> "int | Coroutine[None, None, int]":
     if flags:
         raise Errno(EINVAL)
     vector = task.read_iovec(iov, count)
-    group = group_of(task, pidfd)
-    if group.dead:
+    group = task.group if pidfd in _SELF else group_of(task, pidfd)
+    if group.dead or group.exiting:
         raise Errno(ESRCH)
-    if group is not task.group:
-        return _advise_other(task, group, vector, advice)
+    if group is task.group:
+        return _advise(task, vector, advice)
+    target = group.tasks[0]
+    if not may_access(task, target, real=False):
+        raise Errno(EACCES)
+    if not vector:
+        return 0
+    if advice not in (MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, MADV_COLLAPSE):
+        raise Errno(EINVAL)
+    if not task.creds.has_cap(CAP_SYS_NICE):
+        raise Errno(EPERM)
+    living = [thread for thread in group.tasks if thread.state != "dead"]
+    for thread in living:
+        if not thread.ctx.running:
+            return _advise(thread, vector, advice)
+    return _advise_running(task, living[0], vector, advice)
+
+
+def _advise(task: "Task", vector: list[tuple[int, int]], advice: int) -> int:
+    """Apply advice by a stopped task; the bytes of the pieces before the first that fails."""
     done = 0
     for addr, length in vector:
         try:
@@ -61,21 +84,21 @@ def process_madvise(task: "Task", pidfd: Fd, iov: Ptr, count: Size, advice: Int,
     return done
 
 
-def _advise_other(task: "Task", group: "ThreadGroup", vector: list[tuple[int, int]], advice: int) -> int:
-    """Hints about another process's memory: checked, and else left to the host, which knows its use."""
-    if advice not in (MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, MADV_COLLAPSE):
-        raise Errno(EINVAL)
-    if not may_access(task, group.tasks[0], real=False) or not task.creds.has_cap(CAP_SYS_NICE):
-        raise Errno(EPERM)
-    done = 0
-    for addr, length in vector:
-        end = advise.check_range(addr, length)
-        if group.tasks[0].mm.areas.covered(addr, end) < end:
-            if not done:
-                raise Errno(ENOMEM)
-            break
-        done += length
-    return done
+async def _advise_running(task: "Task", target: "Task", vector: list[tuple[int, int]], advice: int) -> int:
+    answer: list[int] = []
+
+    def act() -> None:
+        try:
+            answer.append(_advise(target, vector, advice))
+        except Errno as error:
+            answer.append(-error.code)
+
+    await membarrier.have_done(task, target, act)
+    if not answer:
+        raise Errno(ESRCH)  # it has died
+    if answer[0] < 0:
+        raise Errno(-answer[0])
+    return answer[0]
 
 
 def msync(task: "Task", addr: Ptr, length: Size, flags: Int) -> int:

@@ -437,9 +437,7 @@ _full(436, "close_range", "descriptors.close_range")
 _full(437, "openat2", "open.openat2")
 _full(438, "pidfd_getfd", "process_vm.pidfd_getfd")
 _full(439, "faccessat2", "stat.faccessat2")
-_part(
-    440, "process_madvise", "memory.process_madvise", "hints about another process are checked, not passed on"
-)
+_full(440, "process_madvise", "memory.process_madvise")
 _full(441, "epoll_pwait2", "epoll.epoll_pwait2")
 _full(442, "mount_setattr", "mount_api.mount_setattr")
 _full(443, "quotactl_fd", "quota.quotactl_fd")

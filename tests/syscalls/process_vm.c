@@ -267,3 +267,124 @@ CASE(process_madvise_of_another_process_takes_hints_only, "process_madvise(2)")
 	CHECK_ERR(syscall(SYS_process_madvise, 999, &range, 1, MADV_COLD, 0), EBADF);
 	end_child(child);
 }
+
+static long process_madvise_(int pidfd, void *start, size_t length, int advice)
+{
+	struct iovec range = { start, length };
+
+	return syscall(SYS_process_madvise, pidfd, &range, 1, advice, 0);
+}
+
+/* A file's pages in the caller's memory: PAGEOUT lets go of those that can be read again. */
+static char *pages_of_a_file(void)
+{
+	static char data[4 * PAGE];
+	int fd = CHECK_OK(open("file", O_RDWR | O_CREAT, 0600));
+
+	CHECK_EQ(write(fd, data, sizeof(data)), sizeof(data));
+	return CHECK_OK(mmap(NULL, sizeof(data), PROT_READ, MAP_SHARED, fd, 0));
+}
+
+static volatile char seen;
+
+static int resident_kib(pid_t child, char *start)
+{
+	char name[64], line[64], *area, *rss;
+
+	snprintf(name, sizeof(name), "/proc/%d/smaps", child);
+	snprintf(line, sizeof(line), "%lx-", (long)start);
+	area = strstr(text_of(name), line);
+	rss = area ? strstr(area, "Rss:") : NULL;
+	return rss ? atoi(rss + 4) : -1;
+}
+
+static void page_out(bool busy)
+{
+	char *start = pages_of_a_file(), *ready = map_pages(1, MAP_SHARED);
+	pid_t child = fork_child();
+	int pidfd;
+
+	if (child == 0) {
+		for (int i = 0; i < 4; i++)
+			seen = start[i * PAGE];
+		*ready = 1;
+		while (busy)
+			seen++;
+		pause();
+	}
+	while (!*(volatile char *)ready)
+		usleep(1000);
+	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
+	CHECK_EQ(resident_kib(child, start), 16);
+	CHECK_EQ(process_madvise_(pidfd, start, 4 * PAGE, MADV_PAGEOUT), 4 * PAGE);
+	CHECK_EQ(resident_kib(child, start), 0);
+	CHECK_EQ(process_madvise_(pidfd, start, 4 * PAGE, MADV_WILLNEED), 4 * PAGE);
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_KILLED(child, SIGKILL);
+	CHECK_ERR(process_madvise_(pidfd, start, 4 * PAGE, MADV_COLD), ESRCH);
+}
+
+CASE(process_madvise_pages_out_a_sleeping_process, "process_madvise(2)")
+{
+	NEEDS_ROOT();
+	page_out(false);
+}
+
+CASE(process_madvise_pages_out_a_running_process, "process_madvise(2)")
+{
+	NEEDS_ROOT();
+	page_out(true);
+}
+
+CASE(process_madvise_tells_what_was_done, "process_madvise(2)")
+{
+	char *start = map_pages(4, MAP_PRIVATE);
+	struct iovec ranges[3] = { { start, PAGE }, { start + PAGE, 2 * PAGE }, { (void *)8192, PAGE } };
+	int pidfd = CHECK_OK(syscall(SYS_pidfd_open, getpid(), 0));
+
+	CHECK_EQ(syscall(SYS_process_madvise, pidfd, ranges, 3, MADV_COLD, 0), 3 * PAGE);
+	CHECK_ERR(syscall(SYS_process_madvise, pidfd, ranges + 2, 1, MADV_COLD, 0), ENOMEM);
+	CHECK_ERR(process_madvise_(pidfd, start + 1, PAGE, MADV_COLD), EINVAL);
+	CHECK_ERR(process_madvise_(pidfd, start, PAGE, 99), EINVAL);
+	CHECK_EQ(syscall(SYS_process_madvise, pidfd, ranges, 0, MADV_COLD, 0), 0);
+	CHECK_ERR(syscall(SYS_process_madvise, pidfd, ranges, 1025, MADV_COLD, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_process_madvise, pidfd, ranges, 1, MADV_COLD, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_process_madvise, -1, unmapped(), 1, MADV_COLD, 0), EFAULT);
+	CHECK_ERR(process_madvise_(-1, start, PAGE, 99), EBADF);
+	CHECK_ERR(process_madvise_(CHECK_OK(dup(0)), start, PAGE, MADV_COLD), EBADF);
+}
+
+CASE(process_madvise_wants_access_and_CAP_SYS_NICE, "process_madvise(2)")
+{
+	char *start = map_pages(1, MAP_PRIVATE);
+	pid_t child, other;
+	int pidfd;
+
+	NEEDS_ROOT();
+	child = sleeping_child();
+	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
+	other = fork_child();
+	if (other == 0) {
+		CHECK_OK(setresuid(65534, 65534, 65534));
+		CHECK_ERR(process_madvise_(pidfd, start, PAGE, MADV_COLD), EACCES);
+		CHECK_ERR(process_madvise_(pidfd, start, PAGE, 99), EACCES);
+		_exit(0);
+	}
+	CHECK_EXITS(other, 0);
+	end_child(child);
+}
+
+CASE(process_madvise_of_ones_own_kind_wants_CAP_SYS_NICE, "process_madvise(2)")
+{
+	char *start = map_pages(1, MAP_PRIVATE);
+	pid_t child;
+	int pidfd;
+
+	if (geteuid() == 0)
+		SKIP("needs an ordinary user");
+	child = sleeping_child();
+	pidfd = CHECK_OK(syscall(SYS_pidfd_open, child, 0));
+	CHECK_ERR(process_madvise_(pidfd, start, PAGE, MADV_COLD), EPERM);
+	CHECK_ERR(process_madvise_(pidfd, start, PAGE, MADV_DONTNEED), EINVAL);
+	end_child(child);
+}
