@@ -215,6 +215,9 @@ extern const struct pf_ops *ops; /* the back-end in use; NULL before Machine() *
 extern Machine *machine;	 /* the one that runs; NULL before Machine() */
 extern PyObject *no_result;
 
+/* module.c */
+int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs); /* tp_init that leaves them to subclasses */
+
 /* errors.c */
 PyObject *raise_errno(int code); /* sets Errno(code), returns NULL */
 int load_errors(void);

@@ -89,14 +89,6 @@ static Py_hash_t path_hash(Path *self)
 	return hash == -1 ? -2 : hash;
 }
 
-static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-	(void)self;
-	(void)args;
-	(void)kwargs;
-	return 0;
-}
-
 /* What the collector must know of a type whose objects refer to others by these members. */
 #define VISIT(member) Py_VISIT(self->member);
 #define CLEAR(member) Py_CLEAR(self->member);

@@ -1,14 +1,6 @@
 /* CredsBase and GroupBase: what the identity calls answer from. */
 #include "core.h"
 
-static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-	(void)self;
-	(void)args;
-	(void)kwargs;
-	return 0;
-}
-
 #define CREDS(name) {#name, T_UINT, offsetof(Creds, name), 0, NULL}
 static PyMemberDef creds_members[] = {
 	CREDS(uid), CREDS(euid), CREDS(suid), CREDS(fsuid), CREDS(gid), CREDS(egid), CREDS(sgid), CREDS(fsgid),

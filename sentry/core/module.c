@@ -2,6 +2,14 @@
 #include "core.h"
 #include "vma.h"
 
+int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+	(void)self;
+	(void)args;
+	(void)kwargs;
+	return 0;
+}
+
 PyObject *no_result;
 
 static int add_constants(PyObject *module)

@@ -3,10 +3,8 @@
  * What is allowed goes on here as if there were no filter; what is not, or must be seen by a tracer, is
  * Python's.
  */
-#include "cbpf.h"
-#include "core.h"
+#include "bpf_program.h"
 
-#include <errno.h>
 #include <linux/audit.h>
 
 #define ACTION(value) ((int32_t)((value) & SECCOMP_RET_ACTION_FULL))
@@ -15,9 +13,9 @@
 typedef struct SeccompFilter {
 	PyObject_HEAD
 	struct SeccompFilter *prev; /* owned: the filter that was there before; NULL: none */
-	struct sock_filter *code;
-	unsigned length, total; /* instructions; the cost of the whole chain, with Linux's penalty for each filter */
-	bool reads_rip;		/* it or one before it looks at the instruction pointer */
+	struct bpf_program program;
+	unsigned total; /* the cost of the whole chain, with Linux's penalty for each filter */
+	bool reads_rip; /* it or one before it looks at the instruction pointer */
 	uint64_t allowed[HOT_COUNT / WORD_BITS]; /* calls that the chain always allows */
 } SeccompFilter;
 
@@ -28,7 +26,7 @@ static void note_allowed(SeccompFilter *self)
 	for (unsigned nr = 0; nr < HOT_COUNT; nr++) {
 		uint64_t bit = 1ULL << nr % WORD_BITS;
 		if ((!self->prev || self->prev->allowed[nr / WORD_BITS] & bit) &&
-		    cbpf_allows(self->code, nr, AUDIT_ARCH_X86_64))
+		    cbpf_allows(self->program.code, nr, AUDIT_ARCH_X86_64))
 			self->allowed[nr / WORD_BITS] |= bit;
 	}
 }
@@ -40,27 +38,21 @@ static PyObject *filter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 	(void)kwargs;
 	if (!PyArg_ParseTuple(args, "y*O", &program, &prev))
 		return NULL;
-	size_t length = (size_t)program.len / sizeof(struct sock_filter);
 	SeccompFilter *self = (SeccompFilter *)type->tp_alloc(type, 0);
 	if (!self || (prev != Py_None && !PyObject_TypeCheck(prev, &SeccompFilterType)))
 		goto failed;
-	if (!(self->code = PyMem_Malloc((size_t)program.len + 1))) {
-		PyErr_NoMemory();
+	if (!program_take(&self->program, &program, CBPF_CALL))
 		goto failed;
-	}
-	memcpy(self->code, program.buf, (size_t)program.len);
-	if (length * sizeof *self->code != (size_t)program.len || length > BPF_MAXINSNS ||
-	    !cbpf_check(self->code, (unsigned)length, CBPF_CALL)) {
-		raise_errno(EINVAL);
-		goto failed;
-	}
 	self->prev = prev == Py_None ? NULL : (SeccompFilter *)Py_NewRef(prev);
-	self->length = (unsigned)length;
-	self->total = cbpf_cost(self->code, self->length) + (self->prev ? self->prev->total + PENALTY : 0);
+	self->total = cbpf_cost(self->program.code, self->program.length);
+	if (self->prev)
+		self->total += self->prev->total + PENALTY;
 	self->reads_rip = self->prev && self->prev->reads_rip;
-	for (unsigned i = 0; i < length; i++)
-		if (self->code[i].code == (BPF_LD | BPF_W | BPF_ABS) && (self->code[i].k & ~4U) == 8)
+	for (unsigned i = 0; i < self->program.length; i++) {
+		const struct sock_filter *op = &self->program.code[i];
+		if (op->code == (BPF_LD | BPF_W | BPF_ABS) && (op->k & ~4U) == 8)
 			self->reads_rip = true;
+	}
 	note_allowed(self);
 	PyBuffer_Release(&program);
 	return (PyObject *)self;
@@ -72,15 +64,9 @@ failed:
 	return NULL;
 }
 
-static int filter_init(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-	(void)self, (void)args, (void)kwargs;
-	return 0;
-}
-
 static void filter_dealloc(SeccompFilter *self)
 {
-	PyMem_Free(self->code);
+	program_free(&self->program);
 	Py_XDECREF(self->prev);
 	Py_TYPE(self)->tp_free(self);
 }
@@ -88,7 +74,7 @@ static void filter_dealloc(SeccompFilter *self)
 static PyObject *get_program(SeccompFilter *self, void *unused)
 {
 	(void)unused;
-	return PyBytes_FromStringAndSize((char *)self->code, (Py_ssize_t)(self->length * sizeof *self->code));
+	return program_text(&self->program);
 }
 
 static PyMemberDef filter_members[] = {
@@ -107,7 +93,7 @@ PyTypeObject SeccompFilterType = {
 	.tp_basicsize = sizeof(SeccompFilter),
 	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
 	.tp_new = filter_new,
-	.tp_init = filter_init,
+	.tp_init = no_arguments,
 	.tp_dealloc = (destructor)filter_dealloc,
 	.tp_members = filter_members,
 	.tp_getset = filter_getset,
@@ -139,7 +125,7 @@ static uint32_t judge(SeccompFilter *filter, const struct seccomp_data *data, Se
 	uint32_t verdict = SECCOMP_RET_ALLOW;
 	*strictest = NULL;
 	for (; filter; filter = filter->prev) {
-		uint32_t said = cbpf_run(filter->code, &in);
+		uint32_t said = cbpf_run(filter->program.code, &in);
 		if (ACTION(said) < ACTION(verdict)) {
 			verdict = said;
 			*strictest = filter;

@@ -1,13 +1,10 @@
 /* SocketFilter: a filter of what a socket is sent (SO_ATTACH_FILTER, socket(7)). */
-#include "cbpf.h"
-#include "core.h"
+#include "bpf_program.h"
 
-#include <errno.h>
 
 typedef struct {
 	PyObject_HEAD
-	struct sock_filter *code;
-	unsigned length; /* instructions */
+	struct bpf_program program;
 } SocketFilter;
 
 static PyObject *filter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -16,21 +13,11 @@ static PyObject *filter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 	(void)kwargs;
 	if (!PyArg_ParseTuple(args, "y*", &program))
 		return NULL;
-	size_t length = (size_t)program.len / sizeof(struct sock_filter);
 	SocketFilter *self = (SocketFilter *)type->tp_alloc(type, 0);
 	if (!self)
 		goto failed;
-	if (!(self->code = PyMem_Malloc((size_t)program.len + 1))) {
-		PyErr_NoMemory();
+	if (!program_take(&self->program, &program, CBPF_PACKET))
 		goto failed;
-	}
-	memcpy(self->code, program.buf, (size_t)program.len);
-	if (length * sizeof *self->code != (size_t)program.len || length > BPF_MAXINSNS ||
-	    !cbpf_check(self->code, (unsigned)length, CBPF_PACKET)) {
-		raise_errno(EINVAL);
-		goto failed;
-	}
-	self->length = (unsigned)length;
 	PyBuffer_Release(&program);
 	return (PyObject *)self;
 failed:
@@ -41,13 +28,13 @@ failed:
 
 static void filter_dealloc(SocketFilter *self)
 {
-	PyMem_Free(self->code);
+	program_free(&self->program);
 	Py_TYPE(self)->tp_free(self);
 }
 
 static Py_ssize_t filter_length(SocketFilter *self)
 {
-	return self->length;
+	return self->program.length;
 }
 
 static PyObject *filter_run(SocketFilter *self, PyObject *message)
@@ -56,7 +43,7 @@ static PyObject *filter_run(SocketFilter *self, PyObject *message)
 	if (PyObject_GetBuffer(message, &data, PyBUF_SIMPLE) < 0)
 		return NULL;
 	const struct cbpf_input in = {CBPF_PACKET, data.buf, data.len > UINT32_MAX ? UINT32_MAX : (uint32_t)data.len};
-	uint32_t kept = cbpf_run(self->code, &in);
+	uint32_t kept = cbpf_run(self->program.code, &in);
 	PyBuffer_Release(&data);
 	return PyLong_FromUnsignedLong(kept);
 }
@@ -64,7 +51,7 @@ static PyObject *filter_run(SocketFilter *self, PyObject *message)
 static PyObject *get_program(SocketFilter *self, void *unused)
 {
 	(void)unused;
-	return PyBytes_FromStringAndSize((char *)self->code, (Py_ssize_t)(self->length * sizeof *self->code));
+	return program_text(&self->program);
 }
 
 static PyMethodDef filter_methods[] = {

@@ -41,14 +41,6 @@ static PyObject *new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 	return (PyObject *)self;
 }
 
-static int init(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-	(void)self;
-	(void)args;
-	(void)kwargs;
-	return 0;
-}
-
 /* What fork(2)'s child has: locks and the will to lock are not inherited (mlock(2)). */
 static PyObject *copy(Space *self, PyObject *unused)
 {
@@ -99,7 +91,7 @@ PyTypeObject SpaceType = {
 	.tp_basicsize = sizeof(Space),
 	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
 	.tp_new = new,
-	.tp_init = init,
+	.tp_init = no_arguments,
 	.tp_dealloc = (destructor)dealloc,
 	.tp_methods = methods,
 	.tp_members = members,

@@ -51,14 +51,6 @@ static int set_filter(Task *self, PyObject *value, void *unused)
 	return 0;
 }
 
-static int no_arguments(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-	(void)self;
-	(void)args;
-	(void)kwargs;
-	return 0;
-}
-
 static PyObject *task_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
 	(void)args;
