@@ -1,4 +1,6 @@
-"""sysfs(5): the little of it that programs probe: CPUs, memory, huge pages, empty device classes."""
+"""sysfs(5): the little of it that programs probe: CPUs, memory, huge pages, the loopback interface, and empty
+classes of devices.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from sentry.abi.mount import MS_NODEV, MS_NOEXEC
 from sentry.fs.host_facts import HostFacts, host_facts
 from sentry.fs.pseudo import DirectoryInode
 from sentry.fs.sysfs_cpu import cpu_directory
+from sentry.fs.sysfs_net import class_directory, interface_directory
 from sentry.kernel import cpus
 from sentry.vfs.mount import FileSystem
 
@@ -27,18 +30,25 @@ class SysFs(FileSystem):
         """`mask`: the CPUs of the sandbox."""
         super().__init__(b"sysfs", SYSFS_MAGIC)
         facts = host_facts()
-        self.set_root(DirectoryInode(self, lambda: _tree(facts, mask)))
+        self.set_root(DirectoryInode(self, lambda: _tree(self, facts, mask)))
 
 
-def _tree(facts: HostFacts, mask: int) -> Tree:
+def _tree(fs: SysFs, facts: HostFacts, mask: int) -> Tree:
     return {
         b"block": {},
         b"bus": {},
-        b"class": {b"block": {}, b"drm": {}, b"net": {}, b"power_supply": {}, b"thermal": {}, b"tty": {}},
+        b"class": {
+            b"block": {},
+            b"drm": {},
+            b"net": class_directory(fs),
+            b"power_supply": {},
+            b"thermal": {},
+            b"tty": {},
+        },
         b"dev": {b"block": {}, b"char": {}},
         b"devices": {
             b"system": {b"cpu": cpu_directory(mask), b"node": _node_directory(facts, mask)},
-            b"virtual": {b"dmi": {b"id": {}}, b"net": {}},
+            b"virtual": {b"dmi": {b"id": {}}, b"net": {b"lo": interface_directory(fs)}},
         },
         b"firmware": {},
         b"fs": {b"cgroup": {}},

@@ -3,6 +3,7 @@
 #include "fixtures.h"
 
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/sysinfo.h>
 
 #define CPU0 "/sys/devices/system/cpu/cpu0/"
@@ -106,4 +107,54 @@ CASE(settings_of_memory_are_told, "proc_sys_vm(5)")
 	CHECK(atol(text_of("/proc/sys/vm/page-cluster")) >= 0);
 	CHECK(atol(text_of("/proc/sys/vm/overcommit_memory")) >= 0);
 	CHECK_EQ(atol(text_of("/proc/sys/kernel/pid_max")) > 300, 1);
+}
+
+#define LO "/sys/class/net/lo/"
+
+CASE(the_loopback_interface_is_described, "sysfs(5)")
+{
+	char target[64] = "";
+
+	if (access(LO, F_OK) != 0)
+		SKIP("no loopback interface in sysfs");
+	CHECK(readlink("/sys/class/net/lo", target, sizeof(target) - 1) > 0);
+	CHECK_STREQ(target, "../../devices/virtual/net/lo");
+	CHECK_STREQ(text_of(LO "address"), "00:00:00:00:00:00\n");
+	CHECK_STREQ(text_of(LO "addr_len"), "6\n");
+	CHECK_STREQ(text_of(LO "ifindex"), "1\n");
+	CHECK_STREQ(text_of(LO "type"), "772\n");
+	CHECK_STREQ(text_of(LO "mtu"), "65536\n");
+	CHECK_STREQ(text_of(LO "operstate"), "unknown\n");
+	CHECK_STREQ(text_of(LO "carrier"), "1\n");
+	CHECK_STREQ(text_of(LO "flags"), "0x9\n");
+	CHECK_STREQ(text_of(LO "tx_queue_len"), "1000\n");
+	CHECK_STREQ(text_of(LO "uevent"), "INTERFACE=lo\nIFINDEX=1\n");
+	CHECK(access(LO "statistics/rx_bytes", R_OK) == 0);
+	CHECK(access(LO "subsystem/lo/mtu", R_OK) == 0);
+	CHECK_ERR(read(CHECK_OK(open(LO "speed", O_RDONLY)), target, sizeof(target)), EINVAL);
+}
+
+CASE(a_new_network_namespace_has_its_own_loopback_interface, "sysfs(5)")
+{
+	char text[16];
+	int fd;
+
+	NEEDS_ROOT();
+	CHECK_OK(unshare(CLONE_NEWNET | CLONE_NEWNS));
+	CHECK_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	CHECK_OK(mkdir("sys", 0755));
+	CHECK_OK(mount("sysfs", "sys", "sysfs", 0, NULL));
+	CHECK_STREQ(text_of("sys/class/net/lo/operstate"), "down\n");
+	CHECK_STREQ(text_of("sys/class/net/lo/flags"), "0x8\n");
+	CHECK_ERR(read(CHECK_OK(open("sys/class/net/lo/carrier", O_RDONLY)), text, sizeof(text)), EINVAL);
+	fd = CHECK_OK(open("sys/class/net/lo/flags", O_WRONLY));
+	CHECK_EQ(write(fd, "0x9", 3), 3);
+	CHECK_STREQ(text_of("sys/class/net/lo/operstate"), "unknown\n");
+	fd = CHECK_OK(open("sys/class/net/lo/mtu", O_WRONLY));
+	CHECK_EQ(write(fd, "1500\n", 5), 5);
+	CHECK_STREQ(text_of("sys/class/net/lo/mtu"), "1500\n");
+	CHECK_ERR(write(fd, "many", 4), EINVAL);
+	fd = CHECK_OK(open("sys/class/net/lo/carrier", O_WRONLY));
+	CHECK_ERR(write(fd, "1", 1), EOPNOTSUPP);
+	CHECK_OK(umount2("sys", MNT_DETACH));
 }
