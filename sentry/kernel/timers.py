@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LEAST = 256  # entries that never are too many
 KTIME_MAX = 2**63 - 1  # ns; Linux cuts later deadlines down to this, too
 
 
@@ -44,13 +45,14 @@ class Timers:
         arm: called with the earliest deadline whenever it moves forward in the queue.
     """
 
-    __slots__ = ("_arm", "_armed", "_heap", "_now", "_serial", "on_bug")
+    __slots__ = ("_arm", "_armed", "_full", "_heap", "_now", "_serial", "on_bug")
 
     def __init__(self, now: Callable[[], int], arm: Callable[[int], object]) -> None:
         self._now = now
         self._arm = arm
         self._armed: int | None = None
         self._heap: list[tuple[int, int, Timer]] = []
+        self._full = _LEAST  # entries at which the cancelled ones are dropped
         self._serial = 0
         self.on_bug: Callable[[], object] = reraise  # called when a callback raises, within `except`
 
@@ -60,7 +62,7 @@ class Timers:
         timer = Timer(when, callback)
         self._serial += 1
         heappush(self._heap, (when, self._serial, timer))
-        if len(self._heap) > 64 and self._serial % 256 == 0:
+        if len(self._heap) >= self._full:
             self._drop_cancelled()
         if self._armed is None or when < self._armed:
             self._armed = when
@@ -85,7 +87,9 @@ class Timers:
 
     def _drop_cancelled(self) -> None:
         # Cancelled entries otherwise stay until their time comes: a guest that polls with a long
-        # time-out in a loop would grow the heap.
+        # time-out in a loop would grow the heap.  The more live, the more rarely: an entry costs the same
+        # however many there are.
         # In place, as `run` holds the list.
         self._heap[:] = [entry for entry in self._heap if entry[2].callback is not None]
         self._heap.sort()
+        self._full = max(_LEAST, 2 * len(self._heap))

@@ -40,6 +40,16 @@ def test_a_deadline_beyond_64_bits_is_cut_down() -> None:
     assert armed == [KTIME_MAX]
 
 
+@pytest.mark.parametrize("live", [0, 1000])
+def test_cancelled_deadlines_are_forgotten(live: int) -> None:
+    timers = Timers(lambda: 0, lambda when: None)
+    kept = [timers.at(10, lambda: None) for _ in range(live)]
+    for _ in range(20_000):
+        timers.at(10, lambda: None).cancel()
+    assert len(timers._heap) <= max(256, 2 * live)
+    assert all(timer.callback is not None for timer in kept)
+
+
 def test_callbacks_that_set_many_deadlines_are_each_called_once() -> None:
     """Cancelled entries are dropped while the due ones are being called."""
     now, called = [0], [0] * 500
