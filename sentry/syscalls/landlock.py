@@ -81,6 +81,7 @@ def _add_path(task: "Task", layer: Layer, allowed: int, fd: int) -> None:
     if inode not in layer.files:
         if len(layer.files) >= RULES_MAX:
             raise Errno(E2BIG)
+        layer.count(1)
         layer.paths.append(path)
     layer.files[inode] = layer.files.get(inode, 0) | allowed
 
@@ -90,6 +91,8 @@ def _add_port(layer: Layer, allowed: int, port: int) -> None:
         raise Errno(ENOMSG)
     if allowed & ~layer.net or port > 0xFFFF:
         raise Errno(EINVAL)
+    if port not in layer.ports:
+        layer.count(1)
     layer.ports[port] = layer.ports.get(port, 0) | allowed
 
 

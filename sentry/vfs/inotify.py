@@ -23,6 +23,7 @@ from sentry.abi.ioctl import FIONREAD
 from sentry.abi.poll import READABLE
 from sentry.abi.stat import kernel_dev
 from sentry.errors import Errno
+from sentry.kernel.user_count import UserCount
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFile
 from sentry.vfs.notify import Event, Mark, add_mark, remove_mark
@@ -30,6 +31,7 @@ from sentry.vfs.notify import Event, Mark, add_mark, remove_mark
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
+    from sentry.kernel.user_count import Share
     from sentry.kernel.wait import _Marker
     from sentry.vfs.inode import Inode
 
@@ -39,17 +41,19 @@ _MASK_KEPT = IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT
 
 # /proc/sys/fs/inotify; the first two are for each real user
 limits = {"max_user_instances": 128, "max_user_watches": 65536, "max_queued_events": 16384}
+WATCHES_MAX = 1 << 18  # of all users
 _instances: dict[int, int] = {}
-_watches: dict[int, int] = {}
+_watches = UserCount()
 
 
 class Watch(Mark):
     """One watch descriptor."""
 
-    __slots__ = ("file", "mask", "wd")
+    __slots__ = ("file", "mask", "share", "wd")
 
     def __init__(self, queue: EventQueue, inode: Inode, wd: int, mask: int) -> None:
         super().__init__(inode)
+        self.share: Share | None = _watches.take(queue.user)
         self.file = queue
         self.wd = wd
         self.mask = mask
@@ -122,14 +126,13 @@ class EventQueue:
                 raise Errno(EEXIST)
             watch.mask = mask & _MASK_KEPT | (watch.mask if mask & IN_MASK_ADD else 0)
             return watch.wd
-        if _watches.get(self.user, 0) >= limits["max_user_watches"]:
+        if _watches.of(self.user) >= limits["max_user_watches"] or _watches.total >= WATCHES_MAX:
             raise Errno(ENOSPC)
         wd = self.last_wd % _WD_MAX + 1
         while wd in self.watches:
             wd = wd % _WD_MAX + 1
         self.last_wd = wd
         watch = self.watches[wd] = self.by_inode[inode] = Watch(self, inode, wd, mask & _MASK_KEPT)
-        _watches[self.user] = _watches.get(self.user, 0) + 1
         add_mark(watch)
         return wd
 
@@ -145,7 +148,7 @@ class EventQueue:
         """A watch is gone."""
         if self.watches.pop(watch.wd, None) is not None:
             del self.by_inode[watch.inode]
-            _count(_watches, self.user, -1)
+            watch.share = None
 
     def close(self) -> None:
         for watch in list(self.watches.values()):

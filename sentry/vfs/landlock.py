@@ -7,7 +7,7 @@ rules on the way from the file up to the root which together grant it.
 
 from __future__ import annotations
 
-from errno import EACCES, EINVAL, EPERM, EXDEV
+from errno import EACCES, EINVAL, ENOMEM, EPERM, EXDEV
 
 from sentry.abi.landlock import (
     FS_EXECUTE,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 LAYERS_MAX = 16
 RULES_MAX = 1 << 16  # of one ruleset; Linux has 2**32-1
+ALL_RULES_MAX = 1 << 20  # of all rulesets and domains
 _MAKES = {
     S_IFLNK: FS_MAKE_SYM, S_IFDIR: FS_MAKE_DIR, S_IFCHR: FS_MAKE_CHAR, S_IFBLK: FS_MAKE_BLOCK,
     S_IFIFO: FS_MAKE_FIFO, S_IFSOCK: FS_MAKE_SOCK, S_IFREG: FS_MAKE_REG,
@@ -67,7 +68,9 @@ class Layer:
     `files`: the rights by inode; the paths are held so that the inodes stay what the names mean.
     """
 
-    __slots__ = ("asked", "files", "fs", "net", "paths", "ports", "scoped")
+    __slots__ = ("_counted", "asked", "files", "fs", "net", "paths", "ports", "scoped")
+
+    total = 0  # rules of all layers
 
     def __init__(self, fs: int, net: int, scoped: int) -> None:
         self.asked = fs
@@ -77,9 +80,22 @@ class Layer:
         self.files: dict[Inode, int] = {}
         self.paths: list[Path] = []
         self.ports: dict[int, int] = {}
+        self._counted = 0
+
+    def count(self, more: int) -> None:
+        """Have so many rules more; ENOMEM."""
+        if Layer.total + more > ALL_RULES_MAX:
+            raise Errno(ENOMEM)
+        self._counted += more
+        Layer.total += more
+
+    def __del__(self) -> None:
+        Layer.total -= self._counted
 
     def copy(self) -> Layer:
+        """ENOMEM."""
         new = Layer(self.asked, self.net, self.scoped)
+        new.count(self._counted)
         new.files = dict(self.files)
         new.paths = list(self.paths)
         new.ports = dict(self.ports)

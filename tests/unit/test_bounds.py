@@ -1,0 +1,65 @@
+"""What is bounded for the whole sandbox: taken until there is no more, given back with its holder."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from sentry.abi.stat import S_IFREG
+from sentry.errors import Errno
+from sentry.fs import memory
+from sentry.fs.memory import Kept
+from sentry.fs.tmpfs import MemoryFile, Tmpfs
+from sentry.kernel.creds import Groups
+from sentry.kernel.user_count import UserCount
+from sentry.vfs import landlock
+from sentry.vfs.landlock import Layer
+
+
+def test_a_share_counts_for_its_user_and_for_all() -> None:
+    count = UserCount()
+    first, second = count.take(1), count.take(2)
+    assert (count.of(1), count.of(2), count.total) == (1, 1, 2)
+    del first
+    assert (count.of(1), count.of(2), count.total) == (0, 1, 1)
+    del second
+    assert count.total == 0
+
+
+def test_landlock_rules_of_all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landlock, "ALL_RULES_MAX", Layer.total + 3)
+    layer = Layer(0, 0, 0)
+    layer.count(2)
+    with pytest.raises(Errno) as error:
+        layer.copy()
+    assert error.value.code == errno.ENOMEM
+    del error
+    layer.count(1)
+    del layer
+    Layer(0, 0, 0).count(3)
+
+
+def test_bytes_that_files_in_memory_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Kept.bytes
+    monkeypatch.setattr(memory, "KEPT_MAX", before + 100)
+    node = MemoryFile(Tmpfs(), S_IFREG | 0o600, 0, 0)
+    node.setxattr(b"user.a", b"x" * 50, 0)
+    assert Kept.bytes - before == 56
+    with pytest.raises(Errno) as error:
+        node.setxattr(b"user.b", b"x" * 50, 0)
+    assert error.value.code == errno.ENOSPC
+    node.setxattr(b"user.a", b"x" * 94, 0)
+    node.removexattr(b"user.a")
+    assert Kept.bytes == before
+    node.setxattr(b"user.b", b"x" * 50, 0)
+    del node, error
+    assert Kept.bytes == before
+
+
+def test_group_lists_are_counted_while_somebody_has_them() -> None:
+    before = Groups.entries
+    groups = Groups([3, 1, 2])
+    assert (groups, Groups.entries - before) == ((3, 1, 2), 3)
+    del groups
+    assert Groups.entries == before
