@@ -12,6 +12,7 @@ O_APPEND = 0o2000
 O_NONBLOCK = 0o4000
 O_DSYNC = 0o10000
 FMODE_NONOTIFY = 0x4000000  # the kernel's own: what is done with it is no event of fanotify(7)
+FMODE_ASKS = 0x8000000  # it was opened where somebody may want to be asked about reads
 FASYNC = 0o20000
 O_DIRECT = 0o40000
 O_LARGEFILE = 0o100000

@@ -99,10 +99,10 @@ class NewProgram:
             confine(task)
 
 
-def execve(
+async def execve(
     task: Task, place: Path | File, argv: list[bytes], envp: list[bytes], name: bytes, hidden: bool = False
 ) -> Any:
-    """Execute a program in `task`: NO_RESULT, or a coroutine for it when other threads must end first.
+    """Execute a program in `task`: a coroutine for NO_RESULT.
 
     Args:
         hidden: `name` leads through a descriptor that execve closes: a script's interpreter can't open it.
@@ -110,7 +110,7 @@ def execve(
     Raises what mm.loader.prepare does, EAGAIN and ENOMEM.
     """
     group = task.group
-    image = loader.prepare(task, place, argv, envp, name, hidden)
+    image = await loader.preparing(task, place, argv, envp, name, hidden)
     if group.execing is not None or group.exiting:
         raise Errno(errno.EAGAIN)  # another thread is about to end this one
     creds = after_exec(task, image.path)
@@ -123,8 +123,9 @@ def execve(
         group.begin_exit(SIGSEGV)  # Linux finds out too late to return; so that is what programs get
         raise
     if len(group.tasks) == 1:
-        return _replace(task, program, task.tid)
-    return _replace_threads(task, program)
+        answer = _replace(task, program, task.tid)
+        return answer if answer is _core.NO_RESULT else await answer
+    return await _replace_threads(task, program)
 
 
 async def _replace_threads(task: Task, program: NewProgram) -> object:

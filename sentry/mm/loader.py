@@ -6,7 +6,7 @@ there (the host is out of memory, the file ended before its segments) comes afte
 
 from __future__ import annotations
 
-from errno import EACCES, EAGAIN, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM, ETXTBSY
+from errno import EACCES, EAGAIN, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM, EPERM, ETXTBSY
 
 from sentry.abi.elf import (
     AT_BASE,
@@ -22,7 +22,7 @@ from sentry.abi.elf import (
     AT_UID,
     PHDR,
 )
-from sentry.abi.fanotify import FAN_OPEN_EXEC
+from sentry.abi.fanotify import FAN_OPEN_EXEC, FAN_OPEN_EXEC_PERM, FAN_OPEN_PERM
 from sentry.abi.fcntl import AT_FDCWD, O_RDONLY
 from sentry.abi.inotify import IN_ACCESS
 from sentry.abi.mman import (
@@ -168,12 +168,25 @@ class Image:
         return entry, stack.pointer, mm
 
 
-def check_program(task: Task, path: Path) -> None:
+async def check_program(task: Task, path: Path) -> int:
     """execveat(2) with AT_EXECVE_CHECK: EACCES and the like for what may not be executed."""
-    _open(task, path)
+    await _open(task, path)
+    return 0
 
 
-def prepare(
+def prepare(task: Task, path: Path, argv: list[bytes], envp: list[bytes], name: bytes) -> Image:
+    """`preparing` for who can't wait: EPERM where somebody would be asked first (fanotify(7))."""
+    running = preparing(task, path, argv, envp, name)
+    try:
+        running.send(None)
+    except StopIteration as done:
+        image: Image = done.value
+        return image
+    running.close()
+    raise Errno(EPERM)
+
+
+async def preparing(
     task: Task,
     place: Path | File,
     argv: list[bytes],
@@ -202,7 +215,8 @@ def prepare(
     script_name = name
     depth = 0
     while True:
-        file, head = _open(task, path)
+        file = await _open(task, path)
+        head = await _read_head(task, file)
         if not script.is_script(head):
             break
         if hidden:
@@ -216,15 +230,15 @@ def prepare(
         path = namei.walk(task, AT_FDCWD, interpreter)
     if depth:
         check_arguments(argv, envp, name, stack_limit)
-    program = Program(path, file, elf.parse(head, _reader(task, file)))
+    program = await _read_program(task, path, file, head)
     interp = None
     if program.elf.interp is not None:
-        interp = _open_interpreter(task, program.elf.interp)
+        interp = await _open_interpreter(task, program.elf.interp)
     return Image(program, interp, argv, envp, name)
 
 
-def _open(task: Task, path: Path) -> tuple[File, bytes]:
-    """A program file opened for the kernel (what counts is execute permission), and its first bytes."""
+async def _open(task: Task, path: Path) -> File:
+    """A program file opened for the kernel: what counts is execute permission."""
     inode = path.inode
     if inode.volatile:
         inode.getattr()
@@ -234,20 +248,37 @@ def _open(task: Task, path: Path) -> tuple[File, bytes]:
     landlock.check_exec(task, path)
     if inode.writers:
         raise Errno(ETXTBSY)
+    if notify.level > 1:
+        for event in (FAN_OPEN_EXEC_PERM, FAN_OPEN_PERM):
+            await notify.answers(task, notify.questions(path, event))
     file = inode.open(task, path, O_RDONLY)
     notify.opened(file)
     notify.tell_file(file, FAN_OPEN_EXEC)
+    return file
+
+
+async def _read_head(task: Task, file: File) -> bytes:
+    await notify.answers(task, notify.read_questions(file))
     head = _reader(task, file)(elf.HEADER_BYTES, 0)
     notify.tell_file(file, IN_ACCESS)
-    return file, head
+    return head
 
 
-def _open_interpreter(task: Task, name: bytes) -> Program:
+async def _read_program(task: Task, path: Path, file: File, head: bytes, bad: int = ENOEXEC) -> Program:
+    """What the headers of an ELF file say."""
+    program = Program(path, file, elf.parse(head, _reader(task, file), bad))
+    for _ in range(1 if program.elf.interp is None else 2):  # the program headers, the interpreter's name
+        await notify.answers(task, notify.read_questions(file))
+        notify.tell_file(file, IN_ACCESS)
+    return program
+
+
+async def _open_interpreter(task: Task, name: bytes) -> Program:
     if not name:
         raise Errno(ENOENT)
     path = namei.walk(task, AT_FDCWD, name)
-    file, head = _open(task, path)
-    return Program(path, file, elf.parse(head, _reader(task, file), ELIBBAD))
+    file = await _open(task, path)
+    return await _read_program(task, path, file, await _read_head(task, file), ELIBBAD)
 
 
 def _reader(task: Task, file: File) -> elf.Reader:

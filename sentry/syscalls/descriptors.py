@@ -40,6 +40,7 @@ from sentry.abi.fcntl import (
     F_SETSIG,
     FASYNC,
     FD_CLOEXEC,
+    FMODE_ASKS,
     FMODE_NONOTIFY,
     O_APPEND,
     O_CLOEXEC,
@@ -129,7 +130,7 @@ def fcntl(task: "Task", fd: Fd, cmd: Int, arg: Size) -> "int | Coroutine[None, N
         files.set_cloexec(fd, bool(arg & FD_CLOEXEC))
         return 0
     if cmd == F_GETFL:
-        status: int = file.flags & ~FMODE_NONOTIFY
+        status: int = file.flags & ~(FMODE_NONOTIFY | FMODE_ASKS)
         return status
     if file.flags & O_PATH:
         raise Errno(EBADF)

@@ -3,7 +3,7 @@
 from errno import EINVAL, ENOENT
 
 from sentry._core import directory_records
-from sentry.abi.fcntl import AT_FDCWD
+from sentry.abi.fcntl import AT_FDCWD, FMODE_ASKS
 from sentry.abi.inotify import IN_ACCESS
 from sentry.abi.stat import DIRENT
 from sentry.errors import Errno
@@ -13,6 +13,8 @@ from sentry.vfs.namei import walk_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from sentry.kernel.task import Task
     from sentry.vfs.file import File as OpenFile
 
@@ -21,14 +23,33 @@ if TYPE_CHECKING:
 _BUFFER_MAX = 64 << 10  # filled at once, however large the guest's buffer is
 
 
-def getdents64(task: "Task", file: File, buf: Ptr, count: UInt) -> int:
+def getdents64(task: "Task", file: File, buf: Ptr, count: UInt) -> "int | Coroutine[None, None, int]":
+    return _allowed(task, file, lambda: _getdents64(task, file, buf, count))
+
+
+def getdents(task: "Task", file: File, buf: Ptr, count: UInt) -> "int | Coroutine[None, None, int]":
+    """The old form: the type behind the name."""
+    return _allowed(task, file, lambda: _getdents(task, file, buf, count))
+
+
+def _allowed(task: "Task", file: "OpenFile", read: "Callable[[], int]") -> "int | Coroutine[None, None, int]":
+    """`read`, once whoever is asked has allowed it (FAN_ACCESS_PERM)."""
+    waits = notify.read_questions(file) if file.flags & FMODE_ASKS else []
+    return _read_asked(task, waits, read) if waits else read()
+
+
+async def _read_asked(task: "Task", waits: "list[notify.Question]", read: "Callable[[], int]") -> int:
+    await notify.answers(task, waits)
+    return read()
+
+
+def _getdents64(task: "Task", file: "OpenFile", buf: int, count: int) -> int:
     listing = _listing(file)
     out, at = directory_records(listing, file.pos, count)
     return _give(task, file, buf, listing, out, at)
 
 
-def getdents(task: "Task", file: File, buf: Ptr, count: UInt) -> int:
-    """The old form: the type behind the name."""
+def _getdents(task: "Task", file: "OpenFile", buf: int, count: int) -> int:
     listing = _listing(file)
     at = file.pos
     out = b""

@@ -42,8 +42,7 @@ def execveat(task: "Task", dirfd: Fd, name: Path, argv: Ptr, envp: Ptr, flags: I
         shown = b"/dev/fd/%d/%s" % (dirfd, name)
     arguments, environment = _read_vectors(task, argv, envp)
     if flags & AT_EXECVE_CHECK:
-        loader.check_program(task, place)
-        return 0
+        return loader.check_program(task, place)
     hidden = shown is not name and dirfd != AT_FDCWD and task.files.cloexec(dirfd)
     return execs.execve(task, place, arguments, environment, shown, hidden)
 

@@ -6,6 +6,7 @@ from sentry.abi.fcntl import MAX_FILE_SIZE, MAX_RW_COUNT, O_APPEND, O_NONBLOCK, 
 from sentry.abi.stat import S_IFDIR, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Ptr, Size, UInt
+from sentry.vfs import notify
 from sentry.vfs.anon import AnonymousFile
 from sentry.vfs.pipe import PipeEnd
 from sentry.vfs.regular import file_limit
@@ -115,11 +116,18 @@ def check_area(at: int, count: int) -> None:
 
 def run(relay: Relay, source_at: int, target_at: int) -> "Answer":
     """Do it, then put the positions where they belong: at the given addresses, or into the open files."""
-    answer = relay.run()
+    waits = notify.read_questions(relay.source)
+    answer = _run_asked(relay, waits) if waits else relay.run()
     if isinstance(answer, int):
         _keep_positions(relay, source_at, target_at)
         return answer
     return _finish(relay, source_at, target_at, answer)
+
+
+async def _run_asked(relay: Relay, waits: "list[notify.Question]") -> int:
+    await notify.answers(relay.task, waits)
+    answer = relay.run()
+    return answer if isinstance(answer, int) else await answer
 
 
 async def _finish(relay: Relay, source_at: int, target_at: int, running: "Coroutine[None, None, Any]") -> int:

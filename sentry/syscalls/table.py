@@ -376,13 +376,8 @@ _full(296, "pwritev", "read_write.pwritev")
 _full(297, "rt_tgsigqueueinfo", "signal.rt_tgsigqueueinfo")
 _miss(298, "perf_event_open", "as a kernel built without it")
 _full(299, "recvmmsg", "socket_io.recvmmsg")
-_part(
-    300,
-    "fanotify_init",
-    "fanotify.fanotify_init",
-    "no FAN_REPORT_MNT; permission events of open and read only, not of exec, mmap and readdir",
-)
-_part(301, "fanotify_mark", "fanotify.fanotify_mark", "no FAN_PRE_ACCESS; an evictable mark is never evicted")
+_full(300, "fanotify_init", "fanotify.fanotify_init")
+_part(301, "fanotify_mark", "fanotify.fanotify_mark", "an evictable mark is never evicted")
 _full(302, "prlimit64", "rlimit.prlimit64")
 _full(303, "name_to_handle_at", "handles.name_to_handle_at")
 _part(

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from _collections import deque
-from errno import EEXIST, EINVAL, EMFILE, ENOENT, ENOSPC, ESPIPE
+from _weakref import ref
+from errno import EAGAIN, EBUSY, EDQUOT, EEXIST, EINVAL, EIO, EMFILE, ENOENT, ENOSPC, EPERM, ESPIPE, ETXTBSY
 
 from sentry import _core
 from sentry.abi.fanotify import (
     ALL_EVENTS,
+    DENY_ERRNO_SHIFT,
     EVENT_FLAGS,
     FAN_ALLOW,
     FAN_AUDIT,
+    FAN_CLASS_PRE_CONTENT,
     FAN_CLASSES,
     FAN_DENY,
+    FAN_ENABLE_AUDIT,
     FAN_EVENT_ON_CHILD,
+    FAN_INFO,
     FAN_MARK_EVICTABLE,
     FAN_MARK_FILESYSTEM,
     FAN_MARK_IGNORE,
     FAN_MARK_IGNORED_SURV_MODIFY,
+    FAN_MARK_MNTNS,
     FAN_MARK_MOUNT,
+    FAN_NOFD,
     FAN_ONDIR,
     FAN_Q_OVERFLOW,
     FAN_RENAME,
+    FAN_REPORT_DIR_FID,
+    FAN_REPORT_FID,
     FAN_REPORT_PIDFD,
     FAN_REPORT_TID,
     FAN_UNLIMITED_MARKS,
@@ -31,37 +40,45 @@ from sentry.abi.fanotify import (
     PERMISSION_EVENTS,
     REPORT_IDS,
     RESPONSE,
+    RESPONSE_AUDIT,
+    RESPONSE_KNOWN,
 )
 from sentry.abi.inotify import IN_MODIFY
 from sentry.abi.ioctl import FIONREAD
 from sentry.abi.poll import READABLE
-from sentry.abi.stat import kernel_dev
+from sentry.abi.stat import S_IFDIR, S_IFMT, S_IFREG, kernel_dev
 from sentry.errors import Errno
+from sentry.kernel.namespaces import Namespace
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs import notify
 from sentry.vfs.anon import AnonymousFile
-from sentry.vfs.fanotify_event import Event, records, rename_records
+from sentry.vfs.fanotify_event import Event, mount_record, records, rename_records
 from sentry.vfs.handles import handle_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.kernel.wait import _Marker
     from sentry.vfs.inode import Inode
     from sentry.vfs.mount import FileSystem, Mount
+    from sentry.vfs.mount_namespace import MountNamespace
     from sentry.vfs.path import Path
 
-    Marked = Inode | Mount | FileSystem
+    Marked = Inode | Mount | FileSystem | MountNamespace
 
-QUEUE_MAX = 1 << 18  # events of a group with FAN_UNLIMITED_QUEUE: they are in our memory
+QUEUE_MAX = 1 << 18  # events of a group with FAN_UNLIMITED_QUEUE: what there is memory for
+# What a permission event may be refused with, by who has FAN_CLASS_PRE_CONTENT (fanotify(7)).
+_REFUSALS = (EIO, EPERM, EBUSY, ETXTBSY, EAGAIN, ENOSPC, EDQUOT)
 # /proc/sys/fs/fanotify; the last two are for each user
 limits = {"max_queued_events": 16384, "max_user_groups": 128, "max_user_marks": 65536}
+_AUDIT_HEAD = b"\1\0" + RESPONSE_AUDIT.size.to_bytes(2, "little")  # of the one kind of FAN_INFO there is
 _groups: dict[int, int] = {}
 _marks: dict[int, int] = {}
 
 
 class Mark:
-    """What a group wants to know of one inode, mount or file system (`kind`: FAN_MARK_*)."""
+    """What a group wants to know of one inode, mount, file system or mount namespace (`kind`: FAN_MARK_*)."""
 
     __slots__ = ("flags", "ignored", "kind", "mask")
 
@@ -85,13 +102,17 @@ class Mark:
 class Group(notify.Listener):
     """What is behind one fanotify file: marks, and events that nobody has read yet."""
 
-    def __init__(self, flags: int, event_flags: int, user: int, privileged: bool, file: FanotifyFile) -> None:
+    def __init__(
+        self, flags: int, event_flags: int, creds: Creds, privileged: bool, file: FanotifyFile
+    ) -> None:
         self.flags = flags
         self.event_flags = event_flags
-        self.user = user
+        self.user = creds.uid
+        self.user_ns = creds.user_ns
         self.privileged = privileged
         self.readers = file.queue
-        self.marks: dict[Marked, Mark] = {}
+        # By what is marked; by a reference to it where the mark does not keep it: a mount namespace.
+        self.marks: dict[Marked | ref[MountNamespace], Mark] = {}
         self.events: deque[Event] = deque()
         self.mergeable: dict[object, Event] = {}
         self.asked: dict[int, Event] = {}  # permission events that were read, by the descriptor given
@@ -102,6 +123,8 @@ class Group(notify.Listener):
     def happened(
         self, mask: int, inode: Inode, path: Path | None, directory: Inode | None, name: bytes
     ) -> None:
+        if not self._can_tell(mask, inode, path, directory):
+            return
         found = self._wanted(mask, inode, path, directory)
         if found:
             self._put(found, path, inode, directory, name, False)
@@ -120,13 +143,27 @@ class Group(notify.Listener):
             )
             self._queue(Event(left or came, None, told, self._who()))
 
+    def mounted(self, mask: int, namespace: MountNamespace, mount: Mount) -> None:
+        mark = self.marks.get(ref(namespace))
+        found = mark.mask & mask & ~mark.ignored if mark is not None else 0
+        if found:
+            self._queue(Event(found, None, mount_record(mount), self._who()))
+
+    def asks(self, fs: FileSystem) -> bool:
+        return bool(self.flags & FAN_CLASSES) and any(
+            marked is fs or getattr(marked, "fs", None) is fs for marked in self.marks
+        )
+
     def ask(self, mask: int, path: Path) -> notify.Question | None:
+        if not self._can_tell(mask, path.inode, path, None):
+            return None
         parent = path.dentry.parent
         found = self._wanted(mask, path.inode, path, parent.inode if parent is not None else None)
         if not found & PERMISSION_EVENTS:
             return None
         event = Event(found & PERMISSION_EVENTS, path, b"", self._who())
         event.queue = self.answered
+        event.listener = self
         self.events.append(event)
         self.readers.wake(READABLE)
         return event
@@ -138,6 +175,15 @@ class Group(notify.Listener):
     def unmounted(self, fs: FileSystem) -> None:
         for marked in [marked for marked in self.marks if marked is fs or getattr(marked, "fs", None) is fs]:
             self._forget(marked)
+
+    def _can_tell(self, mask: int, inode: Inode, path: Path | None, directory: Inode | None) -> bool:
+        """Whether there is something to tell of a file by: a descriptor of it (not of FIFOs, sockets and
+        devices), or the id of a directory where only those are wanted."""
+        if not self.flags & REPORT_IDS:
+            return path is not None and inode.mode & S_IFMT in (S_IFREG, S_IFDIR)
+        if self.flags & FAN_REPORT_FID or not self.flags & FAN_REPORT_DIR_FID:
+            return True
+        return directory is not None or bool(mask & FAN_ONDIR)
 
     def _wanted(self, mask: int, inode: Inode, path: Path | None, directory: Inode | None) -> int:
         """Which events of `mask` the group is to be told of; FAN_ONDIR with them where it reports ids."""
@@ -197,21 +243,37 @@ class Group(notify.Listener):
         self.mergeable.pop(event.key, None)
         return event
 
-    def answer(self, fd: int, response: int) -> None:
+    def answer(self, fd: int, response: int, rest: bytes) -> None:
         """A response was written: EINVAL, ENOENT."""
-        if fd < 0 or response & ~FAN_AUDIT not in (FAN_ALLOW, FAN_DENY):
+        code, word = response >> DENY_ERRNO_SHIFT, response & (FAN_ALLOW | FAN_DENY)
+        if (
+            response & ~RESPONSE_KNOWN
+            or word not in (FAN_ALLOW, FAN_DENY)
+            or (code and (word == FAN_ALLOW or not self.flags & FAN_CLASS_PRE_CONTENT))
+            or (code and code not in _REFUSALS)
+            or (response & FAN_AUDIT and not self.flags & FAN_ENABLE_AUDIT)
+        ):
+            raise Errno(EINVAL)
+        if response & FAN_INFO:
+            if len(rest) != RESPONSE_AUDIT.size or rest[:4] != _AUDIT_HEAD:
+                raise Errno(EINVAL)
+            if fd == FAN_NOFD:
+                return  # only whether it is known was asked
+        if fd < 0:
             raise Errno(EINVAL)
         event = self.asked.pop(fd, None)
         if event is None:
             raise Errno(ENOENT)
-        event.response = response & ~FAN_AUDIT
+        event.refusal = code or EPERM
+        event.response = word
         self.answered.wake(READABLE)
 
     # Marks
 
     def add(self, marked: Marked, mask: int, flags: int) -> None:
         """FAN_MARK_ADD: EEXIST, ENOSPC."""
-        mark = self.marks.get(marked)
+        key = self._key(marked)
+        mark = self.marks.get(key)
         ignores = flags & MARK_IGNORES
         if mark is None:
             used = _marks.get(self.user, 0)
@@ -219,7 +281,7 @@ class Group(notify.Listener):
                 raise Errno(ENOSPC)
             mark = Mark(flags & MARK_TYPES, flags)
             _marks[self.user] = used + 1
-            self.marks[marked] = mark
+            self.marks[key] = mark
             if len(self.marks) == 1:
                 notify.listen(self)
         else:
@@ -242,7 +304,8 @@ class Group(notify.Listener):
 
     def remove(self, marked: Marked, mask: int, flags: int) -> None:
         """FAN_MARK_REMOVE: ENOENT."""
-        mark = self.marks.get(marked)
+        key = self._key(marked)
+        mark = self.marks.get(key)
         if mark is None:
             raise Errno(ENOENT)
         if flags & MARK_IGNORES:
@@ -250,13 +313,18 @@ class Group(notify.Listener):
         else:
             mark.mask &= ~mask
         if not (mark.mask | mark.ignored) & ~EVENT_FLAGS:
-            self._forget(marked)
+            self._forget(key)
 
     def flush(self, kind: int) -> None:
         for marked in [marked for marked, mark in self.marks.items() if mark.kind == kind]:
             self._forget(marked)
 
-    def _forget(self, marked: Marked) -> None:
+    def _key(self, marked: Marked) -> Marked | ref[MountNamespace]:
+        return ref(marked, self._forget) if isinstance(marked, Namespace) else marked
+
+    def _forget(self, marked: Marked | ref[MountNamespace]) -> None:
+        if marked not in self.marks:
+            return
         del self.marks[marked]
         _count(_marks, self.user)
         if not self.marks:
@@ -288,11 +356,12 @@ class FanotifyFile(AnonymousFile):
 
     state: Group
 
-    def __init__(self, flags: int, open_flags: int, event_flags: int, user: int, privileged: bool) -> None:
+    def __init__(self, flags: int, open_flags: int, event_flags: int, creds: Creds, privileged: bool) -> None:
+        user = creds.uid
         if _groups.get(user, 0) >= limits["max_user_groups"]:
             raise Errno(EMFILE)
         super().__init__(open_flags, b"[fanotify]")
-        self.state = Group(flags, event_flags, user, privileged, self)
+        self.state = Group(flags, event_flags, creds, privileged, self)
         _groups[user] = _groups.get(user, 0) + 1
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes | _Marker:
@@ -317,18 +386,21 @@ class FanotifyFile(AnonymousFile):
                 if out:
                     break
                 raise
-            if event.mask & PERMISSION_EVENTS:
+            if event.mask & PERMISSION_EVENTS and fd >= 0:
                 group.asked[fd] = event
+            elif event.mask & PERMISSION_EVENTS:  # FAN_REPORT_FD_ERROR: nobody can answer
+                event.response = FAN_DENY
+                group.answered.wake(READABLE)
             out.append(record)
             count -= size
         return b"".join(out) or WOULD_BLOCK
 
     def write(self, task: Task, data: bytes, pos: int | None) -> int:
-        if not self.state.flags & FAN_CLASSES or len(data) < RESPONSE.size:
+        if len(data) < RESPONSE.size:
             raise Errno(EINVAL)
         fd, response = RESPONSE.unpack_from(data)
-        self.state.answer(fd, response)
-        return RESPONSE.size
+        self.state.answer(fd, response, data[RESPONSE.size :])
+        return len(data)
 
     def poll(self) -> int:
         return READABLE if self.state.events else 0
@@ -345,7 +417,10 @@ class FanotifyFile(AnonymousFile):
         out = b"fanotify flags:%x event-flags:%x\n" % (group.flags, group.event_flags)
         for marked, mark in group.marks.items():
             rest = b"mflags:%x mask:%x ignored_mask:%x" % (mark.flags, mark.mask, mark.ignored)
-            if mark.kind == FAN_MARK_MOUNT:
+            if mark.kind == FAN_MARK_MNTNS:
+                namespace = marked()  # type: ignore[operator]
+                out += b"fanotify mnt_ns:%d %s\n" % (namespace.inum if namespace is not None else 0, rest)
+            elif mark.kind == FAN_MARK_MOUNT:
                 out += b"fanotify mnt_id:%x %s\n" % (marked.id, rest)  # type: ignore[union-attr]
             elif mark.kind == FAN_MARK_FILESYSTEM:
                 out += b"fanotify sdev:%x %s\n" % (kernel_dev(marked.dev), rest)  # type: ignore[union-attr]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EROFS
+from errno import EBADF, EROFS, ESRCH
 
 from sentry.abi.fanotify import (
     DIRENT_EVENTS,
@@ -10,6 +10,7 @@ from sentry.abi.fanotify import (
     FAN_ONDIR,
     FAN_Q_OVERFLOW,
     FAN_REPORT_DIR_FID,
+    FAN_REPORT_FD_ERROR,
     FAN_REPORT_FID,
     FAN_REPORT_NAME,
     FAN_REPORT_PIDFD,
@@ -19,12 +20,15 @@ from sentry.abi.fanotify import (
     INFO_FID,
     INFO_HANDLE,
     INFO_HEADER,
+    INFO_MNT,
+    INFO_MNT_RECORD,
     INFO_NEW_DFID_NAME,
     INFO_OLD_DFID_NAME,
     INFO_PIDFD,
     INFO_PIDFD_RECORD,
     METADATA,
     METADATA_VERSION,
+    MOUNT_EVENTS,
     PERMISSION_EVENTS,
     REPORT_IDS,
 )
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.vfs.fanotify import Group
     from sentry.vfs.inode import Inode
+    from sentry.vfs.mount import Mount
     from sentry.vfs.path import Path
 
 _NO_PIDFD = -1
@@ -50,18 +55,23 @@ _RECORD_UNIT = 4
 class Event(notify.Question):
     """One event: of an open file's place, or with the records that tell of ids and names."""
 
-    __slots__ = ("group", "key", "mask", "number", "path", "records")
+    __slots__ = ("group", "key", "listener", "mask", "number", "path", "records")
 
     def __init__(self, mask: int, path: Path | None, records: bytes, who: tuple[int, object]) -> None:
         super().__init__()
+        self.listener: Group | None = None  # who is asked, if it is a question
         self.mask = mask
         self.path = path
         self.records = records
         self.number, self.group = who
         place = (path.mount, path.dentry) if path is not None else None
-        # Events that differ in nothing else are merged; a permission event never is.
-        single = self if mask & (PERMISSION_EVENTS | FAN_Q_OVERFLOW) else None
+        # Events that differ in nothing else are merged, but for those of permissions and of mounts.
+        single = self if mask & (PERMISSION_EVENTS | MOUNT_EVENTS | FAN_Q_OVERFLOW) else None
         self.key = single, place, records, self.number, mask & FAN_ONDIR
+
+    def given_up(self) -> None:
+        if self.listener is not None and self in self.listener.events:
+            self.listener.events.remove(self)
 
     def size(self, pidfd: bool) -> int:
         return METADATA.size + len(self.records) + (INFO_PIDFD_RECORD.size if pidfd else 0)
@@ -71,11 +81,19 @@ class Event(notify.Question):
         known = group.privileged or self.number == task.group.tgid
         number = task.group.pid_ns.number(self.number) if known and self.number else 0
         records = self.records
-        fd = FAN_NOFD if self.path is None else _open(task, self.path, group.event_flags)
+        tells_errors = group.flags & FAN_REPORT_FD_ERROR
+        fd = -EBADF if tells_errors else FAN_NOFD
+        if self.path is not None:
+            try:
+                fd = _open(task, self.path, group.event_flags)
+            except Errno as error:
+                if not tells_errors:
+                    raise
+                fd = -error.code
         if group.flags & REPORT_IDS == FAN_REPORT_DIR_FID and not self.mask & (DIRENT_EVENTS | FAN_ONDIR):
             records = bytes((INFO_FID,)) + records[1:]
         if group.flags & FAN_REPORT_PIDFD:
-            pidfd = _NO_PIDFD
+            pidfd = -ESRCH if tells_errors else _NO_PIDFD
             if self.group is not None and number:
                 pidfd = task.files.install(PidFile(self.group), cloexec=True)  # type: ignore[arg-type]
             records += INFO_PIDFD_RECORD.pack(INFO_PIDFD, INFO_PIDFD_RECORD.size, pidfd)
@@ -127,6 +145,10 @@ def records(flags: int, mask: int, inode: Inode, directory: Inode | None, name: 
     else:
         told = _record(INFO_DFID, place)
     return told + _record(INFO_FID, inode) if child else told
+
+
+def mount_record(mount: Mount) -> bytes:
+    return INFO_MNT_RECORD.pack(INFO_MNT, INFO_MNT_RECORD.size, mount.unique_id)
 
 
 def rename_records(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from errno import ENOSPC
 
 from sentry._core import WaitQueue
+from sentry.abi.fanotify import FAN_MNT_ATTACH, FAN_MNT_DETACH
 from sentry.abi.fcntl import POLLERR, POLLPRI
 from sentry.abi.mount import MS_PRIVATE
 from sentry.abi.stat import S_IFDIR
@@ -106,6 +107,9 @@ class MountNamespace(Namespace):
 
     def __del__(self) -> None:
         """The last of its tasks is gone, and nobody can come back."""
+        if notify.level > 1:
+            for mount in self.mounts:
+                notify.mounted(FAN_MNT_DETACH, self, mount)
         for mount in list(self.mounts):
             change(mount, MS_PRIVATE)
             if not mount.locked:
@@ -158,6 +162,8 @@ def attach(tree: Mount, parent: Mount, point: Dentry) -> None:
     if former is not None and former is not namespace:
         for mount in subtree(tree):
             former.remove(mount)
+    if notify.level > 1:
+        _tell_attached([(tree, parent, moved), *((made, lower, False) for made, lower in places)])
     for made, lower in [(tree, parent), *places]:
         other = lower.namespace
         assert other is not None
@@ -165,6 +171,18 @@ def attach(tree: Mount, parent: Mount, point: Dentry) -> None:
             lock(made)
         _insert(made, lower, point)
         other.add(made)
+
+
+def _tell_attached(trees: list[tuple[Mount, Mount, bool]]) -> None:
+    """(tree, what it comes upon, whether it was in that namespace already): only its root moves then."""
+    for tree, parent, moved in trees:
+        namespace = parent.namespace
+        assert namespace is not None
+        if moved:
+            notify.mounted(FAN_MNT_ATTACH | FAN_MNT_DETACH, namespace, tree)
+        else:
+            for mount in subtree(tree):
+                notify.mounted(FAN_MNT_ATTACH, namespace, mount)
 
 
 def _insert(tree: Mount, parent: Mount, point: Dentry) -> None:
@@ -206,6 +224,10 @@ def unmount(mounts: list[Mount], connected: bool = False) -> None:
             uncovered.append((upper, below.parent, below.point))
     parted = [mount for mount in going if mount.parent not in going or not (connected or mount.locked)]
     touched = {mount.namespace: None for mount in going}
+    if notify.level > 1:
+        for mount in going:
+            if mount.namespace is not None:
+                notify.mounted(FAN_MNT_DETACH, mount.namespace, mount)
     for mount in going:
         namespace = mount.namespace
         if namespace is not None:

@@ -315,8 +315,7 @@ async def _open_asked(
     task: Task, path: Path, flags: int, created: bool, waits: list[notify.Question]
 ) -> File:
     """`open_path` once everybody who is asked has allowed it."""
-    for question in waits:
-        await question.wait(task)
+    await notify.answers(task, waits)
     answer: object = open_path(task, path, flags, created, allowed=True)
     return answer if isinstance(answer, File) else await answer  # type: ignore[misc]
 

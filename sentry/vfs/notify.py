@@ -9,11 +9,11 @@ What must hold: an inode with marks is `watched`, and `level` tells whether ther
 
 from __future__ import annotations
 
-from errno import EPERM
+from errno import EINTR, EPERM
 
 from sentry import _core
-from sentry.abi.fanotify import FAN_ALLOW
-from sentry.abi.fcntl import FMODE_NONOTIFY
+from sentry.abi.fanotify import FAN_ACCESS_PERM, FAN_ALLOW
+from sentry.abi.fcntl import FMODE_ASKS, FMODE_NONOTIFY
 from sentry.abi.inotify import (
     IN_ACCESS,
     IN_ATTRIB,
@@ -30,18 +30,19 @@ from sentry.abi.inotify import (
     IN_OPEN,
     IN_UNMOUNT,
 )
+from sentry.abi.poll import ANY_EVENT
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
-from sentry.kernel.wait import WOULD_BLOCK, block
+from sentry.kernel.wait import INTERRUPTED, Waiter, suspend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry._core import WaitQueue
     from sentry.kernel.task import Task
-    from sentry.kernel.wait import _Marker
     from sentry.vfs.file import File
     from sentry.vfs.inode import Inode
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mount import FileSystem, Mount
+    from sentry.vfs.mount_namespace import MountNamespace
     from sentry.vfs.path import Path
 
 # Whose reads and writes are told to the directory: those of devices and FIFOs would tell of keystrokes.
@@ -116,6 +117,13 @@ class Listener:
     def renamed(self, olddir: Inode, old: bytes, newdir: Inode, new: bytes, inode: Inode) -> None:
         """A file has another name; `changed` tells its halves."""
 
+    def mounted(self, mask: int, namespace: MountNamespace, mount: Mount) -> None:
+        """FAN_MNT_ATTACH, FAN_MNT_DETACH or both (moved): what happened to a mount in a namespace."""
+
+    def asks(self, fs: FileSystem) -> bool:
+        """Whether it may want to be asked about files of a file system that are opened now."""
+        return False
+
     def ask(self, mask: int, path: Path) -> Question | None:
         """May `mask` be done to a file?  None: the listener doesn't care."""
 
@@ -127,23 +135,32 @@ class Listener:
 
 
 class Question:
-    """What a task waits for before it goes on: the answer of a listener, FAN_ALLOW or FAN_DENY."""
+    """What a task waits for before it goes on: a listener's answer, FAN_ALLOW or FAN_DENY (`refusal`)."""
 
-    __slots__ = ("queue", "response")
+    __slots__ = ("queue", "refusal", "response")
 
     def __init__(self) -> None:
         self.response = 0
+        self.refusal = EPERM
         self.queue: WaitQueue | None = None
 
     async def wait(self, task: Task) -> None:
-        """EPERM when the answer is no."""
+        """EPERM, or another errno of the listener's, when the answer is no."""
         assert self.queue is not None
-        await block(task, self._attempt, self.queue)
+        waiter = Waiter(task, ANY_EVENT)
+        self.queue.add(waiter)
+        try:
+            while not self.response:
+                if await suspend(task, interruptible=False) == INTERRUPTED:  # by its death alone
+                    self.given_up()
+                    raise Errno(EINTR)
+        finally:
+            self.queue.remove(waiter)
         if self.response != FAN_ALLOW:
-            raise Errno(EPERM)
+            raise Errno(self.refusal)
 
-    def _attempt(self) -> bool | _Marker:
-        return True if self.response else WOULD_BLOCK
+    def given_up(self) -> None:
+        """Nobody waits for the answer any more."""
 
 
 _marks: dict[Inode, list[Mark]] = {}
@@ -293,8 +310,29 @@ def questions(path: Path, mask: int) -> list[Question]:
     return [question for question in asked if question is not None]
 
 
+def read_questions(file: File) -> list[Question]:
+    """Whom a task must wait for before it reads an open file: who was there when it was opened."""
+    if level < 2 or file.path is None or file.flags & (FMODE_ASKS | FMODE_NONOTIFY) != FMODE_ASKS:
+        return []
+    return questions(file.path, FAN_ACCESS_PERM)
+
+
+async def answers(task: Task, asked: list[Question]) -> None:
+    """Wait until all have allowed it."""
+    for question in asked:
+        await question.wait(task)
+
+
+def mounted(mask: int, namespace: MountNamespace, mount: Mount) -> None:
+    for listener in tuple(_listeners):
+        listener.mounted(mask, namespace, mount)
+
+
 def opened(file: File, truncated: bool = False) -> None:
     if level:
+        path = file.path
+        if path is not None and any(listener.asks(path.inode.fs) for listener in _listeners):
+            file.flags |= FMODE_ASKS
         tell_file(file, IN_OPEN)
         if truncated:
             tell_file(file, IN_MODIFY)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from errno import EBUSY, EINVAL, ENOENT, ENOTDIR
 
+from sentry.abi.fanotify import FAN_MNT_ATTACH, FAN_MNT_DETACH
 from sentry.errors import Errno
+from sentry.vfs import notify
 from sentry.vfs.mount_tree import connect, disconnect
 from sentry.vfs.mounting import is_ours, is_root, mount_point
 from sentry.vfs.path import Path
@@ -46,6 +48,8 @@ def pivot_root(task: Task, new: Path, old: Path) -> None:
     connect(upper, parent, point)
     connect(lower, old.mount, old.dentry)
     task.ns.mnt.changed()
+    for mount in (lower, upper):
+        notify.mounted(FAN_MNT_ATTACH | FAN_MNT_DETACH, task.ns.mnt, mount)
     for other in task.kernel.tasks.values():
         fs = other.fs
         if other.files is None:

@@ -9,9 +9,8 @@ from errno import EAGAIN, EBADF, EFAULT, EINTR, EINVAL
 
 from sentry import _core
 from sentry._core import KIND_NULL, KIND_PIPE, KIND_ZERO
-from sentry.abi.fanotify import FAN_ACCESS_PERM
 from sentry.abi.fcntl import (
-    FMODE_NONOTIFY,
+    FMODE_ASKS,
     MAX_FILE_SIZE,
     O_DIRECT,
     O_NONBLOCK,
@@ -55,8 +54,8 @@ def read_into(
         raise Errno(EBADF)
     if file.flags & O_DIRECT:
         iov = _direct(task, file, iov)
-    if notify.level > 1 and file.path is not None and not file.flags & FMODE_NONOTIFY:
-        waits = notify.questions(file.path, FAN_ACCESS_PERM)
+    if file.flags & FMODE_ASKS:
+        waits = notify.read_questions(file)
         if waits:
             return _read_asked(task, file, iov, pos, wait, waits)
     return _read_told(task, file, iov, pos, wait)
@@ -65,8 +64,7 @@ def read_into(
 async def _read_asked(
     task: Task, file: File, iov: Iovec, pos: int | None, wait: bool, waits: list[notify.Question]
 ) -> int:
-    for question in waits:
-        await question.wait(task)
+    await notify.answers(task, waits)
     answer = _read_told(task, file, iov, pos, wait)
     return answer if isinstance(answer, int) else await answer
 
