@@ -25,8 +25,11 @@ static const unsigned char kinds[HOT_COUNT] = {
 	[SYS_copy_file_range] = READS | WRITES,
 };
 
-static bool is_early(int64_t result)
+/* Whether a call failed before it came to the files. */
+static bool is_early(int kind, int64_t result)
 {
+	if ((kind & READS) && (kind & WRITES))
+		return result < 0;
 	return result == -EBADF || result == -EINVAL || result == -EFAULT || result == -ESPIPE;
 }
 
@@ -34,7 +37,7 @@ void io_count(Task *task, int64_t result)
 {
 	unsigned nr = (unsigned)task->syscall_nr;
 	int kind = nr < HOT_COUNT ? kinds[nr] : 0;
-	if (!kind || (!(kind & ALWAYS) && is_early(result)))
+	if (!kind || (!(kind & ALWAYS) && is_early(kind, result)))
 		return;
 	unsigned long long bytes = result > 0 ? (unsigned long long)result : 0;
 	if (kind & READS) {

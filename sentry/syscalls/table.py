@@ -163,7 +163,7 @@ _part(
     98,
     "getrusage",
     "time.getrusage",
-    "no counts of blocks read and written",
+    "no counts of blocks read and written; context switches are the calling thread's, none of children",
 )
 _full(99, "sysinfo", "uname.sysinfo")
 _full(100, "times", "time.times")

@@ -424,6 +424,7 @@ static void read_and_write(void)
 	CHECK_EQ(preadv(fd, two, 2, 0), 123);
 	CHECK_ERR(read(999, buffer, 1), EBADF); /* does not count */
 	CHECK_EQ(syscall(SYS_sendfile, other, fd, (off_t[]) { 0 }, 50), 50);
+	CHECK_ERR(copy_file_range(fd, NULL, ends[1], NULL, 10, 0), EINVAL);
 }
 
 CASE(io_counts_bytes_and_calls, "proc_pid_io(5)")
