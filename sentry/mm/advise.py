@@ -85,6 +85,7 @@ _DONE = (
     MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE,
 )  # fmt: skip
 _OURS = (MADV_DONTDUMP, MADV_DODUMP)  # of no interest to the host: it dumps no stub
+ANON_NAME_MAX = 80  # bytes, the NUL included
 _DISCARDS = (
     MADV_DONTNEED,
     MADV_DONTNEED_LOCKED,
@@ -219,17 +220,22 @@ def mseal(mm: AddressSpace, addr: int, length: int) -> None:
 def set_anon_name(mm: AddressSpace, addr: int, length: int, name: bytes | None) -> None:
     """Name a range of anonymous memory, None: take its name away (prctl(2), PR_SET_VMA_ANON_NAME).
 
-    `name` is without its NUL, at most 79 bytes.  Raises Errno: EBADF (a file's mapping), EINVAL, ENOMEM
-    (holes).
+    `name` is without its NUL.  Raises Errno: EBADF (a file's mapping, at which it stops), EINVAL, ENOMEM
+    (holes, which it passes over).
     """
     if name is not None and (
-        len(name) >= 80 or any(not 0x20 <= byte < 0x7F or byte in b"\\`$[]" for byte in name)
+        len(name) >= ANON_NAME_MAX or any(not 0x20 <= byte < 0x7F or byte in b"\\`$[]" for byte in name)
     ):
         raise Errno(EINVAL)
     end = check_range(addr, length)
+    if end == addr:
+        return
     hole = mm.areas.covered(addr, end) < end
-    if any(vma.file is not None or vma.flags & VM_SPECIAL for vma in mm.areas.overlapping(addr, end)):
-        raise Errno(EBADF)
-    mm.areas.update(addr, end, lambda vma: vma.renamed(name))
+    for vma in mm.areas.overlapping(addr, end):
+        if vma.file is not None or vma.flags & VM_SPECIAL:
+            if vma.start > addr:
+                mm.areas.update(addr, vma.start, lambda part: part.renamed(name))
+            raise Errno(EBADF)
+    mm.areas.update(addr, end, lambda part: part.renamed(name))
     if hole:
         raise Errno(ENOMEM)

@@ -137,15 +137,13 @@ def name_of(mm: AddressSpace, vma: Vma, root: Path) -> bytes:
     if file is not None and file.path is not None:
         return file.path.shown(root).replace(b"\n", b"\\012")
     source: Source | None = vma.source
-    if vma.name is not None:
-        return (b"[anon_shmem:" if source is not None else b"[anon:") + vma.name + b"]"
     if source is not None:
-        return source.name
+        return source.name if vma.name is None else b"[anon_shmem:%b]" % vma.name
     if vma.start < mm.brk_end and vma.end > mm.brk_start:
         return b"[heap]"
     if vma.start <= mm.stack_start <= vma.end:
         return b"[stack]"
-    return b""
+    return b"" if vma.name is None else b"[anon:%b]" % vma.name
 
 
 def _line(mm: AddressSpace, vma: Vma, root: Path) -> bytes:

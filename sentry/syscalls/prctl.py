@@ -64,10 +64,13 @@ from sentry.abi.prctl import (
     PR_SET_TIMING,
     PR_SET_TSC,
     PR_SET_VMA,
+    PR_SET_VMA_ANON_NAME,
     PR_SPEC_COUNT,
     PR_SPEC_NOT_AFFECTED,
     PR_SYS_DISPATCH_OFF,
     PR_SYS_DISPATCH_ON,
+    PR_TASK_PERF_EVENTS_DISABLE,
+    PR_TASK_PERF_EVENTS_ENABLE,
     PR_TIMING_STATISTICAL,
     PR_TSC_ENABLE,
 )
@@ -75,6 +78,7 @@ from sentry.abi.signal import NSIG
 from sentry.errors import Errno
 from sentry.kernel import dispatch
 from sentry.kernel import seccomp as filters
+from sentry.mm.advise import ANON_NAME_MAX, set_anon_name
 from sentry.syscalls import prctl_memory, seccomp
 from sentry.syscalls.args import Int, Size
 
@@ -255,8 +259,18 @@ def _get_tsc(task: "Task", a: int, b: int, c: int, d: int) -> int:
     return 0
 
 
-def _no_anon_names(task: "Task", a: int, b: int, c: int, d: int) -> int:
-    raise Errno(errno.EINVAL)  # as a kernel built without CONFIG_ANON_VMA_NAME
+def _set_vma(task: "Task", attribute: int, start: int, length: int, name: int) -> int:
+    _invalid_unless(attribute == PR_SET_VMA_ANON_NAME)
+    try:
+        label = task.copy_in_str(name, ANON_NAME_MAX) if name else None
+    except Errno as error:
+        raise Errno(errno.EINVAL if error.code == errno.ENAMETOOLONG else error.code) from None
+    set_anon_name(task.mm, start, length, label)
+    return 0
+
+
+def _no_perf_events(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    return 0  # there are none to turn on or off
 
 
 def _set_mce_kill(task: "Task", operation: int, policy: int, c: int, d: int) -> int:
@@ -358,7 +372,9 @@ _OPERATIONS: "dict[int, Operation]" = {
     PR_SET_THP_DISABLE: _set_thp_disable,
     PR_GET_THP_DISABLE: _get_thp_disable,
     PR_CAP_AMBIENT: _ambient,
-    PR_SET_VMA: _no_anon_names,
+    PR_SET_VMA: _set_vma,
+    PR_TASK_PERF_EVENTS_DISABLE: _no_perf_events,
+    PR_TASK_PERF_EVENTS_ENABLE: _no_perf_events,
     PR_MCE_KILL: _set_mce_kill,
     PR_MCE_KILL_GET: _get_mce_kill,
     PR_SET_MM: prctl_memory.set_mm,

@@ -227,7 +227,7 @@ _part(
     157,
     "prctl",
     "prctl.prctl",
-    "no TSC faults; no speculation control, anonymous names, core scheduling: as a kernel without them",
+    "no TSC faults; no speculation control, core scheduling: as a kernel without them",
 )
 _part(
     158,

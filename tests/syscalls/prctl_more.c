@@ -182,3 +182,67 @@ CASE(MEMORY_MERGE_and_speculation_check_arguments, "prctl(2)")
 	CHECK_ERR(prctl(PR_SET_SPECULATION_CTRL, 0, 0, 1, 0), EINVAL);
 	CHECK_ERR(prctl(0x59616d61, 1, 0, 0, 0), EINVAL); /* PR_SET_PTRACER: no Yama */
 }
+
+static int name_memory(void *start, size_t length, const char *name)
+{
+	return prctl(0x53564d41 /* PR_SET_VMA */, 0 /* PR_SET_VMA_ANON_NAME */, start, length, name);
+}
+
+static const char *line_of(void *start)
+{
+	static char line[64];
+	char *found;
+
+	snprintf(line, sizeof(line), "%lx-", (long)start);
+	found = strstr(text_of("/proc/self/maps"), line);
+	CHECK(found != NULL);
+	*strchrnul(found, '\n') = '\0';
+	return found;
+}
+
+static void need_names(void *start)
+{
+	if (name_memory(start, PAGE, "try") == -1 && errno == EINVAL)
+		SKIP("a kernel without CONFIG_ANON_VMA_NAME");
+}
+
+CASE(memory_is_named_in_maps, "prctl(2)")
+{
+	char *start = map_pages(4, MAP_PRIVATE), *shared = map_pages(1, MAP_SHARED);
+
+	need_names(start);
+	CHECK_OK(name_memory(start, 2 * PAGE, "pool of mine"));
+	CHECK(strstr(line_of(start), " [anon:pool of mine]") != NULL);
+	CHECK(strstr(line_of(start + 2 * PAGE), "[anon:") == NULL);
+	CHECK_OK(name_memory(shared, PAGE, "both"));
+	CHECK(strstr(line_of(shared), " [anon_shmem:both]") != NULL);
+	CHECK_OK(name_memory(start, 4 * PAGE, NULL));
+	CHECK(strstr(line_of(start), "[anon:") == NULL);
+}
+
+CASE(errors_of_memory_names, "prctl(2)")
+{
+	char *start = map_pages(4, MAP_PRIVATE), name[81];
+	int fd = make_file("file", "text");
+
+	need_names(start);
+	memset(name, 'x', 80);
+	name[80] = '\0';
+	CHECK_ERR(name_memory(start, PAGE, name), EINVAL);
+	name[79] = '\0';
+	CHECK_OK(name_memory(start, PAGE, name));
+	for (const char *bad = "[]\\$`\n\177"; *bad; bad++) {
+		name[0] = *bad;
+		CHECK_ERR(name_memory(start, PAGE, name), EINVAL);
+	}
+	CHECK_ERR(name_memory(start, PAGE, unmapped()), EFAULT);
+	CHECK_ERR(name_memory(start + 1, PAGE, "x"), EINVAL);
+	CHECK_ERR(name_memory(start, -1, "x"), EINVAL);
+	CHECK_OK(name_memory(start, 0, "x"));
+	CHECK_ERR(name_memory(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0), PAGE, "x"), EBADF);
+	CHECK_OK(munmap(start + PAGE, PAGE));
+	CHECK_ERR(name_memory(start, 3 * PAGE, "over a hole"), ENOMEM);
+	CHECK(strstr(line_of(start), "[anon:over a hole]") != NULL);
+	CHECK(strstr(line_of(start + 2 * PAGE), "[anon:over a hole]") != NULL);
+	CHECK_ERR(prctl(0x53564d41, 1, start, PAGE, "x"), EINVAL);
+}
