@@ -1,7 +1,7 @@
 """AF_NETLINK sockets: port ids, groups, and datagrams to and from the kernel (netlink(7)).
 
-NETLINK_ROUTE is answered (sentry.socket.netlink_route), NETLINK_USERSOCK is for the guest's own programs, and
-NETLINK_KOBJECT_UEVENT has nothing to tell, for no device comes or goes.
+NETLINK_ROUTE and NETLINK_SOCK_DIAG are answered (netlink_route and sock_diag beside this), NETLINK_USERSOCK
+is for the guest's own programs, and NETLINK_KOBJECT_UEVENT has nothing to tell, for no device comes or goes.
 What must hold: an endpoint is in its namespace's `ports` exactly while it is open and has a port id.
 """
 
@@ -25,6 +25,7 @@ from sentry.abi.netlink import (
     NETLINK_NO_ENOBUFS,
     NETLINK_PKTINFO,
     NETLINK_ROUTE,
+    NETLINK_SOCK_DIAG,
     NETLINK_USERSOCK,
     RTNLGRP_MAX,
     SOCKADDR_NL,
@@ -34,6 +35,7 @@ from sentry.abi.poll import POLLERR, READABLE, WRITABLE
 from sentry.abi.socket import AF_NETLINK, AF_UNSPEC, FAMILY, MSG_OOB, MSG_PEEK, MSG_TRUNC
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK
+from sentry.socket import sock_diag
 from sentry.socket.base import Received, Socket
 from sentry.socket.netlink_message import converse, message
 from sentry.socket.netlink_route import Route
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 # Protocol: how many groups, whether anybody may join them, whether anybody may send to others than the kernel
 _PROTOCOLS = {
     NETLINK_ROUTE: (RTNLGRP_MAX, True, False),
+    NETLINK_SOCK_DIAG: (32, True, False),
     NETLINK_USERSOCK: (32, False, True),
     NETLINK_KOBJECT_UEVENT: (32, True, False),
 }
@@ -98,9 +101,13 @@ class Endpoint:
     def is_full(self) -> bool:
         return self.held > self.rcvbuf
 
-    def put(self, datagram: Datagram) -> None:
-        """Deliver; one that has no room is lost, which the reader is told once (ENOBUFS)."""
-        if self.is_full():
+    def put(self, datagram: Datagram, forced: bool = False) -> None:
+        """Deliver; one that has no room is lost, which the reader is told once (ENOBUFS).
+
+        Args:
+            forced: it has room: a part of an answer, which Linux makes as fast as it is read.
+        """
+        if self.is_full() and not forced:
             if NETLINK_NO_ENOBUFS not in self.switches:
                 self.error = errno.ENOBUFS
         else:
@@ -234,7 +241,7 @@ class NetlinkSocket(Socket):
         if not data:
             raise Errno(errno.ENODATA)
         creds = outgoing.creds or (task.group.tgid, task.creds.uid, task.creds.gid)
-        if port == 0 and self.protocol == NETLINK_ROUTE:
+        if port == 0 and self.protocol in (NETLINK_ROUTE, NETLINK_SOCK_DIAG):
             self._ask_kernel(task, bytes(data))
             return len(data)
         if group:
@@ -255,10 +262,16 @@ class NetlinkSocket(Socket):
             told = message(kind, 0, 0, 0, body)
             broadcast(endpoint.net, NETLINK_ROUTE, group, Datagram(told, 0, group, _KERNEL))
 
-        route = Route(task, endpoint.net, notify)
+        def diagnose(kind: int, flags: int, body: bytes) -> list[tuple[int, bytes]]:
+            return sock_diag.request(task, endpoint.net, kind, flags, body)
+
+        route = self.protocol == NETLINK_ROUTE
+        handler = Route(task, endpoint.net, notify).request if route else diagnose
         capped = NETLINK_CAP_ACK in endpoint.switches
-        for answer in converse(data, endpoint.port, capped, route.request):
-            endpoint.put(Datagram(answer, 0, 0, _KERNEL))
+        answers = converse(data, endpoint.port, capped, handler, lambda kind: not route or kind & 3 == 2)
+        begun = not endpoint.is_full()
+        for answer in answers:
+            endpoint.put(Datagram(answer, 0, 0, _KERNEL), begun)
 
     def receive(self, task: Task, count: int, flags: int) -> Received | _Marker:
         if flags & MSG_OOB:

@@ -56,11 +56,14 @@ def message(kind: int, flags: int, sequence: int, port: int, body: bytes) -> byt
     return NLMSGHDR.pack(length, kind, flags, sequence, port) + body + bytes(-length % 4)
 
 
-def converse(data: bytes, port: int, cap_ack: bool, handler: Handler) -> list[bytes]:
+def converse(
+    data: bytes, port: int, cap_ack: bool, handler: Handler, dumps: Callable[[int], bool]
+) -> list[bytes]:
     """The datagrams that answer the requests in `data`, which came from `port`.
 
     Args:
         cap_ack: errors repeat the request's header alone (NETLINK_CAP_ACK).
+        dumps: whether requests of this type may ask for all there are (NLM_F_DUMP).
     """
     answers: list[bytes] = []
     at = 0
@@ -71,7 +74,7 @@ def converse(data: bytes, port: int, cap_ack: bool, handler: Handler) -> list[by
         error = 0
         dumping = False
         if flags & NLM_F_REQUEST and kind >= NLMSG_MIN_TYPE:
-            dumping = flags & NLM_F_DUMP == NLM_F_DUMP and kind & 3 == 2
+            dumping = flags & NLM_F_DUMP == NLM_F_DUMP and dumps(kind)
             try:
                 found = handler(kind, flags, data[at + NLMSGHDR.size : at + length])
                 answers += _dump(found, sequence, port) if dumping else _plain(found, sequence, port)

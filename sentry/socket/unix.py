@@ -96,7 +96,7 @@ class UnixSocket(Socket):
         if request == FIONREAD:
             if endpoint.state == LISTENING:
                 raise Errno(errno.EINVAL)
-            task.write_u32(arg, self._unread())
+            task.write_u32(arg, self.unread())
         elif request == TIOCOUTQ:
             task.write_u32(arg, endpoint.sent)
         elif request == SIOCATMARK:
@@ -107,7 +107,8 @@ class UnixSocket(Socket):
             return super().ioctl(task, request, arg)
         return 0
 
-    def _unread(self) -> int:
+    def unread(self) -> int:
+        """The bytes that a read would find, or those of the first datagram (FIONREAD)."""
         inbox = self.endpoint.inbox
         if self.endpoint.connection_based:
             return sum(len(message.data) - message.start for message in inbox)
