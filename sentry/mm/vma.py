@@ -80,9 +80,14 @@ class SharedMemory:
     def allocate(self, size: int) -> None:
         """Have a descriptor; OSError."""
         if self.fd < 0:
-            self.fd = os.memfd_create("shared", os.MFD_CLOEXEC)
+            fd = os.memfd_create("shared", os.MFD_CLOEXEC)
+            try:
+                os.ftruncate(fd, size)
+            except OSError:
+                os.close(fd)
+                raise
+            self.fd = fd
             SharedMemory.held += 1
-            os.ftruncate(self.fd, size)
 
     def __del__(self) -> None:
         if self.fd >= 0:

@@ -1,13 +1,14 @@
 """Which pages of a file are in memory (cachestat(2), mincore(2)).
 
-The host's page cache is the guest's.  A host before Linux 6.5, and one that tells nothing of files that the
-sandbox may not write, leave an estimate: all data is there, holes are not.
+The host's page cache is the guest's.  Of files that neither are the sandbox's nor may be written by it the
+host tells nothing, and so do we, whoever asks.  A host before Linux 6.5 leaves an estimate: all data is
+there, holes are not.
 """
 
 from __future__ import annotations
 
 import os
-from errno import ENXIO
+from errno import ENXIO, EPERM
 
 from sentry import _core
 from sentry.errors import Errno
@@ -24,11 +25,14 @@ def count(fd: int, offset: int, length: int) -> Counts:
     Args:
         fd: the host's descriptor.
         offset, length: bytes; length 0: to the end.
+
+    Raises Errno(EPERM) for a file that the host tells nothing of.
     """
     try:
         return _core.host_cachestat(fd, offset, length)
-    except Errno:
-        pass
+    except Errno as error:
+        if error.code == EPERM:
+            raise
     size = host(os.fstat, fd).st_size
     end = min(offset + length, size) if length else size
     return (sum(_data(fd, offset // PAGE, (end + PAGE - 1) // PAGE)), 0, 0, 0, 0)
@@ -42,8 +46,8 @@ def present(fd: int, first: int, pages: int) -> bytearray:
         low, high = ranges.pop()
         try:
             there = _core.host_cachestat(fd, (first + low) * PAGE, (high - low) * PAGE)[0]
-        except Errno:
-            return _data(fd, first, first + pages)
+        except Errno as error:
+            return bytearray(b"\1" * pages) if error.code == EPERM else _data(fd, first, first + pages)
         if there >= high - low:
             found[low:high] = b"\1" * (high - low)
         elif there:
