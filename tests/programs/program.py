@@ -81,6 +81,7 @@ OPTIONAL = {
     "dbus-daemon",
     "default-jdk-headless",
     "golang-go",
+    "keyutils",
     "libglib2.0-tests",
     "nodejs",
     "npm",
