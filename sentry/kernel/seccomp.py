@@ -64,6 +64,7 @@ class Filter(_core.SeccompFilter):
     prev: Filter | None
 
     length = 0  # of all filters, in instructions
+    own = 0  # what it has of that; nothing, when it is malformed
 
     def __init__(self, program: bytes, prev: Filter | None) -> None:
         """Raises Errno: EINVAL, ENOMEM."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,13 @@ class Holdings(NamedTuple):
 
 
 def holdings(sandbox: Running) -> Holdings:
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a stub has just ended: look again
+            return _look(sandbox)
+    return _look(sandbox)
+
+
+def _look(sandbox: Running) -> Holdings:
     everyone = [sandbox.sentry, *sandbox.stubs]
     return Holdings(
         len(everyone),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import struct
 
 import pytest
 
@@ -12,6 +13,7 @@ from sentry.fs import memory
 from sentry.fs.memory import Kept
 from sentry.fs.tmpfs import MemoryFile, Tmpfs
 from sentry.kernel.creds import Groups
+from sentry.kernel.seccomp import Filter
 from sentry.kernel.user_count import UserCount
 from sentry.vfs import landlock
 from sentry.vfs.landlock import Layer
@@ -63,3 +65,16 @@ def test_group_lists_are_counted_while_somebody_has_them() -> None:
     assert (groups, Groups.entries - before) == ((3, 1, 2), 3)
     del groups
     assert Groups.entries == before
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_filters_are_counted_unless_malformed() -> None:
+    allow = struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000)
+    before = Filter.length
+    with pytest.raises((Errno, OSError)):
+        Filter(b"\xff" * 8, None)
+    assert Filter.length == before
+    kept = Filter(allow, None)
+    assert Filter.length > before
+    del kept
+    assert Filter.length == before
