@@ -81,7 +81,7 @@ typedef struct {
 typedef struct {
 	PyObject_HEAD
 	PyObject *fs, *root, *parent, *point, *mounts;
-	unsigned int flags; /* MS_*, and MOUNT_IDMAPPED */
+	unsigned int flags; /* MS_*, MOUNT_IDMAPPED and MOUNT_WATCHED */
 	int id;
 	char expiring; /* MNT_EXPIRE marked it, and no walk has ended in it since */
 } Mount;
@@ -247,6 +247,7 @@ struct place {
 };
 FsContext *fs_context(Task *task);		      /* borrowed, or NULL */
 #define MOUNT_IDMAPPED (1U << 26) /* files have other owners there: all about them is Python's (sentry.vfs.mount) */
+#define MOUNT_WATCHED (1U << 27)  /* somebody wants to hear of all that is done there */
 bool place_of(PyObject *path, struct place *at);     /* false: it is no path */
 Inode *dentry_inode(Dentry *dentry);		      /* borrowed; NULL: there is none */
 /* Whether the owner, group and other bits alone grant `wanted` (4 read, 2 write, 1 search); else Python must
@@ -279,9 +280,9 @@ long long now_coarse(void); /* CLOCK_REALTIME_COARSE, ns: what file timestamps a
 
 /* notify.c */
 #define FMODE_NONOTIFY 0x4000000 /* among an open file's flags: its use is no event (sentry.abi.fcntl) */
-enum { WATCH_NONE, WATCH_SOME, WATCH_ALL }; /* nobody, inodes whose `watched` is set, everything */
+enum { WATCH_NONE, WATCH_SOME, WATCH_ALL }; /* nobody, inodes whose `watched` is set, mounts and ends too */
 extern int watch_level;
-bool dentry_watched(Dentry *dentry); /* it, or the directory that it is in */
+bool place_watched(struct place *at); /* the file, the directory that it is in, or the mount */
 bool file_watched(File *file);	     /* whether events must be told: then a call on it is Python's */
 void notify_acting(Task *task);	     /* whose call it is; noted while everything is watched */
 void notify_closed(File *file);	     /* its last reference goes */

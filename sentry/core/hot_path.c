@@ -140,7 +140,7 @@ static int64_t open_at(Task *task, int dirfd, uint64_t name, int flags)
 				 : !S_ISREG(inode->mode) || flags & O_DIRECTORY ||
 					   (wanted & 2 && at.mount->flags & MS_RDONLY))
 		return HOT_MISS;
-	if (((Creds *)task->creds)->restricted || inode->wary || (watch_level && dentry_watched(at.dentry)))
+	if (((Creds *)task->creds)->restricted || inode->wary || place_watched(&at))
 		return HOT_MISS;
 	PyObject *file = new_file(task, &at, inode, flags | LARGEFILE);
 	if (!file)

@@ -17,18 +17,20 @@ static Inode *inode_of(PyObject *dentry)
 	return dentry && PyObject_TypeCheck(dentry, &DentryType) ? dentry_inode((Dentry *)dentry) : NULL;
 }
 
-bool dentry_watched(Dentry *dentry)
+bool place_watched(struct place *at)
 {
-	if (watch_level != WATCH_SOME)
-		return watch_level > WATCH_SOME;
-	Inode *inode = dentry_inode(dentry), *directory = inode_of(dentry->parent);
+	if (!watch_level)
+		return false;
+	if (at->mount->flags & MOUNT_WATCHED)
+		return true;
+	Inode *inode = dentry_inode(at->dentry), *directory = inode_of(at->dentry->parent);
 	return (inode && inode->watched) || (directory && directory->watched);
 }
 
 bool file_watched(File *file)
 {
 	struct place at;
-	return watch_level && place_of(file->path, &at) && dentry_watched(at.dentry);
+	return watch_level && place_of(file->path, &at) && place_watched(&at);
 }
 
 /* Call a hook from a destructor, whatever exception is on its way. */

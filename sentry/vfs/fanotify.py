@@ -282,6 +282,8 @@ class Group(notify.Listener):
             mark = Mark(flags & MARK_TYPES, flags)
             _marks[self.user] = used + 1
             self.marks[key] = mark
+            for place in self._places(key):
+                notify.attend(place)
             if len(self.marks) == 1:
                 notify.listen(self)
         else:
@@ -319,6 +321,13 @@ class Group(notify.Listener):
         for marked in [marked for marked, mark in self.marks.items() if mark.kind == kind]:
             self._forget(marked)
 
+    def _places(self, marked: Marked | ref[MountNamespace]) -> list[Inode | Mount | FileSystem]:
+        """Where we listen by a mark: with the right to be asked, in the whole file system."""
+        if isinstance(marked, ref):
+            return []
+        fs = getattr(marked, "fs", None)
+        return [marked] if fs is None or not self.flags & FAN_CLASSES else [marked, fs]  # type: ignore[list-item]
+
     def _key(self, marked: Marked) -> Marked | ref[MountNamespace]:
         return ref(marked, self._forget) if isinstance(marked, Namespace) else marked
 
@@ -326,6 +335,8 @@ class Group(notify.Listener):
         if marked not in self.marks:
             return
         del self.marks[marked]
+        for place in self._places(marked):
+            notify.disregard(place)
         _count(_marks, self.user)
         if not self.marks:
             notify.unlisten(self)

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 MNT_UNIQUE_ID_OFFSET = 1 << 31  # ids of statmount(2) start here, so that they aren't taken for the older ones
 
-IDMAPPED = 1 << 26  # among a mount's flags: C leaves it to us
+# Among a mount's flags; what is done there C leaves to us.
+IDMAPPED = 1 << 26
+WATCHED = 1 << 27
 
 _OPTIONS = (
     (MS_NOSUID, b"nosuid"),
@@ -107,6 +109,7 @@ class FileSystem:
     owner: UserNamespace | None = None  # whose file system it is; None: the initial user namespace's
     shows: object = None  # what it shows, see vfs.file_systems; None: itself
     revealing = False  # it shows more than files
+    watched = False  # somebody listens to all that is done to its files
     parameters: Parameters = {}  # its own mount options  # never changed in place
     root: Dentry
 
@@ -150,6 +153,11 @@ class FileSystem:
     def reconfigure(self, options: list[str]) -> None:
         """Take the file system's own options of a remount; EINVAL."""
 
+    def set_watched(self, watched: bool) -> None:
+        self.watched = watched
+        for mount in self.mounts():
+            mount.set_attributes(mount.attributes)
+
     def mounts(self) -> list[Mount]:
         """Every mount of it, attached or not, in any namespace."""
         return [mount for mount in [known() for known in self._mounts] if mount is not None]
@@ -179,7 +187,7 @@ class Mount(_core.MountBase):
 
     __slots__ = (
         "__weakref__", "_namespace", "attributes", "group", "idmap", "locked", "locked_flags", "master",
-        "source", "unbindable",
+        "source", "unbindable", "watched",
     )  # fmt: skip
 
     fs: FileSystem
@@ -211,6 +219,7 @@ class Mount(_core.MountBase):
         self.locked_flags = 0  # MS_* that may not be taken away; MS_ATIME: which may not change
         self._namespace: ref[MountNamespace] | None = None
         self.idmap = idmap  # whose the files seem to be, None: whose they are
+        self.watched = False
         fs.add_mount(self)
         self.set_attributes(attributes)
 
@@ -240,6 +249,13 @@ class Mount(_core.MountBase):
         self.flags = attributes | self.fs.flags & MS_RDONLY | self.fs.imposed
         if self.idmap is not None:
             self.flags |= IDMAPPED
+        if self.watched or self.fs.watched:
+            self.flags |= WATCHED
+
+    def set_watched(self, watched: bool) -> None:
+        """Somebody listens to all that is done through it, or no longer (vfs.notify)."""
+        self.watched = watched
+        self.set_attributes(self.attributes)
 
     def options(self) -> bytes:
         """The per-mount options of /proc/self/mountinfo."""

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 # Whose reads and writes are told to the directory: those of devices and FIFOs would tell of keystrokes.
 _TOLD = (S_IFREG, S_IFDIR, S_IFLNK)
 
-level = 0  # as told to C: 0 nobody watches, 1 some inodes are watched, 2 some mount or file system is
+level = 0  # as told to C: 0 nobody watches, 1 some inodes are watched, 2 there are listeners
 
 
 class Event:
@@ -166,6 +166,7 @@ class Question:
 _marks: dict[Inode, list[Mark]] = {}
 _listeners: list[Listener] = []
 by_descriptor: dict[tuple[int, int], DescriptorMark] = {}  # by the descriptor table and the open file
+_listened: dict[Inode | Mount | FileSystem, int] = {}  # where listeners have marks, and how many
 _last_cookie = 0
 
 
@@ -186,7 +187,7 @@ def remove_mark(mark: Mark) -> None:
     if marks:
         return
     del _marks[mark.inode]
-    mark.inode.watched = False
+    mark.inode.watched = mark.inode in _listened
     if not _marks and not _listeners:
         _set_level(0)
 
@@ -201,6 +202,26 @@ def unlisten(listener: Listener) -> None:
     _listeners.remove(listener)
     if not _listeners:
         _set_level(1 if _marks else 0)
+
+
+def attend(place: Inode | Mount | FileSystem) -> None:
+    """A listener has one mark more there: C leaves to us what is done there."""
+    _listened[place] = _listened.get(place, 0) + 1
+    _set_watched(place, True)
+
+
+def disregard(place: Inode | Mount | FileSystem) -> None:
+    _listened[place] -= 1
+    if not _listened[place]:
+        del _listened[place]
+        _set_watched(place, False)
+
+
+def _set_watched(place: Inode | Mount | FileSystem, watched: bool) -> None:
+    if isinstance(place, _core.InodeBase):
+        place.watched = watched or place in _marks
+    else:
+        place.set_watched(watched)
 
 
 def _set_level(new: int) -> None:
