@@ -184,11 +184,21 @@ def _estimate(vma: Vma) -> dict[bytes, int]:
     return sums
 
 
+_DETAILS = b"".join(
+    [b"%-16b%%8d kB\n" % (label + b":") for label in (b"Size", b"KernelPageSize", b"MMUPageSize", *FIELDS)]
+)
+_FLAG_LINES_MAX = 1024
+_flag_lines: dict[tuple[int, int], bytes] = {}  # by protection and flags: mappings are of a few kinds
+
+
 def _details(vma: Vma, sums: dict[bytes, int]) -> bytes:
     sums[b"Locked"] = sums[b"Pss"] if vma.flags & VM_LOCKED else 0
     page = (PAGE_SIZE if vma.file is None else vma.file.page_size) // 1024
-    fields = ((b"Size", vma.length // 1024), (b"KernelPageSize", page), (b"MMUPageSize", page))
-    lines = [b"%-16b%8d kB\n" % (label + b":", value) for label, value in (*fields, *sums.items())]
-    lines.append(b"THPeligible:           0\n")
-    lines.append(b"VmFlags: " + "".join(letters + " " for test, letters in _VM_FLAGS if test(vma)).encode())
-    return b"".join(lines) + b"\n"
+    kind = (vma.prot, vma.flags)
+    flags = _flag_lines.get(kind)
+    if flags is None:
+        if len(_flag_lines) >= _FLAG_LINES_MAX:
+            _flag_lines.clear()
+        letters = "".join(letters + " " for test, letters in _VM_FLAGS if test(vma))
+        flags = _flag_lines[kind] = b"THPeligible:           0\nVmFlags: %b\n" % letters.encode()
+    return _DETAILS % (vma.length // 1024, page, page, *sums.values()) + flags

@@ -63,8 +63,9 @@ def look(host: HostProc, pid: int) -> Residency | None:
     areas: list[tuple[int, int, dict[bytes, int]]] = []
     for line in text.splitlines():
         name, colon, rest = line.partition(b":")
-        if name in _KNOWN and areas:
-            areas[-1][2][name] = int(rest.split()[0])
+        if name in _KNOWN:
+            if not rest.endswith(b" 0 kB"):  # as most are
+                areas[-1][2][name] = int(rest[:-3])
         elif colon and b"-" in name and b" " in name:
             start, _, end = name.split()[0].partition(b"-")
             areas.append((int(start, 16), int(end, 16), {}))
