@@ -31,21 +31,23 @@ static int open_beneath(int dirfd, const char *path, uint64_t flags, uint64_t mo
 	int here = dirfd;
 	while (strlen(path) >= PATH_MAX) {
 		char part[PATH_MAX];
-		const char *slash = memrchr(path, '/', PATH_MAX - 1);
-		if (!slash || slash == path) {
+		size_t length = PATH_MAX - 2; /* up to a slash */
+		while (length && path[length] != '/')
+			length--;
+		if (!length) {
 			if (here != dirfd)
 				close(here);
 			return -ENAMETOOLONG;
 		}
-		memcpy(part, path, (size_t)(slash - path));
-		part[slash - path] = 0;
+		memcpy(part, path, length);
+		part[length] = 0;
 		int next = open_at(here, part, O_PATH | O_DIRECTORY, 0, resolve);
 		if (here != dirfd)
 			close(here);
 		if (next < 0)
 			return next;
 		here = next;
-		path = slash + 1;
+		path += length + 1;
 	}
 	int fd = open_at(here, path, flags, mode, resolve);
 	if (here != dirfd)
