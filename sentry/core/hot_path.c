@@ -140,6 +140,9 @@ static int64_t open_at(Task *task, int dirfd, uint64_t name, int flags)
 				 : !S_ISREG(inode->mode) || flags & O_DIRECTORY ||
 					   (wanted & 2 && at.mount->flags & MS_RDONLY))
 		return HOT_MISS;
+	Inode *directory = at.dentry->parent ? dentry_inode((Dentry *)at.dentry->parent) : NULL;
+	if (flags & O_CREAT && directory && directory->mode & S_ISVTX)
+		return HOT_MISS; /* /proc/sys/fs/protected_regular is Python's */
 	if (((Creds *)task->creds)->restricted || inode->wary || place_watched(&at))
 		return HOT_MISS;
 	PyObject *file = new_file(task, &at, inode, flags | LARGEFILE);

@@ -152,7 +152,7 @@ static int64_t one_step(Task *task, struct walk *walk, const char *end, bool fol
 		return -ENOTDIR;
 	if (!length)
 		return 0;
-	Inode *inode = dentry_inode(at->dentry);
+	Inode *inode = dentry_inode(at->dentry), *directory = inode;
 	if (at->mount->flags & MOUNT_IDMAPPED)
 		return HOT_MISS;
 	if (!inode || (((inode->mode & 0111) != 0111 || inode->guarded) && !permits(task->creds, inode, 1)))
@@ -175,6 +175,9 @@ static int64_t one_step(Task *task, struct walk *walk, const char *end, bool fol
 		return HOT_MISS;
 	if (S_ISLNK(inode->mode) && (follow || *end)) {
 		if (at->mount->flags & MS_NOSYMFOLLOW)
+			return HOT_MISS;
+		/* Who may follow a last link there is Python's to say (/proc/sys/fs/protected_symlinks). */
+		if (!end[strspn(end, "/")] && (directory->mode & (S_ISVTX | S_IWOTH)) == (S_ISVTX | S_IWOTH))
 			return HOT_MISS;
 		bool known = inode->target && PyBytes_Check(inode->target);
 		return known && follow_link(walk, inode, end) ? 0 : HOT_MISS;

@@ -139,10 +139,10 @@ def _fs() -> dict[bytes, Tree | Show | tuple[Show, Store]]:
         "inode-nr": "0\t0", "inode-state": "0\t0\t0\t0\t0\t0\t0", "mount-max": MOUNTS_MAX,
         "nr_open": NR_OPEN, "overflowgid": OVERFLOW_ID, "overflowuid": OVERFLOW_ID,
         "pipe-max-size": PIPE_MAX_SIZE, "pipe-user-pages-hard": 0, "pipe-user-pages-soft": USER_PAGES_SOFT,
-        "protected_fifos": 0, "protected_hardlinks": 1, "protected_regular": 0, "protected_symlinks": 0,
         "suid_dumpable": 0,
     }  # fmt: skip
     tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(_numbers(**numbers))
+    tree |= _settings(settings.FS)
     tree[b"epoll"] = {
         name.encode(): _setting(epoll.settings, name, epoll.MAX_WATCHES) for name in epoll.settings
     }

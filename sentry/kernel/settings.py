@@ -15,6 +15,13 @@ KERNEL = {
     "sched_rr_timeslice_ms": (100, -_INT_MAX, _INT_MAX),
     "threads-max": (TASKS_MAX, 1, 0x3FFFFFFF),
 }
+# What may be done in directories that everybody may write to.  Distributions set more than the kernel does.
+FS = {
+    "protected_fifos": (0, 0, 2),
+    "protected_hardlinks": (1, 0, 1),
+    "protected_regular": (0, 0, 2),
+    "protected_symlinks": (0, 0, 1),
+}
 # How a machine's memory is looked after: this one has no swap, no disk and no page cache of its own, so that
 # nothing depends on them but what they tell.
 VM = {
@@ -38,4 +45,4 @@ VM = {
     "zone_reclaim_mode": (0, 0, _INT_MAX),
 }
 
-values: dict[str, int] = {name: first for name, (first, _, _) in (KERNEL | VM).items()}
+values: dict[str, int] = {name: first for name, (first, _, _) in (KERNEL | FS | VM).items()}

@@ -15,7 +15,7 @@ from sentry.abi.fcntl import (
 )
 from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.abi.inotify import IN_MODIFY
-from sentry.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
+from sentry.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, TMPFS_MAGIC
 from sentry.errors import Errno
 from sentry.mm.vma import VM_HUGETLB
 from sentry.syscalls.args import Fd, File, Int, Long, Path, Ptr, UInt
@@ -193,7 +193,9 @@ def fallocate(task: "Task", file: File, mode: Int, offset: Long, length: Long) -
         raise Errno(ESPIPE if kind == S_IFIFO else EISDIR if kind == S_IFDIR else ENODEV)
     if offset + length > MAX_FILE_SIZE:
         raise Errno(EFBIG)
-    if not mode & FALLOC_FL_KEEP_SIZE or file.mapping_flags & VM_HUGETLB:
+    # In memory the limit holds for what is beyond the end, too.
+    keeps = mode & FALLOC_FL_KEEP_SIZE and not file.mapping_flags & VM_HUGETLB
+    if not keeps or (not mode & FALLOC_FL_PUNCH_HOLE and file.inode.fs.magic == TMPFS_MAGIC):
         attributes.check_size(task, offset + length)
     file.fallocate(mode, offset, length)
     notify.tell_file(file, IN_MODIFY)

@@ -40,12 +40,13 @@ from sentry.abi.stat import (
     S_IFREG,
 )
 from sentry.errors import Errno
+from sentry.kernel import settings
 from sentry.vfs import landlock, leases, notify, text_busy
 from sentry.vfs.file import File, PathFile
 from sentry.vfs.idmap import acting
 from sentry.vfs.mount_tree import top
 from sentry.vfs.path import Dentry, Path
-from sentry.vfs.permissions import check, check_owner
+from sentry.vfs.permissions import check, check_follow, check_owner
 from sentry.vfs.regular import drop_privileges
 
 TYPE_CHECKING = False
@@ -190,6 +191,8 @@ def step(
             links += 1
             if links > SYMLINKS_MAX or resolve & RESOLVE_NO_SYMLINKS or mount.flags & MS_NOSYMFOLLOW:
                 raise Errno(ELOOP)
+            if settings.values["protected_symlinks"] and not any(parts[index:]):
+                check_follow(acting(task, mount), dentry.inode, inode)  # type: ignore[arg-type]
             target = inode.follow(task)
             accessed(mount, inode)
             if isinstance(target, Path):

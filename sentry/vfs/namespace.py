@@ -39,6 +39,7 @@ from sentry.abi.stat import (
     S_IXGRP,
 )
 from sentry.errors import Errno
+from sentry.kernel import settings
 from sentry.vfs import landlock, notify, posix_acl
 from sentry.vfs.idmap import acting, check_mapped
 from sentry.vfs.mount_namespace import abandon
@@ -147,7 +148,7 @@ def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) 
 
 def _may_link(creds: Creds, inode: Inode) -> bool:
     """/proc/sys/fs/protected_hardlinks = 1: who doesn't own a file may link it only if it is harmless."""
-    if is_owner(creds, inode):
+    if not settings.values["protected_hardlinks"] or is_owner(creds, inode):
         return True
     mode = inode.mode
     if mode & S_IFMT != S_IFREG or mode & S_ISUID or mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:

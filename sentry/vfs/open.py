@@ -21,7 +21,7 @@ from sentry.vfs import landlock, notify, posix_acl
 from sentry.vfs.idmap import acting
 from sentry.vfs.namei import open_path, start, step, walk, walk_parent
 from sentry.vfs.path import Dentry, Path
-from sentry.vfs.permissions import check_create
+from sentry.vfs.permissions import check_create, check_reuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
     if dentry.inode is not None:
         if flags & O_EXCL:
             raise Errno(EEXIST)
+        if dentry.parent is not None and dentry.parent.inode is not None and not dentry.inode.is_dir():
+            check_reuse(acting(task, mount), dentry.parent.inode, dentry.inode)
         return open_path(task, Path(mount, dentry), flags)
     parent = dentry.parent
     assert parent is not None

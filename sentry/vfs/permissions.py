@@ -7,8 +7,9 @@ from errno import EACCES, EOVERFLOW, EPERM
 from sentry._core import bits_permit
 from sentry.abi.capability import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
 from sentry.abi.file_flags import FS_APPEND_FL, FS_IMMUTABLE_FL
-from sentry.abi.stat import ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, S_IFDIR, S_IFMT, S_ISVTX
+from sentry.abi.stat import ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_ISVTX
 from sentry.errors import Errno
+from sentry.kernel import settings
 from sentry.vfs.idmap import check_maker
 
 TYPE_CHECKING = False
@@ -121,3 +122,23 @@ def check_delete(creds: Creds, directory: Inode, victim: Inode) -> None:
     owners = victim.uid, directory.uid
     if directory.mode & S_ISVTX and creds.fsuid not in owners and not creds.has_cap_over(CAP_FOWNER, victim):
         raise Errno(EPERM)
+
+
+_SHARED = S_ISVTX | 0o002  # sticky, and everybody may write to it
+
+
+def check_follow(creds: Creds, directory: Inode, link: Inode) -> None:
+    """/proc/sys/fs/protected_symlinks: EACCES for a link of somebody else's in a shared directory."""
+    if directory.mode & _SHARED == _SHARED and link.uid not in (creds.fsuid, directory.uid):
+        raise Errno(EACCES)
+
+
+def check_reuse(creds: Creds, directory: Inode, inode: Inode) -> None:
+    """/proc/sys/fs/protected_regular and protected_fifos: EACCES for who opens with O_CREAT what is somebody
+    else's in a sticky directory."""
+    if not directory.mode & S_ISVTX or inode.uid in (creds.fsuid, directory.uid):
+        return
+    setting = {S_IFREG: "protected_regular", S_IFIFO: "protected_fifos"}.get(inode.mode & S_IFMT)
+    level = settings.values[setting] if setting is not None else 1
+    if (level and directory.mode & 0o002) or (level > 1 and directory.mode & 0o020):
+        raise Errno(EACCES)
