@@ -385,8 +385,9 @@ def unmounted(fs: FileSystem) -> None:
     if level:
         for listener in tuple(_listeners):
             listener.unmounted(fs)
-        for inode in [inode for inode in _marks if inode.fs is fs]:
-            _send(inode, Event(IN_UNMOUNT, inode))
+        going = [inode for inode in _marks if inode.fs is fs]
+        for inode in sorted(going, key=lambda inode: inode.ino, reverse=True):  # the newest first, as Linux
+            _send(inode, Event(IN_UNMOUNT | (IN_ISDIR if inode.is_dir() else 0), inode))
             _drop_marks(inode)
 
 

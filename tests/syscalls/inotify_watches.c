@@ -1,6 +1,7 @@
 /* inotify(7): watches, the queue, limits. */
 #include "harness.h"
 #include "fixtures.h"
+#include "mounts.h"
 #include "inotify.h"
 
 #include <poll.h>
@@ -267,4 +268,26 @@ CASE(link_of_the_descriptor_in_proc, "proc(5)")
 	if (readlink(path, target, sizeof(target) - 1) == -1)
 		SKIP("no /proc");
 	CHECK_STREQ(target, "anon_inode:inotify");
+}
+
+CASE(unmounting_tells_of_directories_as_such_and_the_newest_first, "inotify(7)")
+{
+	struct inotify_event told;
+	int fd = CHECK_OK(inotify_init1(IN_NONBLOCK)), top, file;
+
+	PRIVATE_MOUNTS();
+	directory("a");
+	tmpfs_on("a");
+	put_file("a/file", "");
+	top = CHECK_OK(inotify_add_watch(fd, "a", IN_CREATE));
+	file = CHECK_OK(inotify_add_watch(fd, "a/file", IN_OPEN));
+	CHECK_OK(umount("a"));
+	CHECK_EQ(read(fd, &told, sizeof(told)), sizeof(told));
+	CHECK_EQ(told.wd, file);
+	CHECK_EQ(told.mask, IN_UNMOUNT);
+	CHECK_EQ(read(fd, &told, sizeof(told)), sizeof(told));
+	CHECK_EQ(told.mask, IN_IGNORED);
+	CHECK_EQ(read(fd, &told, sizeof(told)), sizeof(told));
+	CHECK_EQ(told.wd, top);
+	CHECK_EQ(told.mask, IN_UNMOUNT | IN_ISDIR);
 }
