@@ -150,7 +150,7 @@ CASE(bitset_of_0_gives_EINVAL, "FUTEX_WAIT_BITSET(2const)")
 static long requeue_two(void)
 {
 	pthread_t threads[2];
-	long moved = 0, left, woken;
+	long moved = 0, left = 0, woken = 0;
 
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(pthread_create(&threads[i], NULL, wait_on_word, NULL), 0);
@@ -158,13 +158,11 @@ static long requeue_two(void)
 		moved += CHECK_OK(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)10L, &second_word, 0));
 		sched_yield();
 	}
-	left = CHECK_OK(futex(&word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0));
-	for (woken = left; woken < 2; sched_yield()) {
+	for (; woken + left < 2; sched_yield()) {
+		left += CHECK_OK(futex(&word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0));
 		woken += CHECK_OK(futex(&second_word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0));
-		if (left)
-			woken += CHECK_OK(futex(&word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0));
 	}
-	CHECK_EQ(woken, 2);
+	CHECK_EQ(woken + left, 2);
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 	return left;
