@@ -21,6 +21,7 @@ from sentry.abi.signal import (
     SIG_IGN,
     SIGCONT,
     SIGKILL,
+    SIGPIPE,
     SIGRTMIN,
     STOP_SIGNALS,
     SYNCHRONOUS,
@@ -91,11 +92,12 @@ class SignalState:
     call.
     """
 
-    __slots__ = ("queue", "restart", "restart_block", "saved_mask", "wanted")
+    __slots__ = ("no_sigpipe", "queue", "restart", "restart_block", "saved_mask", "wanted")
 
     def __init__(self) -> None:
         self.queue = PendingQueue()
         self.saved_mask: int | None = None  # to restore once sigsuspend, ppoll, ... are over
+        self.no_sigpipe = False  # the call under way wants none (pwritev2(2), RWF_NOSIGNAL)
         self.wanted = 0  # blocked signals that rt_sigtimedwait waits for
         self.restart = 0  # the restart code of the call under way, until it is acted upon
         self.restart_block: Callable[[], Any] | None = None  # what restart_syscall(2) goes on with
@@ -131,7 +133,8 @@ def send_group(
 
 def send_self(task: Task, signo: int, force: bool = False) -> None:
     """Send a thread the signal of its own doing (SIGPIPE, SIGXFSZ): it looks like one that it sent itself."""
-    send_task(task, signo, from_task(signo, task), force)
+    if signo != SIGPIPE or not task.signal.no_sigpipe:
+        send_task(task, signo, from_task(signo, task), force)
 
 
 def send_pgrp(process_group: ProcessGroup, signo: int, info: SigInfo | None = None) -> None:

@@ -7,8 +7,12 @@ from sentry.abi.fcntl import (
     AT_EMPTY_PATH,
     AT_FDCWD,
     AT_SYMLINK_NOFOLLOW,
+    FALLOC_FL_COLLAPSE_RANGE,
+    FALLOC_FL_INSERT_RANGE,
     FALLOC_FL_KEEP_SIZE,
     FALLOC_FL_PUNCH_HOLE,
+    FALLOC_FL_UNSHARE_RANGE,
+    FALLOC_FL_WRITE_ZEROES,
     FALLOC_FL_ZERO_RANGE,
     MAX_FILE_SIZE,
     O_PATH,
@@ -176,14 +180,23 @@ def ftruncate(task: "Task", fd: Fd, length: Long) -> int:
     return 0
 
 
+# What fallocate(2) knows, each with FALLOC_FL_KEEP_SIZE where that may go with it; and what is carried out.
+_FALLOCATES = frozenset({
+    0, FALLOC_FL_KEEP_SIZE,
+    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+    FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+    FALLOC_FL_UNSHARE_RANGE, FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE,
+    FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_WRITE_ZEROES,
+})  # fmt: skip
+_FALLOCATED = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE
+
+
 def fallocate(task: "Task", file: File, mode: Int, offset: Long, length: Long) -> int:
     if file.flags & O_PATH:
         raise Errno(EBADF)
     if offset < 0 or length <= 0:
         raise Errno(EINVAL)
-    if mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE):
-        raise Errno(EOPNOTSUPP)
-    if mode & FALLOC_FL_PUNCH_HOLE and (not mode & FALLOC_FL_KEEP_SIZE or mode & FALLOC_FL_ZERO_RANGE):
+    if mode not in _FALLOCATES:
         raise Errno(EOPNOTSUPP)
     if not file.writable:
         raise Errno(EBADF)
@@ -193,9 +206,12 @@ def fallocate(task: "Task", file: File, mode: Int, offset: Long, length: Long) -
         raise Errno(ESPIPE if kind == S_IFIFO else EISDIR if kind == S_IFDIR else ENODEV)
     if offset + length > MAX_FILE_SIZE:
         raise Errno(EFBIG)
+    in_memory = file.inode.fs.magic == TMPFS_MAGIC
+    if mode & ~_FALLOCATED or (mode & FALLOC_FL_ZERO_RANGE and in_memory):
+        raise Errno(EOPNOTSUPP)
     # In memory the limit holds for what is beyond the end, too.
     keeps = mode & FALLOC_FL_KEEP_SIZE and not file.mapping_flags & VM_HUGETLB
-    if not keeps or (not mode & FALLOC_FL_PUNCH_HOLE and file.inode.fs.magic == TMPFS_MAGIC):
+    if not keeps or (not mode & FALLOC_FL_PUNCH_HOLE and in_memory):
         attributes.check_size(task, offset + length)
     file.fallocate(mode, offset, length)
     notify.tell_file(file, IN_MODIFY)

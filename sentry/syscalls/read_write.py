@@ -5,6 +5,7 @@ from errno import EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM, ESPIPE
 from sentry.abi.fcntl import MAX_RW_COUNT, O_APPEND
 from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.abi.mman import TASK_SIZE
+from sentry.abi.stat import TMPFS_MAGIC
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Long, Ptr, Size
 from sentry.vfs.transfer import read_into, write_from
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 RWF_NOWAIT = 0x08
 RWF_APPEND = 0x10
 RWF_NOAPPEND = 0x20
+_RWF_NOSIGNAL = 0x100
 _RWF_PLACES = RWF_APPEND | RWF_NOAPPEND  # of no meaning for reads, and allowed there
 _RWF_SYNC = 0x01 | 0x02 | 0x04  # HIPRI, DSYNC, SYNC: nothing to do for what is in memory
 
@@ -79,23 +81,47 @@ def pwritev(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long) -> "Count":
     return write_from(task, file, task.read_iovec(iov, _vectors(count)), pos)
 
 
-def _check_flags(flags: int) -> None:
-    if flags & ~(RWF_NOWAIT | _RWF_PLACES | _RWF_SYNC):
+def _check_flags(file: File, allowed: bool, vectors: "list[tuple[int, int]]", flags: int) -> None:
+    """EOPNOTSUPP for RWF_* that the file lacks; the file's mode comes first, and nothing needs no flags."""
+    if not allowed:
+        raise Errno(EBADF)
+    if not any(length for _, length in vectors):
+        return
+    if flags & ~(RWF_NOWAIT | _RWF_PLACES | _RWF_SYNC | _RWF_NOSIGNAL):
+        raise Errno(EOPNOTSUPP)
+    if flags & RWF_NOWAIT and file.whole and file.inode.fs.magic == TMPFS_MAGIC:
         raise Errno(EOPNOTSUPP)
     if flags & _RWF_PLACES == _RWF_PLACES:
         raise Errno(EINVAL)
 
 
 def preadv2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
-    _check_flags(flags)
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
-    return read_into(task, file, task.read_iovec(iov, _vectors(count)), at, not flags & RWF_NOWAIT)
+    vectors = task.read_iovec(iov, _vectors(count)) if file.readable else []
+    if flags:
+        _check_flags(file, file.readable, vectors, flags)
+    return read_into(task, file, vectors, at, not flags & RWF_NOWAIT)
 
 
 def pwritev2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
-    _check_flags(flags)
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
-    return write_with_flags(task, file, task.read_iovec(iov, _vectors(count)), at, flags)
+    vectors = task.read_iovec(iov, _vectors(count)) if file.writable else []
+    if flags:
+        _check_flags(file, file.writable, vectors, flags)
+    if flags & _RWF_NOSIGNAL:
+        return _without_sigpipe(task, file, vectors, at, flags)
+    return write_with_flags(task, file, vectors, at, flags)
+
+
+async def _without_sigpipe(
+    task: "Task", file: File, vectors: "list[tuple[int, int]]", at: int | None, flags: int
+) -> int:
+    task.signal.no_sigpipe = True
+    try:
+        answer = write_with_flags(task, file, vectors, at, flags)
+        return answer if isinstance(answer, int) else await answer
+    finally:
+        task.signal.no_sigpipe = False
 
 
 def write_with_flags(

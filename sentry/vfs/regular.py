@@ -192,8 +192,6 @@ class RegularFile(File):
     def fallocate(self, mode: int, offset: int, length: int) -> None:
         inode = self.inode
         end = offset + length
-        if mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE):
-            raise Errno(EOPNOTSUPP)
         if mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE):
             self._punch(inode, offset, end)  # beyond the end too: the last page may go with its rest
         if not mode & FALLOC_FL_KEEP_SIZE and end > inode.size:

@@ -317,3 +317,53 @@ CASE(noappend_writes_where_it_is_told, "pwritev2(2)")
 	CHECK_EQ(preadv2(fd, &in, 1, 0, RWF_APPEND), 1);
 	CHECK_EQ(preadv2(fd, &in, 1, 0, RWF_NOAPPEND), 1);
 }
+
+CASE(flags_are_judged_after_the_descriptor_and_only_when_there_is_something_to_do, "preadv2(2)")
+{
+	int fd = make_file("file", "abc");
+	int ends[2];
+	struct iovec one = { buffer, 1 };
+
+	CHECK_ERR(preadv2(fd, &one, 1, 0, 1 << 20), EOPNOTSUPP);
+	CHECK_ERR(pwritev2(fd, &one, 1, 0, 1 << 20), EOPNOTSUPP);
+	CHECK_EQ(preadv2(fd, &one, 0, 0, 1 << 20), 0);
+	CHECK_ERR(preadv2(-1, &one, 1, 0, 1 << 20), EBADF);
+	CHECK_OK(pipe(ends));
+	CHECK_ERR(preadv2(ends[0], &one, 1, 0, 1 << 20), ESPIPE);
+	CHECK_ERR(preadv2(ends[1], &one, 1, -1, 1 << 20), EBADF);
+}
+
+CASE(memory_files_have_no_RWF_NOWAIT, "preadv2(2)")
+{
+	int fd = CHECK_OK(memfd_create("file", 0));
+	struct iovec one = { buffer, 1 };
+
+	CHECK_ERR(pwritev2(fd, &one, 1, 0, RWF_NOWAIT), EOPNOTSUPP);
+	CHECK_ERR(preadv2(fd, &one, 1, 0, RWF_NOWAIT), EOPNOTSUPP);
+}
+
+CASE(write_without_SIGPIPE, "pwritev2(2)")
+{
+	int ends[2];
+	struct iovec one = { buffer, 1 };
+
+	CHECK_OK(pipe(ends));
+	if (pwritev2(ends[1], &one, 1, -1, 0x100) == -1 && errno == EOPNOTSUPP)
+		SKIP("the kernel lacks RWF_NOSIGNAL");
+	CHECK_OK(close(ends[0]));
+	CHECK_ERR(pwritev2(ends[1], &one, 1, -1, 0x100), EPIPE); /* which would have killed */
+}
+
+CASE(fallocate_refuses_what_memory_can_not_do, "fallocate(2)")
+{
+	static const int modes[] = { 0x10, 0x11, 0x08, 0x20, 0x40, 0x41, 0x80, 0x02, 0x09, 0x21, 0x81, 0x12, 0x100 };
+	int fd = CHECK_OK(memfd_create("file", 0)), ends[2];
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		CHECK_ERR(fallocate(fd, modes[i], 0, 4096), EOPNOTSUPP);
+	CHECK_ERR(fallocate(fd, 0x100, 0, 0), EINVAL);
+	CHECK_OK(pipe(ends));
+	CHECK_ERR(fallocate(ends[0], 0x20, 0, 4096), EBADF);
+	CHECK_ERR(fallocate(ends[1], 0x20, 0, 4096), ESPIPE);
+	CHECK_ERR(fallocate(ends[1], 0x21, 0, 4096), EOPNOTSUPP);
+}
