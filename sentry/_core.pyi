@@ -162,7 +162,7 @@ class DentryBase:
     def __init__(self, name: bytes, parent: Any, inode: Any) -> None: ...
 
 class MountBase:
-    """A tree seen somewhere; see vfs.mount."""
+    """A tree seen somewhere; see vfs.mounts.mount."""
 
     fs: Any
     root: Any  # DentryBase
@@ -306,7 +306,8 @@ class CredsBase:
     def __init__(self) -> None: ...
 
 class UserNamespaceBase:
-    """The ids of a user namespace and what they are in the initial one; see sentry.kernel.user_namespace."""
+    """The ids of a user namespace and what they are in the initial one; see
+    sentry.kernel.namespaces.user_namespace."""
 
     def __init__(self, initial: bool) -> None: ...
     def kuid(self, uid: int) -> int: ...

@@ -19,7 +19,7 @@ from sentry.kernel.log import Log
 from sentry.kernel.reactor import Reactor
 from sentry.platform.base import load
 from sentry.vfs import namei
-from sentry.vfs.setup import build_root
+from sentry.vfs.mounts.setup import build_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sentry.kernel.siginfo import SigInfo
+    from sentry.kernel.signals.siginfo import SigInfo
     from sentry.kernel.task import Task
 
 # Calls that fill a buffer, and which argument it is: shown by the result's length.

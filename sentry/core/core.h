@@ -246,7 +246,7 @@ struct place {
 	Dentry *dentry;
 };
 FsContext *fs_context(Task *task);		      /* borrowed, or NULL */
-#define MOUNT_IDMAPPED (1U << 26) /* files have other owners there: all about them is Python's (sentry.vfs.mount) */
+#define MOUNT_IDMAPPED (1U << 26) /* files have other owners there: all about them is Python's (sentry.vfs.mounts.mount) */
 #define MOUNT_WATCHED (1U << 27)  /* somebody wants to hear of all that is done there */
 bool place_of(PyObject *path, struct place *at);     /* false: it is no path */
 Inode *dentry_inode(Dentry *dentry);		      /* borrowed; NULL: there is none */

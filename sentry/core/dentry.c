@@ -1,6 +1,6 @@
 /* DentryBase, MountBase, PathBase, FsContextBase: the tree of names as walks see it.
  *
- * What the fields mean, and all that changes them, is in Python (sentry.vfs.path, sentry.vfs.mount,
+ * What the fields mean, and all that changes them, is in Python (sentry.vfs.path, sentry.vfs.mounts.mount,
  * sentry.kernel.fs_context); here is what both sides read.
  */
 #include "core.h"

@@ -69,7 +69,7 @@ static struct statx_timestamp timestamp(long long ns)
 /* The attributes that every file tells of, and those that are the FS_*_FL of the same number. */
 #define EVERY_ATTRIBUTE (STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX)
 #define FLAG_ATTRIBUTES (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP)
-#define UNIQUE_OFFSET (1ULL << 31) /* sentry.vfs.mount, MNT_UNIQUE_ID_OFFSET */
+#define UNIQUE_OFFSET (1ULL << 31) /* sentry.vfs.mounts.mount, MNT_UNIQUE_ID_OFFSET */
 
 static int64_t give_statx(Task *task, Inode *inode, struct place *at, unsigned wanted, uint64_t addr)
 {

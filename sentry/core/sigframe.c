@@ -1,4 +1,4 @@
-/* Signal frames on the guest's stack: the C twin of sentry/kernel/sigframe.py, which says what is where.
+/* Signal frames on the guest's stack: the C twin of sentry/kernel/signals/sigframe.py, which says what is where.
  *
  * A frame is built here and copied out at once; it comes back in one copy too when the handler left it where
  * it was.  All that comes back is hostile: general registers may be anything, the rest is checked or

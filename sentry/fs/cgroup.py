@@ -13,10 +13,10 @@ from sentry.abi.stat import ACCESS_WRITE, DT_DIR, DT_REG, S_IFDIR
 from sentry.errors import Errno
 from sentry.fs import cgroup_files
 from sentry.fs.pseudo import PseudoInode, TextFile, TextInode
-from sentry.kernel.cgroup import Cgroup, CgroupNamespace, Events, check_entry
-from sentry.vfs import notify
+from sentry.kernel.cgroups.cgroup import Cgroup, CgroupNamespace, Events, check_entry
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem
+from sentry.vfs.mounts.mount import FileSystem
+from sentry.vfs.notify import notify
 from sentry.vfs.permissions import check
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sentry.fs.cgroup_files import ControlFile
     from sentry.kernel.creds import Creds
     from sentry.kernel.kernel import Kernel
-    from sentry.kernel.namespaces import Namespace
+    from sentry.kernel.namespaces.namespaces import Namespace
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
     from sentry.vfs.inode import Attributes

@@ -7,14 +7,14 @@ from errno import EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ERANGE, ESRCH
 
 from sentry.errors import Errno, StartError
 from sentry.fs import cgroup_resources
-from sentry.kernel import cgroup as cgroups
-from sentry.kernel.cgroup import CONTROLLERS, MAX
+from sentry.kernel.cgroups import cgroup as cgroups
+from sentry.kernel.cgroups.cgroup import CONTROLLERS, MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sentry.kernel.cgroup import Cgroup
+    from sentry.kernel.cgroups.cgroup import Cgroup
     from sentry.kernel.task import Task
 
     Show = Callable[[Cgroup, Task], bytes]

@@ -8,16 +8,17 @@ from __future__ import annotations
 from errno import EAGAIN, EINVAL, ERANGE
 
 from sentry.errors import Errno
-from sentry.kernel import cpu_quota, cpus, oom
-from sentry.kernel.cgroup import MAX
-from sentry.kernel.cpu_quota import CpuQuota
+from sentry.kernel import cpus
+from sentry.kernel.cgroups import cpu_quota, oom
+from sentry.kernel.cgroups.cgroup import MAX
+from sentry.kernel.cgroups.cpu_quota import CpuQuota
 from sentry.kernel.settings import TASKS_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sentry.kernel.cgroup import Cgroup
+    from sentry.kernel.cgroups.cgroup import Cgroup
     from sentry.kernel.task import Task
 
     Show = Callable[[Cgroup, Task], bytes]

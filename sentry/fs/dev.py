@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sentry.tty.terminal import Terminal
     from sentry.vfs.file import MapSource
     from sentry.vfs.inode import Inode
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
 
 MEMORY_MAJOR = 1

@@ -12,9 +12,9 @@ from sentry.errors import Errno
 from sentry.fs.pseudo import parse_name
 from sentry.tty import pty, pty_files
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem
-from sentry.vfs.mount_tree import top
-from sentry.vfs.options import flag, number, octal, parse
+from sentry.vfs.mounts.mount import FileSystem
+from sentry.vfs.mounts.mount_tree import top
+from sentry.vfs.mounts.options import flag, number, octal, parse
 from sentry.vfs.path import Path
 
 TYPE_CHECKING = False

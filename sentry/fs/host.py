@@ -15,7 +15,7 @@ from sentry.abi.fcntl import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_
 from sentry.abi.stat import S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.vfs.host_call import host
-from sentry.vfs.mount import StatFs, new_dev
+from sentry.vfs.mounts.mount import StatFs, new_dev
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 
-from sentry.kernel import cpus, oom
+from sentry.kernel import cpus
+from sentry.kernel.cgroups import oom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from sentry.errors import Errno
 from sentry.fs.host import CONFINED, DEV, INO, MODE, HostTree, join
 from sentry.vfs.host_call import host
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem, StatFs
+from sentry.vfs.mounts.mount import FileSystem, StatFs
 from sentry.vfs.regular import RegularFile, RegularInode
 
 TYPE_CHECKING = False

@@ -9,16 +9,16 @@ from sentry.errors import Errno
 from sentry.fs.layered_directory import LayeredDirectory
 from sentry.fs.layers import LayeredFs
 from sentry.fs.memory import MemoryFileSystem
-from sentry.vfs.mount import Mount
+from sentry.vfs.mounts.mount import Mount
+from sentry.vfs.mounts.options import any_text, flag, parse, word
 from sentry.vfs.namei import child_of, walk
-from sentry.vfs.options import any_text, flag, parse, word
 from sentry.vfs.path import Path
 from sentry.vfs.permissions import check_create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
 
 LAYERS_MAX = 500
 DEPTH_MAX = 2  # overlays upon overlays

@@ -20,7 +20,7 @@ from sentry.abi.stat import OVERLAYFS_MAGIC, S_IFCHR, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.vfs.copy_up import copy_attributes, copy_bytes, copy_file
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem, StatFs
+from sentry.vfs.mounts.mount import FileSystem, StatFs
 from sentry.vfs.path import Path
 from sentry.vfs.permissions import check_create
 from sentry.vfs.regular import RegularFile, RegularInode

@@ -13,7 +13,7 @@ from sentry.abi.file_flags import FS_MEMORY_FL
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem, StatFs
+from sentry.vfs.mounts.mount import FileSystem, StatFs
 from sentry.vfs.xattr import CAPABILITY, get_attribute, set_attribute
 
 TYPE_CHECKING = False

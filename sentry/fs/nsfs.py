@@ -22,16 +22,16 @@ from sentry.abi.nsfs import (
 from sentry.abi.stat import S_IFREG
 from sentry.errors import Errno
 from sentry.fs.pseudo import PseudoInode
-from sentry.kernel.pid_namespace import PidNamespace
-from sentry.kernel.user_namespace import UserNamespace
+from sentry.kernel.namespaces.pid_namespace import PidNamespace
+from sentry.kernel.namespaces.user_namespace import UserNamespace
 from sentry.vfs.anon import AnonymousFs
 from sentry.vfs.file import File
-from sentry.vfs.mount_namespace import MountNamespace
+from sentry.vfs.mounts.mount_namespace import MountNamespace
 from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.namespaces import Namespace
+    from sentry.kernel.namespaces.namespaces import Namespace
     from sentry.kernel.task import Task
 
 _nsfs = AnonymousFs(b"nsfs", NSFS_MAGIC)

@@ -22,7 +22,7 @@ from sentry.fs.memory import MemoryFileSystem, Node
 from sentry.fs.memory_directory import MemoryDirectory
 from sentry.fs.memory_file import MemoryFile
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import StatFs
+from sentry.vfs.mounts.mount import StatFs
 from sentry.vfs.regular import descriptors
 from sentry.vfs.xattr import CAPABILITY
 

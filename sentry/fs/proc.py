@@ -12,14 +12,14 @@ from sentry.abi.mount import MS_NODEV, MS_NOEXEC
 from sentry.fs import proc_directory
 from sentry.fs.proc_options import ProcOptions
 from sentry.fs.proc_root import ROOT_INO, ProcRoot
-from sentry.kernel.pid_namespace import INITIAL, PidNamespace
-from sentry.vfs.mount import FileSystem
+from sentry.kernel.namespaces.pid_namespace import INITIAL, PidNamespace
+from sentry.vfs.mounts.mount import FileSystem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.fs.proc_directory import TaskDirectory
     from sentry.kernel.kernel import Kernel
-    from sentry.kernel.namespaces import Namespace
+    from sentry.kernel.namespaces.namespaces import Namespace
     from sentry.kernel.task import Task
 
 PROC_SUPER_MAGIC = 0x9FA0

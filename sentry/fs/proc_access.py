@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import EACCES, ESRCH
 
 from sentry.errors import Errno
-from sentry.kernel.trace_access import may_access_as
+from sentry.kernel.tracing.trace_access import may_access_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
     from sentry.vfs.inode import Inode
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
 
 _FD_INO, _FDINFO_INO = 1 << 40, 1 << 41  # apart from the numbers of a task's other files

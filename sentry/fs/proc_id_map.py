@@ -8,15 +8,15 @@ from sentry.abi.capability import CAP_SYS_ADMIN
 from sentry.errors import Errno
 from sentry.fs.proc_access import check_alive, owner
 from sentry.fs.pseudo import TextFile, TextInode
-from sentry.kernel import id_maps
+from sentry.kernel.namespaces import id_maps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
+    from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.kernel.task import Task
-    from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.file import File
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
 
 _PAGE = 4096

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.mm.vma import Vma
     from sentry.vfs.inode import Inode
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
 
 _INO = 3 << 40  # apart from the numbers of a task's other files

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.mm.space import AddressSpace
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
 
 _STEP = 1 << 20  # bytes of one read or write

@@ -10,8 +10,8 @@ from sentry.abi.stat import major, minor
 from sentry.errors import Errno
 from sentry.fs.proc_access import check_alive
 from sentry.fs.pseudo import TextFile
+from sentry.vfs.mounts.propagation import dominating
 from sentry.vfs.path import Path
-from sentry.vfs.propagation import dominating
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sentry.fs.pseudo import TextInode
     from sentry.kernel.task import Task
-    from sentry.vfs.mount import Mount
+    from sentry.vfs.mounts.mount import Mount
 
 # Blanks, newlines, backslashes and '#' would break a reader's splitting (getmntent(3)).
 _ESCAPES = [bytes((char,)) for char in range(256)]

@@ -6,7 +6,7 @@ from errno import EINVAL, ENOENT, EPERM
 
 from sentry.errors import Errno
 from sentry.fs.proc_access import are_of_process, may_inspect_as
-from sentry.vfs.options import number, parse, word
+from sentry.vfs.mounts.options import number, parse, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from sentry.errors import Errno
 from sentry.fs import nsfs, proc_maps, proc_mounts, proc_net, proc_status, proc_task, proc_time
 from sentry.fs.proc_access import check_alive, check_inspect, owner
 from sentry.fs.pseudo import PseudoInode, TextInode, parse_int
-from sentry.kernel.pid_namespace import INITIAL, PidNamespace
+from sentry.kernel.namespaces.pid_namespace import INITIAL, PidNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sentry.kernel.namespaces import Namespace
+    from sentry.kernel.namespaces.namespaces import Namespace
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
 
     Show = Callable[[Task, Task], bytes]  # (about whom, who reads)

@@ -10,13 +10,14 @@ from sentry.abi.sched import SCHED_FIFO, SCHED_RR
 from sentry.abi.time import NSEC_PER_TICK
 from sentry.fs import proc_maps
 from sentry.fs.proc_access import may_inspect
-from sentry.kernel import cpus, seccomp
+from sentry.kernel import cpus
+from sentry.kernel.tracing import seccomp
 from sentry.kernel.usage import Total, last_cpu, thread_total
 from sentry.mm import maps as mm_maps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.pid_namespace import PidNamespace
+    from sentry.kernel.namespaces.pid_namespace import PidNamespace
     from sentry.kernel.task import Task
 
 PAGE = 4096

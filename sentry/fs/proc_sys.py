@@ -21,8 +21,9 @@ from sentry.fs.pseudo import fixed, parse_decimal, parse_int
 from sentry.ipc import aio
 from sentry.kernel import acct, settings, version
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
-from sentry.vfs import dnotify, epoll, fanotify, inotify, leases
-from sentry.vfs.mount_namespace import MOUNTS_MAX
+from sentry.vfs import epoll, leases
+from sentry.vfs.mounts.mount_namespace import MOUNTS_MAX
+from sentry.vfs.notify import dnotify, fanotify, inotify
 from sentry.vfs.pipe import PIPE_MAX_SIZE, USER_PAGES_SOFT
 
 TYPE_CHECKING = False

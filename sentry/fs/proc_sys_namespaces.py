@@ -7,8 +7,8 @@ from errno import EPERM
 from sentry.abi.capability import CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from sentry.errors import Errno
 from sentry.fs.pseudo import parse_decimal
-from sentry.kernel.namespace_limits import NESTED_MAX, limit
-from sentry.kernel.namespaces import FLAGS
+from sentry.kernel.namespaces.namespace_limits import NESTED_MAX, limit
+from sentry.kernel.namespaces.namespaces import FLAGS
 from sentry.kernel.settings import values
 
 TYPE_CHECKING = False

@@ -11,14 +11,14 @@ from sentry import _core
 from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.resource import RLIM_INFINITY
 from sentry.errors import Errno
-from sentry.kernel.cgroup import namespace_root, relative
+from sentry.kernel.cgroups.cgroup import namespace_root, relative
 from sentry.kernel.usage import Io, thread_time
 from sentry.kernel.usage import thread_io as io_of_thread
 from sentry.mm.vma import VM_MERGEABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.pid_namespace import PidNamespace
+    from sentry.kernel.namespaces.pid_namespace import PidNamespace
     from sentry.kernel.task import Task
 
 TEXT_MAX = 1 << 21  # of the argument and environment areas: execve(2) allows no more than 2 MiB

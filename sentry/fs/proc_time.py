@@ -8,7 +8,7 @@ from sentry import _core
 from sentry.abi.capability import CAP_SYS_TIME
 from sentry.abi.time import NSEC
 from sentry.errors import Errno
-from sentry.kernel.namespaces import TimeNamespace
+from sentry.kernel.namespaces.namespaces import TimeNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

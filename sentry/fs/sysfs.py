@@ -10,7 +10,7 @@ from sentry.fs.pseudo import DirectoryInode
 from sentry.fs.sysfs_cpu import cpu_directory
 from sentry.fs.sysfs_net import class_directory, interface_directory
 from sentry.kernel import cpus
-from sentry.vfs.mount import FileSystem
+from sentry.vfs.mounts.mount import FileSystem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

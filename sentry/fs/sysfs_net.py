@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sentry.fs.pseudo import Show, Store, Tree
     from sentry.kernel.interfaces import Interface
     from sentry.kernel.task import Task
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
 
 _U32 = 0xFFFFFFFF
 _TOLD_ELSEWHERE = IFF_RUNNING | IFF_LOWER_UP  # what the file `flags` leaves out

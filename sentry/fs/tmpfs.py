@@ -10,14 +10,14 @@ from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem as MemoryFileSystem
 from sentry.fs.memory_directory import MemoryDirectory as MemoryDirectory
 from sentry.fs.memory_file import MemoryFile as MemoryFile
-from sentry.vfs.mount import StatFs
-from sentry.vfs.options import any_text, flag, number, octal, parse, size, word
+from sentry.vfs.mounts.mount import StatFs
+from sentry.vfs.mounts.options import any_text, flag, number, octal, parse, size, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.kernel.kernel import Kernel
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
 
 PAGE = 4096
 RAMFS_MAGIC = 0x858458F6

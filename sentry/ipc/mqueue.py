@@ -22,8 +22,8 @@ from sentry.abi.restart import ERESTARTSYS
 from sentry.abi.signal import SI_MESGQ, SIGEV_SIGNAL, SIGEV_THREAD
 from sentry.errors import Errno
 from sentry.ipc.memory import message_memory
-from sentry.kernel.siginfo import SigInfo
-from sentry.kernel.signals import send_group
+from sentry.kernel.signals.siginfo import SigInfo
+from sentry.kernel.signals.signals import send_group
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 
 TYPE_CHECKING = False

@@ -20,11 +20,12 @@ from sentry.abi.signal import SIGEV_SIGNAL
 from sentry.abi.stat import S_IFDIR, S_IFREG
 from sentry.errors import Errno
 from sentry.ipc.mqueue import MessageQueue
-from sentry.vfs import namespace, notify
+from sentry.vfs import namespace
 from sentry.vfs.file import File
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem, anonymous_mount
+from sentry.vfs.mounts.mount import FileSystem, anonymous_mount
 from sentry.vfs.namei import child_of, open_path
+from sentry.vfs.notify import notify
 from sentry.vfs.path import Path
 from sentry.vfs.permissions import check_create
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sentry.ipc import mqueue_fs, msg, sem, shm
-from sentry.kernel import user_namespace
-from sentry.kernel.namespaces import Namespace
+from sentry.kernel.namespaces import user_namespace
+from sentry.kernel.namespaces.namespaces import Namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from sentry.ipc.msg import QueueIds
     from sentry.ipc.sem import SemaphoreIds
     from sentry.ipc.shm import SegmentIds
+    from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
-    from sentry.kernel.user_namespace import UserNamespace
 
 
 class IpcNamespace(Namespace):

@@ -31,11 +31,11 @@ from sentry.vfs.path import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.pid_namespace import PidNamespace
+    from sentry.kernel.namespaces.pid_namespace import PidNamespace
     from sentry.kernel.task import Task
     from sentry.kernel.usage import Total
     from sentry.vfs.file import File
-    from sentry.vfs.mount import FileSystem, Mount
+    from sentry.vfs.mounts.mount import FileSystem, Mount
 
 _CORE_SIGNALS = (
     SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS,

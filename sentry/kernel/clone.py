@@ -44,13 +44,17 @@ from sentry.abi.restart import ERESTARTNOINTR
 from sentry.abi.signal import SIGCHLD, SIGSTOP
 from sentry.errors import Errno
 from sentry.ipc import shm
-from sentry.kernel import altstack, freezer, pidfd, seccomp, sessions, signals, trace_stops, tracing, unshare
-from sentry.kernel.cgroup import charge_fork
-from sentry.kernel.namespaces import enter_time
+from sentry.kernel import pidfd, sessions
+from sentry.kernel.cgroups import freezer
+from sentry.kernel.cgroups.cgroup import charge_fork
+from sentry.kernel.namespaces import unshare
+from sentry.kernel.namespaces.namespaces import enter_time
 from sentry.kernel.pids import check_wanted
 from sentry.kernel.sched import confine
+from sentry.kernel.signals import altstack, signals
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
+from sentry.kernel.tracing import seccomp, trace_stops, tracing
 from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm.vma import VM_DONTFORK, VM_SHARED, VM_WIPEONFORK
 
@@ -59,10 +63,10 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from sentry._core import Context
-    from sentry.kernel.cgroup import Cgroup
+    from sentry.kernel.cgroups.cgroup import Cgroup
     from sentry.kernel.creds import Creds
     from sentry.kernel.fs_context import FsContext
-    from sentry.kernel.namespaces import Namespaces
+    from sentry.kernel.namespaces.namespaces import Namespaces
 
 _MASK64 = 2**64 - 1
 

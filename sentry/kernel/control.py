@@ -12,7 +12,7 @@ import os
 import select
 
 from sentry.abi.signal import NSIG, SIGINT, SIGQUIT, SIGTSTP, SIGWINCH
-from sentry.kernel import signals
+from sentry.kernel.signals import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

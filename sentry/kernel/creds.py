@@ -12,14 +12,14 @@ from sentry.abi.capability import (
     SECBIT_KEEP_CAPS,
     SECBIT_NO_SETUID_FIXUP,
 )
-from sentry.kernel import user_namespace
+from sentry.kernel.namespaces import user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sentry.config import Config
-    from sentry.kernel.user_namespace import UserNamespace
+    from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.vfs.idmap import IdMap
     from sentry.vfs.inode import Inode
     from sentry.vfs.landlock import Domain

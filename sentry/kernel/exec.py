@@ -15,15 +15,16 @@ from sentry.abi.personality import PER_CLEAR_ON_SETID, READ_IMPLIES_EXEC
 from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.abi.signal import SIGSEGV
 from sentry.errors import Errno, StartError
-from sentry.kernel import control, dispatch, rlimits, sessions, thread_group, trace_stops, tracing
+from sentry.kernel import control, rlimits, sessions, thread_group
 from sentry.kernel import creds as credentials
 from sentry.kernel import exit as exits
-from sentry.kernel.cgroup import CgroupNamespace
+from sentry.kernel.cgroups.cgroup import CgroupNamespace
 from sentry.kernel.exec_creds import after_exec
 from sentry.kernel.fs_context import FsContext
-from sentry.kernel.namespaces import Namespaces, enter_time
+from sentry.kernel.namespaces.namespaces import Namespaces, enter_time
 from sentry.kernel.sched import confine
 from sentry.kernel.task import Task
+from sentry.kernel.tracing import dispatch, trace_stops, tracing
 from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm import loader
 from sentry.vfs import namei

@@ -11,7 +11,9 @@ from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IG
 from sentry.abi.wait import exited
 from sentry.errors import Errno
 from sentry.ipc import aio, sem_undo, shm
-from sentry.kernel import acct, job_control, membarrier, reap, robust, seccomp, signals, trace_stops, tracing
+from sentry.kernel import acct, membarrier, reap, robust
+from sentry.kernel.signals import job_control, signals
+from sentry.kernel.tracing import seccomp, trace_stops, tracing
 from sentry.keys.process import TaskKeyrings
 from sentry.vfs import locks
 

@@ -12,7 +12,7 @@ from sentry.vfs.xattr import CAPABILITY
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
-    from sentry.kernel.user_namespace import UserNamespace
+    from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.vfs.inode import Inode
 
 _EFFECTIVE = 1

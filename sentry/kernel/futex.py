@@ -29,7 +29,7 @@ from sentry.abi.futex import (
 from sentry.abi.mman import TASK_SIZE
 from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from sentry.errors import Errno
-from sentry.kernel.timers import WallTime
+from sentry.kernel.timekeeping.timers import WallTime
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 
 TYPE_CHECKING = False

@@ -13,15 +13,16 @@ from _collections import deque
 
 from sentry import _core
 from sentry.errors import Errno
-from sentry.kernel import guard, membarrier, run
-from sentry.kernel.cgroup import Cgroups
-from sentry.kernel.clock import Clock
+from sentry.kernel import membarrier, run
+from sentry.kernel.cgroups.cgroup import Cgroups
+from sentry.kernel.cgroups.oom import OomKiller
 from sentry.kernel.futex import Futexes
 from sentry.kernel.garbage import Garbage
 from sentry.kernel.host_proc import HostProc
 from sentry.kernel.kmsg import MessageBuffer
-from sentry.kernel.oom import OomKiller
 from sentry.kernel.pids import Pids
+from sentry.kernel.timekeeping.clock import Clock
+from sentry.kernel.tracing import guard
 from sentry.kernel.user_count import UserCount
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.syscalls.args import decoder
@@ -34,15 +35,15 @@ if TYPE_CHECKING:
 
     from sentry.config import Config
     from sentry.kernel.log import Log
-    from sentry.kernel.namespaces import Namespaces
+    from sentry.kernel.namespaces.namespaces import Namespaces
     from sentry.kernel.reactor import Reactor
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
-    from sentry.kernel.timers import Timer
+    from sentry.kernel.timekeeping.timers import Timer
     from sentry.strace import Strace
     from sentry.syscalls.args import Call
-    from sentry.vfs.mount_namespace import MountNamespace
+    from sentry.vfs.mounts.mount_namespace import MountNamespace
 
 
 class Kernel:

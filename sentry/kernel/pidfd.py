@@ -13,7 +13,7 @@ from sentry.vfs.file import File
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry._core import WaitQueue
-    from sentry.kernel.pid_namespace import PidNamespace
+    from sentry.kernel.namespaces.pid_namespace import PidNamespace
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sentry.kernel.creds import Creds
     from sentry.kernel.kernel import Kernel
-    from sentry.kernel.pid_namespace import PidNamespace
+    from sentry.kernel.namespaces.pid_namespace import PidNamespace
 
 RESERVED = 300  # ids below are not reused once the counter has wrapped
 

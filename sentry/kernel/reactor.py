@@ -5,8 +5,8 @@ from __future__ import annotations
 import select
 
 from sentry import _core
-from sentry.kernel.timers import Timers
-from sentry.kernel.wall_timers import WallTimers
+from sentry.kernel.timekeeping.timers import Timers
+from sentry.kernel.timekeeping.wall_timers import WallTimers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,13 +20,16 @@ from sentry.abi.wait import (
     stopped,
 )
 from sentry.errors import Errno
-from sentry.kernel import cgroup, job_control, sessions, tracing
+from sentry.kernel import sessions
+from sentry.kernel.cgroups import cgroup
+from sentry.kernel.signals import job_control
+from sentry.kernel.tracing import tracing
 from sentry.kernel.usage import Usage
 from sentry.kernel.wait import WOULD_BLOCK, block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.siginfo import SigInfo
+    from sentry.kernel.signals.siginfo import SigInfo
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.kernel.wait import _Marker

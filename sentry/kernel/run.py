@@ -24,8 +24,11 @@ from sentry.abi.signal import (
     UNBLOCKABLE,
 )
 from sentry.errors import Errno
-from sentry.kernel import exit, freezer, job_control, sigframe, signals, trace_stops
-from sentry.kernel.siginfo import SigInfo, fault
+from sentry.kernel import exit
+from sentry.kernel.cgroups import freezer
+from sentry.kernel.signals import job_control, sigframe, signals
+from sentry.kernel.signals.siginfo import SigInfo, fault
+from sentry.kernel.tracing import trace_stops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from sentry import _core
 from sentry.abi.personality import READ_IMPLIES_EXEC
 from sentry.ipc.sem_undo import UndoList
 from sentry.kernel.sched import SchedPolicy
-from sentry.kernel.signals import SignalState
+from sentry.kernel.signals.signals import SignalState
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, WOKEN
 from sentry.keys.process import TaskKeyrings
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sentry.kernel.creds import Creds
-    from sentry.kernel.dispatch import Dispatch
     from sentry.kernel.fs_context import FsContext
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.membarrier import Barrier
-    from sentry.kernel.namespaces import Namespaces
+    from sentry.kernel.namespaces.namespaces import Namespaces
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.thread_group import ThreadGroup
-    from sentry.kernel.tracing import Tracee
+    from sentry.kernel.tracing.dispatch import Dispatch
+    from sentry.kernel.tracing.tracing import Tracee
     from sentry.mm.policy import Policy
     from sentry.mm.space import AddressSpace
 

@@ -10,21 +10,21 @@ from __future__ import annotations
 from sentry import _core
 from sentry.abi.resource import RLIMIT_FSIZE
 from sentry.abi.signal import SIGCHLD
-from sentry.kernel import pid_namespace
 from sentry.kernel.acct import Account
-from sentry.kernel.cpu_alarm import CpuLimit
-from sentry.kernel.itimers import IntervalTimers
-from sentry.kernel.signals import PendingQueue
+from sentry.kernel.namespaces import pid_namespace
+from sentry.kernel.namespaces.user_namespace import INITIAL
+from sentry.kernel.signals.signals import PendingQueue
+from sentry.kernel.timekeeping.cpu_alarm import CpuLimit
+from sentry.kernel.timekeeping.itimers import IntervalTimers
 from sentry.kernel.usage import Usage
-from sentry.kernel.user_namespace import INITIAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.kernel import Kernel
-    from sentry.kernel.pid_namespace import PidNamespace
-    from sentry.kernel.posix_timers import PosixTimer
+    from sentry.kernel.namespaces.pid_namespace import PidNamespace
     from sentry.kernel.sessions import ProcessGroup, Session
     from sentry.kernel.task import Task
+    from sentry.kernel.timekeeping.posix_timers import PosixTimer
 
 
 class ThreadGroup(_core.GroupBase):
@@ -61,7 +61,7 @@ class ThreadGroup(_core.GroupBase):
         self.sighand = _core.SignalActions()
         self.queue = PendingQueue()
         self.unkillable = False  # init: signals with their default action don't reach it
-        # Job control (kernel.job_control)
+        # Job control (kernel.signals.job_control)
         self.stopping = 0  # the signal of a stop under way or done, 0: none
         self.stopped = False  # every thread is parked
         self.stop_report = 0  # a stop that wait4 has not seen: the signal
@@ -76,7 +76,7 @@ class ThreadGroup(_core.GroupBase):
         self.next_timer_id = 0
         self.cgroup = kernel.cgroups.root
         self.cgroup_base = 0  # CPU time in ns that it used elsewhere
-        self.held = 0  # why its threads must not run (kernel.freezer)
+        self.held = 0  # why its threads must not run (kernel.cgroups.freezer)
         self.dumpable = 1
         self.program_ns = INITIAL  # the user namespace in which its program was started
         self.thp_disabled = False

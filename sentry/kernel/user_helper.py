@@ -14,7 +14,7 @@ from sentry.abi.resource import RLIMIT_NOFILE
 from sentry.errors import Errno
 from sentry.kernel import creds as credentials
 from sentry.kernel import rlimits, sessions
-from sentry.kernel.cgroup import charge_fork
+from sentry.kernel.cgroups.cgroup import charge_fork
 from sentry.kernel.exec import NewProgram
 from sentry.kernel.exec_creds import after_exec
 from sentry.kernel.fs_context import FsContext

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sentry.kernel.creds import Creds
+    from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.kernel.task import Task
-    from sentry.kernel.user_namespace import UserNamespace
 
 _NO_GROUP = 65534  # the user's own keyrings belong to none
 _OWN_PERM = 0x3F010000

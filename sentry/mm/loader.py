@@ -54,9 +54,10 @@ from sentry.mm.vma import (
     SharedMemory,
     Vma,
 )
-from sentry.vfs import landlock, namei, notify
+from sentry.vfs import landlock, namei
 from sentry.vfs.file import File
 from sentry.vfs.idmap import acting
+from sentry.vfs.notify import notify
 from sentry.vfs.permissions import check
 from sentry.vfs.text_busy import ProgramPath
 

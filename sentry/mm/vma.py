@@ -68,7 +68,7 @@ class SharedMemory:
 
     last_ino = 0
     held = 0  # descriptors
-    held_max = 64  # vfs.setup sets it by RLIMIT_NOFILE
+    held_max = 64  # vfs.mounts.setup sets it by RLIMIT_NOFILE
 
     def __init__(self, name: bytes = b"/dev/zero (deleted)") -> None:
         SharedMemory.last_ino += 1

@@ -43,7 +43,7 @@ from sentry.socket.options import INT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.namespaces import NetNamespace
+    from sentry.kernel.namespaces.namespaces import NetNamespace
     from sentry.kernel.task import Task
     from sentry.kernel.wait import _Marker
     from sentry.socket.base import Credentials, Outgoing

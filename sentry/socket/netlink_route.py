@@ -72,7 +72,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sentry.kernel.namespaces import NetNamespace
+    from sentry.kernel.namespaces.namespaces import NetNamespace
     from sentry.kernel.task import Task
 
     Messages = list[tuple[int, bytes]]

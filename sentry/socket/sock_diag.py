@@ -41,7 +41,7 @@ from sentry.socket.unix_stream import StreamEndpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.namespaces import NetNamespace
+    from sentry.kernel.namespaces.namespaces import NetNamespace
     from sentry.kernel.task import Task
     from sentry.socket.unix_endpoint import Endpoint
 

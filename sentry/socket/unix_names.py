@@ -21,7 +21,7 @@ from sentry.vfs.permissions import check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.namespaces import NetNamespace
+    from sentry.kernel.namespaces.namespaces import NetNamespace
     from sentry.kernel.task import Task
     from sentry.socket.unix_endpoint import Endpoint
     from sentry.vfs.inode import Inode

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
-    from sentry.kernel.namespaces import NetNamespace
+    from sentry.kernel.namespaces.namespaces import NetNamespace
     from sentry.kernel.task import Task
     from sentry.kernel.wait import _Marker
     from sentry.socket.base import Outgoing

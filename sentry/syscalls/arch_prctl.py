@@ -21,7 +21,7 @@ from sentry.abi.prctl import (
     XFEATURES_ON_REQUEST,
 )
 from sentry.errors import Errno
-from sentry.kernel.sigframe import user_features
+from sentry.kernel.signals.sigframe import user_features
 from sentry.syscalls.args import Int, Ptr
 
 TYPE_CHECKING = False

@@ -23,8 +23,9 @@ from sentry.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, TMPFS_MA
 from sentry.errors import Errno
 from sentry.mm.vma import VM_HUGETLB
 from sentry.syscalls.args import Fd, File, Int, Long, Path, Ptr, UInt
-from sentry.vfs import attributes, landlock, notify
+from sentry.vfs import attributes, landlock
 from sentry.vfs.namei import walk, walk_at
+from sentry.vfs.notify import notify
 from sentry.vfs.permissions import check_mutable
 from sentry.vfs.regular import drop_privileges
 

@@ -52,8 +52,9 @@ from sentry.abi.fcntl import (
 from sentry.abi.file_flags import FS_APPEND_FL
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Int, Size, UInt
-from sentry.vfs import dnotify, leases, locks, memfd, owner, pipe, write_hint
+from sentry.vfs import leases, locks, memfd, owner, pipe, write_hint
 from sentry.vfs.idmap import acting
+from sentry.vfs.notify import dnotify
 from sentry.vfs.permissions import is_owner
 
 TYPE_CHECKING = False

@@ -8,8 +8,9 @@ from sentry.abi.inotify import IN_ACCESS
 from sentry.abi.stat import DIRENT
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Path, Ptr, UInt
-from sentry.vfs import namespace, notify
+from sentry.vfs import namespace
 from sentry.vfs.namei import walk_parent
+from sentry.vfs.notify import notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

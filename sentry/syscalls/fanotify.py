@@ -63,17 +63,17 @@ from sentry.abi.stat import ACCESS_READ
 from sentry.errors import Errno
 from sentry.fs.nsfs import NamespaceInode
 from sentry.syscalls.args import Fd, Ptr, Size, UInt
-from sentry.vfs.fanotify import FanotifyFile
 from sentry.vfs.idmap import acting
-from sentry.vfs.mount_namespace import MountNamespace
+from sentry.vfs.mounts.mount_namespace import MountNamespace
 from sentry.vfs.namei import walk
+from sentry.vfs.notify.fanotify import FanotifyFile
 from sentry.vfs.permissions import check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.kernel.task import Task
-    from sentry.kernel.user_namespace import UserNamespace
-    from sentry.vfs.fanotify import Group, Marked
+    from sentry.vfs.notify.fanotify import Group, Marked
     from sentry.vfs.path import Path
 
 _EVENT_FILE_FLAGS = (

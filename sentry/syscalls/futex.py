@@ -22,8 +22,9 @@ from sentry.abi.futex import (
 )
 from sentry.abi.time import CLOCK_MONOTONIC, CLOCK_REALTIME
 from sentry.errors import Errno
-from sentry.kernel import clock, futex_pi
+from sentry.kernel import futex_pi
 from sentry.kernel.futex import apply
+from sentry.kernel.timekeeping import clock
 from sentry.syscalls.args import Int, Ptr, UInt
 from sentry.syscalls.timespec import read_timespec
 

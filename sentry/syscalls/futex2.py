@@ -16,7 +16,7 @@ from sentry.abi.futex import (
 )
 from sentry.abi.time import CLOCK_MONOTONIC, CLOCK_REALTIME
 from sentry.errors import Errno
-from sentry.kernel import clock
+from sentry.kernel.timekeeping import clock
 from sentry.syscalls.args import Int, Ptr, Size, UInt
 from sentry.syscalls.timespec import read_timespec
 

@@ -8,8 +8,8 @@ from sentry.abi.stat import ACCESS_READ
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Ptr, UInt
 from sentry.vfs.idmap import acting
-from sentry.vfs.inotify import InotifyFile
 from sentry.vfs.namei import walk
+from sentry.vfs.notify.inotify import InotifyFile
 from sentry.vfs.permissions import check
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ import errno
 import os
 
 from sentry.errors import Errno
-from sentry.kernel.trace_access import check_access
+from sentry.kernel.tracing.trace_access import check_access
 from sentry.syscalls.args import Int, Size
 from sentry.vfs.epoll import EpollFile
 

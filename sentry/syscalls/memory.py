@@ -20,7 +20,7 @@ from sentry.abi.stat import ACCESS_WRITE
 from sentry.errors import Errno
 from sentry.kernel import membarrier
 from sentry.kernel.pidfd import group_of
-from sentry.kernel.trace_access import may_access
+from sentry.kernel.tracing.trace_access import may_access
 from sentry.mm import advise, lock, mapping
 from sentry.mm.vma import SharedMemory
 from sentry.syscalls.args import Int, Ptr, Size, UInt

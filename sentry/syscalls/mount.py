@@ -26,15 +26,15 @@ from sentry.abi.mount import (
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import Int, Path, Ptr, Size
-from sentry.vfs import mount_sharing, mounting, pivot, unmounting
-from sentry.vfs.file_systems import open_type
-from sentry.vfs.mount_tree import top
+from sentry.vfs.mounts import mount_sharing, mounting, pivot, unmounting
+from sentry.vfs.mounts.file_systems import open_type
+from sentry.vfs.mounts.mount_tree import top
 from sentry.vfs.namei import arrive, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
-    from sentry.vfs.mount import Mount
+    from sentry.vfs.mounts.mount import Mount
 
 _PAGE = 4096
 

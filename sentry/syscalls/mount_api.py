@@ -36,14 +36,14 @@ from sentry.abi.mount import (
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Int, Path, Ptr, Size, UInt
-from sentry.vfs import mount_sharing, mounting
-from sentry.vfs.detached import DetachedTree
 from sentry.vfs.file import PathFile
-from sentry.vfs.file_systems import find_type
-from sentry.vfs.mount import Mount
-from sentry.vfs.mount_attributes import Change, atime_flags
-from sentry.vfs.mount_config import AWAITING_RECONFIGURE, MountConfig, mountable
-from sentry.vfs.mount_visibility import check_revealing
+from sentry.vfs.mounts import mount_sharing, mounting
+from sentry.vfs.mounts.detached import DetachedTree
+from sentry.vfs.mounts.file_systems import find_type
+from sentry.vfs.mounts.mount import Mount
+from sentry.vfs.mounts.mount_attributes import Change, atime_flags
+from sentry.vfs.mounts.mount_config import AWAITING_RECONFIGURE, MountConfig, mountable
+from sentry.vfs.mounts.mount_visibility import check_revealing
 from sentry.vfs.namei import walk_at
 
 TYPE_CHECKING = False

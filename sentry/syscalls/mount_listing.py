@@ -6,7 +6,7 @@ from struct import pack
 from sentry.abi.mount import LISTMOUNT_REVERSE, LSMT_ROOT, MNT_ID_REQ, MNT_ID_REQ_NS
 from sentry.errors import Errno
 from sentry.syscalls.args import Ptr, Size, UInt
-from sentry.vfs import mount_listing
+from sentry.vfs.mounts import mount_listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

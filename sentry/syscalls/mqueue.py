@@ -9,7 +9,7 @@ from sentry.abi.time import CLOCK_REALTIME
 from sentry.errors import Errno
 from sentry.ipc.mqueue import Notification
 from sentry.ipc.mqueue_fs import QueueFile
-from sentry.kernel import clock
+from sentry.kernel.timekeeping import clock
 from sentry.socket.base import Socket
 from sentry.socket.netlink import NetlinkSocket
 from sentry.syscalls.args import Fd, Int, Path, Ptr, Size, UInt

@@ -22,8 +22,8 @@ from sentry.abi.fcntl import (
 )
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Int, Path, Ptr, Size, UInt
-from sentry.vfs import notify
 from sentry.vfs.file import File
+from sentry.vfs.notify import notify
 from sentry.vfs.open import open_at
 
 TYPE_CHECKING = False

@@ -76,8 +76,8 @@ from sentry.abi.prctl import (
 )
 from sentry.abi.signal import NSIG
 from sentry.errors import Errno
-from sentry.kernel import dispatch
-from sentry.kernel import seccomp as filters
+from sentry.kernel.tracing import dispatch
+from sentry.kernel.tracing import seccomp as filters
 from sentry.mm.advise import ANON_NAME_MAX, set_anon_name
 from sentry.syscalls import prctl_memory, seccomp
 from sentry.syscalls.args import Int, Size

@@ -23,10 +23,10 @@ from sentry.abi.signal import NSIG, SIGCHLD
 from sentry.errors import Errno
 from sentry.fs.cgroup import cgroup_of
 from sentry.kernel import exit as exits
-from sentry.kernel import setns as entering
-from sentry.kernel import unshare as unsharing
 from sentry.kernel.clone import CloneArgs
 from sentry.kernel.clone import clone as make_task
+from sentry.kernel.namespaces import setns as entering
+from sentry.kernel.namespaces import unshare as unsharing
 from sentry.kernel.pidfd import PIDFD_THREAD, PidFile
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 

@@ -4,7 +4,7 @@ import errno
 
 from sentry.errors import Errno
 from sentry.kernel import pidfd
-from sentry.kernel.trace_access import accessible, check_access
+from sentry.kernel.tracing.trace_access import accessible, check_access
 from sentry.mm.secret import pinnable
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 from sentry.vfs.transfer import part

@@ -51,8 +51,9 @@ from sentry.abi.ptrace import (
 from sentry.abi.seccomp import AUDIT_ARCH_X86_64, SOCK_FILTER_SIZE
 from sentry.abi.signal import NSIG, SIGINFO_SIZE, SIGKILL, SIGSET_SIZE, SIGSTOP, SIGTRAP
 from sentry.errors import Errno
-from sentry.kernel import siginfo, signals, tracing
-from sentry.kernel.trace_access import check_access, may_be_traced
+from sentry.kernel.signals import siginfo, signals
+from sentry.kernel.tracing import tracing
+from sentry.kernel.tracing.trace_access import check_access, may_be_traced
 from sentry.mm.access import peek, poke
 from sentry.syscalls import ptrace_regs
 from sentry.syscalls.args import Int, Long, Ptr, Size
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sentry.kernel.task import Task
-    from sentry.kernel.tracing import Tracee
+    from sentry.kernel.tracing.tracing import Tracee
 
     Request = Callable[[Task, Task, int, int], int]
 

@@ -22,8 +22,8 @@ from sentry.abi.seccomp import (
     SECCOMP_SET_MODE_STRICT,
 )
 from sentry.errors import Errno
-from sentry.kernel import seccomp as filters
-from sentry.kernel.seccomp_notify import Listener, Notifier
+from sentry.kernel.tracing import seccomp as filters
+from sentry.kernel.tracing.seccomp_notify import Listener, Notifier
 from sentry.syscalls.args import Ptr, UInt
 
 TYPE_CHECKING = False

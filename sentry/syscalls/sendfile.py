@@ -6,8 +6,8 @@ from sentry.abi.fcntl import MAX_FILE_SIZE, MAX_RW_COUNT, O_APPEND, O_NONBLOCK, 
 from sentry.abi.stat import S_IFDIR, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Ptr, Size, UInt
-from sentry.vfs import notify
 from sentry.vfs.anon import AnonymousFile
+from sentry.vfs.notify import notify
 from sentry.vfs.pipe import PipeEnd
 from sentry.vfs.regular import file_limit
 from sentry.vfs.relay import Relay

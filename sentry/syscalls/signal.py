@@ -26,7 +26,8 @@ from sentry.abi.signal import (
 )
 from sentry.errors import Errno
 from sentry.fs.proc_directory import TaskDirectory
-from sentry.kernel import altstack, pidfd, sigframe, siginfo, signals
+from sentry.kernel import pidfd
+from sentry.kernel.signals import altstack, sigframe, siginfo, signals
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 from sentry.syscalls.timespec import read_timespec

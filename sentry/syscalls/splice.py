@@ -13,8 +13,8 @@ from sentry.mm.secret import pinnable
 from sentry.socket.base import Socket
 from sentry.syscalls.args import Fd, Ptr, Size, UInt
 from sentry.syscalls.sendfile import check_area, check_modes, open_file, read_offset, run
-from sentry.vfs import notify
 from sentry.vfs.host_file import HostStream
+from sentry.vfs.notify import notify
 from sentry.vfs.pipe import PipeEnd
 from sentry.vfs.relay import Relay, until
 from sentry.vfs.transfer import read_into, write_from

@@ -9,7 +9,7 @@ import errno
 from sentry.abi.restart import ERESTARTNOHAND
 from sentry.abi.signal import SIGSET_SIZE
 from sentry.errors import Errno
-from sentry.kernel.signals import set_mask
+from sentry.kernel.signals.signals import set_mask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -36,9 +36,10 @@ from sentry.abi.time import (
     TMS,
 )
 from sentry.errors import Errno
-from sentry.kernel import clock, cpu_clock, signals
-from sentry.kernel.posix_timers import PosixTimer
-from sentry.kernel.sleep import sleep, sleep_cpu
+from sentry.kernel.signals import signals
+from sentry.kernel.timekeeping import clock, cpu_clock
+from sentry.kernel.timekeeping.posix_timers import PosixTimer
+from sentry.kernel.timekeeping.sleep import sleep, sleep_cpu
 from sentry.kernel.usage import thread_total
 from sentry.syscalls.args import Int, Ptr, UInt
 from sentry.syscalls.timespec import (

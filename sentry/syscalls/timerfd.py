@@ -15,7 +15,7 @@ from sentry.abi.time import (
     NSEC,
 )
 from sentry.errors import Errno
-from sentry.kernel import clock
+from sentry.kernel.timekeeping import clock
 from sentry.syscalls.args import File, Int, Ptr
 from sentry.vfs.timerfd import TimerFile
 

@@ -8,7 +8,8 @@ from sentry.abi.personality import PER_LINUX32, PER_MASK, UNAME26
 from sentry.abi.time import CLOCK_BOOTTIME, NSEC
 from sentry.errors import Errno
 from sentry.fs.host_facts import host_facts
-from sentry.kernel import clock, version
+from sentry.kernel import version
+from sentry.kernel.timekeeping import clock
 from sentry.kernel.usage import last_cpu
 from sentry.syscalls.args import Int, Ptr
 

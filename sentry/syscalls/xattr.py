@@ -10,9 +10,10 @@ from sentry.errors import Errno
 from sentry.kernel import file_caps
 from sentry.syscalls.args import Fd, File, Int, Path, Ptr, Size, UInt
 from sentry.syscalls.structs import copy_in_struct
-from sentry.vfs import notify, posix_acl
+from sentry.vfs import posix_acl
 from sentry.vfs.idmap import acting
 from sentry.vfs.namei import walk
+from sentry.vfs.notify import notify
 from sentry.vfs.permissions import ACL_ACCESS, ACL_DEFAULT, check_mutable
 from sentry.vfs.xattr import (
     CAPABILITY,

@@ -14,9 +14,9 @@ from sentry.abi.ioctl import TIOCGPGRP, TIOCGSID, TIOCNOTTY, TIOCSCTTY, TIOCSPGR
 from sentry.abi.restart import ERESTARTSYS
 from sentry.abi.signal import SI_KERNEL, SIG_IGN, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU
 from sentry.errors import Errno
-from sentry.kernel import signals
 from sentry.kernel.sessions import ProcessGroup
-from sentry.kernel.siginfo import SigInfo
+from sentry.kernel.signals import signals
+from sentry.kernel.signals.siginfo import SigInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from sentry.abi.fcntl import O_RDWR
 from sentry.abi.stat import S_IFIFO, S_IFSOCK
 from sentry.vfs.file import File
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem, anonymous_mount
+from sentry.vfs.mounts.mount import FileSystem, anonymous_mount
 from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False

@@ -11,8 +11,9 @@ from sentry.abi.landlock import FS_TRUNCATE
 from sentry.abi.signal import SIGXFSZ
 from sentry.abi.stat import ACCESS_WRITE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from sentry.errors import Errno
-from sentry.vfs import landlock, leases, notify, posix_acl, text_busy
+from sentry.vfs import landlock, leases, posix_acl, text_busy
 from sentry.vfs.idmap import acting, check_mapped
+from sentry.vfs.notify import notify
 from sentry.vfs.permissions import check, check_mutable, check_owner, is_owner, permitted
 from sentry.vfs.regular import drop_privileges
 from sentry.vfs.xattr import CAPABILITY
@@ -157,7 +158,7 @@ def _truncate(task: Task, path: Path, length: int) -> None:
 def check_size(task: Task, length: int) -> None:
     """EFBIG, with SIGXFSZ, for a size beyond RLIMIT_FSIZE."""
     if length > task.group.fsize_limit:
-        from sentry.kernel.signals import send_self  # a cycle at module level
+        from sentry.kernel.signals.signals import send_self  # a cycle at module level
 
         send_self(task, SIGXFSZ)
         raise Errno(EFBIG)

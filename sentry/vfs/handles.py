@@ -13,7 +13,7 @@ from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem
 from sentry.fs.memory_directory import MemoryDirectory
 from sentry.fs.overlay import OverlayFs
-from sentry.vfs.mount import Mount
+from sentry.vfs.mounts.mount import Mount
 from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False

@@ -24,7 +24,7 @@ from sentry.abi.poll import POLLERR, POLLHUP, POLLIN, POLLOUT
 from sentry.abi.signal import SIGPIPE
 from sentry.abi.stat import S_IFMT, S_IFREG
 from sentry.errors import Errno
-from sentry.kernel.signals import send_self
+from sentry.kernel.signals.signals import send_self
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFs
 from sentry.vfs.file import File

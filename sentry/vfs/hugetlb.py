@@ -27,7 +27,7 @@ from sentry.errors import Errno
 from sentry.mm.vma import VM_HUGETLB
 from sentry.vfs.file import File
 from sentry.vfs.memfd import Memfd, MemfdFs, open_new
-from sentry.vfs.mount import StatFs
+from sentry.vfs.mounts.mount import StatFs
 from sentry.vfs.regular import FIONREAD, Contents
 
 TYPE_CHECKING = False

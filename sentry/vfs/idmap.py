@@ -14,10 +14,10 @@ from sentry.errors import Errno
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
+    from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.kernel.task import Task
-    from sentry.kernel.user_namespace import UserNamespace
     from sentry.vfs.inode import Inode
-    from sentry.vfs.mount import Mount
+    from sentry.vfs.mounts.mount import Mount
 
 _NOBODY = 0xFFFFFFFF  # an id that no file has: who acts has none there
 _OVERFLOW_ID = 65534

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
-    from sentry.vfs.mount import FileSystem
+    from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
     from sentry.vfs.permissions import Acl
 

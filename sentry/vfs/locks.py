@@ -16,8 +16,8 @@ from _weakref import ref
 from sentry.abi.fcntl import F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
-from sentry.vfs import notify
 from sentry.vfs.lock_state import FLOCK, TO_THE_END, FlockState, Range, RangeLocks
+from sentry.vfs.notify import notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from sentry.abi.fcntl import (
 from sentry.abi.stat import S_IFREG, TMPFS_MAGIC
 from sentry.errors import Errno
 from sentry.fs.tmpfs import MemoryFile, MemoryFileSystem
-from sentry.vfs.mount import anonymous_mount
+from sentry.vfs.mounts.mount import anonymous_mount
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.regular import RegularFile
 

@@ -41,10 +41,11 @@ from sentry.abi.stat import (
 )
 from sentry.errors import Errno
 from sentry.kernel import settings
-from sentry.vfs import landlock, leases, notify, text_busy
+from sentry.vfs import landlock, leases, text_busy
 from sentry.vfs.file import File, PathFile
 from sentry.vfs.idmap import acting
-from sentry.vfs.mount_tree import top
+from sentry.vfs.mounts.mount_tree import top
+from sentry.vfs.notify import notify
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check, check_follow, check_owner
 from sentry.vfs.regular import drop_privileges
@@ -52,7 +53,7 @@ from sentry.vfs.regular import drop_privileges
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
-    from sentry.vfs.mount import Mount
+    from sentry.vfs.mounts.mount import Mount
 
 
 use_cache = True  # C may walk the part of the way that the dentry cache knows

@@ -40,10 +40,11 @@ from sentry.abi.stat import (
 )
 from sentry.errors import Errno
 from sentry.kernel import settings
-from sentry.vfs import landlock, notify, posix_acl
+from sentry.vfs import landlock, posix_acl
 from sentry.vfs.idmap import acting, check_mapped
-from sentry.vfs.mount_namespace import abandon
+from sentry.vfs.mounts.mount_namespace import abandon
 from sentry.vfs.namei import child_of
+from sentry.vfs.notify import notify
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check, check_create, check_delete, check_mutable, is_owner, permitted
 

@@ -17,9 +17,10 @@ from sentry.abi.fcntl import (
 )
 from sentry.abi.stat import S_IFREG
 from sentry.errors import Errno
-from sentry.vfs import landlock, notify, posix_acl
+from sentry.vfs import landlock, posix_acl
 from sentry.vfs.idmap import acting
 from sentry.vfs.namei import open_path, start, step, walk, walk_parent
+from sentry.vfs.notify import notify
 from sentry.vfs.path import Dentry, Path
 from sentry.vfs.permissions import check_create, check_reuse
 

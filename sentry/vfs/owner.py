@@ -10,8 +10,8 @@ from sentry.abi.landlock import SCOPE_SIGNAL
 from sentry.abi.poll import POLLERR, POLLHUP, POLLMSG, READABLE, WRITABLE
 from sentry.abi.signal import NSIG, POLL_HUP, POLL_IN, POLL_MSG, POLL_OUT, SI_KERNEL, SI_SIGIO, SIGIO, SIGURG
 from sentry.errors import Errno
-from sentry.kernel.siginfo import SIGNALS_WITH_CODES, SigInfo
-from sentry.kernel.signals import send_group, send_task
+from sentry.kernel.signals.siginfo import SIGNALS_WITH_CODES, SigInfo
+from sentry.kernel.signals.signals import send_group, send_task
 from sentry.vfs import landlock
 
 TYPE_CHECKING = False

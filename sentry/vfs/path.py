@@ -14,7 +14,7 @@ from sentry import _core
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.vfs.inode import Inode
-    from sentry.vfs.mount import Mount
+    from sentry.vfs.mounts.mount import Mount
 
 _UNREACHABLE = b"(unreachable)"
 

@@ -16,7 +16,7 @@ from sentry.abi.fcntl import O_DIRECT, O_RDONLY, O_WRONLY
 from sentry.abi.poll import ANY_EVENT, POLLERR, POLLHUP, POLLIN, POLLOUT, READABLE, WRITABLE
 from sentry.abi.signal import POLL_IN, POLL_OUT, SIGPIPE
 from sentry.errors import Errno
-from sentry.kernel.signals import send_self
+from sentry.kernel.signals.signals import send_self
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import pipe_path
 from sentry.vfs.file import File

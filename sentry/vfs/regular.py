@@ -65,7 +65,7 @@ class DescriptorPool:
         return len(self._inodes)
 
 
-descriptors = DescriptorPool(256)  # vfs.setup sets the limit by RLIMIT_NOFILE
+descriptors = DescriptorPool(256)  # vfs.mounts.setup sets the limit by RLIMIT_NOFILE
 
 
 class RegularInode(Inode):
@@ -222,7 +222,7 @@ def file_limit(task: Task, at: int) -> int:
     """The size that a file may grow to by a write at `at`; EFBIG, with SIGXFSZ for RLIMIT_FSIZE."""
     limit = task.group.fsize_limit
     if at >= limit:
-        from sentry.kernel.signals import send_self  # a cycle at module level
+        from sentry.kernel.signals.signals import send_self  # a cycle at module level
 
         send_self(task, SIGXFSZ)
         raise Errno(EFBIG)

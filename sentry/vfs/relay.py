@@ -14,7 +14,7 @@ from sentry.abi.inotify import IN_ACCESS, IN_MODIFY
 from sentry.abi.poll import POLLERR, POLLHUP, READABLE, WRITABLE
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
-from sentry.vfs import notify
+from sentry.vfs.notify import notify
 from sentry.vfs.pipe import PipeEnd
 
 TYPE_CHECKING = False

@@ -11,13 +11,13 @@ import errno
 from sentry.abi.poll import POLLIN, SIGNALFD_SIGINFO, SIGNALFD_SIGINFO_SIZE
 from sentry.abi.signal import UNBLOCKABLE
 from sentry.errors import Errno
-from sentry.kernel.signals import dequeue
+from sentry.kernel.signals.signals import dequeue
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sentry.kernel.siginfo import SigInfo
+    from sentry.kernel.signals.siginfo import SigInfo
     from sentry.kernel.task import Task
     from sentry.kernel.wait import _Marker
 

@@ -10,7 +10,7 @@ from sentry.vfs.path import Path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.vfs.inode import Inode
-    from sentry.vfs.mount import Mount
+    from sentry.vfs.mounts.mount import Mount
     from sentry.vfs.path import Dentry
 
 _running: dict[Inode, int] = {}

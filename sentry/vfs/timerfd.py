@@ -16,7 +16,7 @@ from sentry.abi.ioctl import TFD_IOC_SET_TICKS
 from sentry.abi.poll import POLLIN, READABLE, TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET
 from sentry.abi.time import CLOCK_REALTIME, CLOCK_REALTIME_ALARM, NSEC
 from sentry.errors import Errno
-from sentry.kernel.timers import WallTime
+from sentry.kernel.timekeeping.timers import WallTime
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFile
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.task import Task
-    from sentry.kernel.timers import Timer
+    from sentry.kernel.timekeeping.timers import Timer
     from sentry.kernel.wait import _Marker
 
 _CANCELABLE = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET

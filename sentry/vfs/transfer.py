@@ -24,7 +24,7 @@ from sentry.abi.stat import TMPFS_MAGIC
 from sentry.errors import Errno
 from sentry.kernel.wait import TIMED_OUT, WOULD_BLOCK, block
 from sentry.mm.secret import pinnable
-from sentry.vfs import notify
+from sentry.vfs.notify import notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sentry.kernel.kernel import Kernel
     from sentry.vfs.file import File
-    from sentry.vfs.mount import Mount
+    from sentry.vfs.mounts.mount import Mount
 
 
 def has_writers(kernel: Kernel, concerns: Callable[[Mount], bool]) -> bool:

@@ -11,7 +11,7 @@ from sentry.fs.tmpfs import Tmpfs
 from sentry.kernel.fs_context import FsContext
 from sentry.kernel.task import Task
 from sentry.vfs.file import File
-from sentry.vfs.mount_namespace import build
+from sentry.vfs.mounts.mount_namespace import build
 from sentry.vfs.namei import walk
 from sentry.vfs.open import open_at
 from sentry.vfs.path import Path

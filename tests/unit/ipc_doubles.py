@@ -13,12 +13,12 @@ from sentry.abi.resource import RLIM_INFINITY, RLIM_NLIMITS
 from sentry.errors import Errno
 from sentry.kernel.creds import Creds
 from sentry.kernel.kernel import Kernel
-from sentry.kernel.namespaces import Namespaces
-from sentry.kernel.signals import SignalState
+from sentry.kernel.namespaces.namespaces import Namespaces
+from sentry.kernel.signals.signals import SignalState
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
-from sentry.kernel.timers import Timers
-from sentry.kernel.wall_timers import WallTimers
+from sentry.kernel.timekeeping.timers import Timers
+from sentry.kernel.timekeeping.wall_timers import WallTimers
 
 SUSPENDED = "suspended"
 MEMORY = 1 << 19

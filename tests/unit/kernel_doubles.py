@@ -13,10 +13,10 @@ from sentry.errors import Errno
 from sentry.kernel import rlimits, sessions
 from sentry.kernel.creds import Creds
 from sentry.kernel.kernel import Kernel
-from sentry.kernel.namespaces import Namespaces
+from sentry.kernel.namespaces.namespaces import Namespaces
 from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
-from sentry.kernel.timers import Timers
+from sentry.kernel.timekeeping.timers import Timers
 
 EFAULT = 14
 MEMORY_START = 0x10000

@@ -13,7 +13,7 @@ from sentry.fs import memory
 from sentry.fs.memory import Kept
 from sentry.fs.tmpfs import MemoryFile, Tmpfs
 from sentry.kernel.creds import Groups
-from sentry.kernel.seccomp import Filter
+from sentry.kernel.tracing.seccomp import Filter
 from sentry.kernel.user_count import UserCount
 from sentry.vfs import landlock
 from sentry.vfs.landlock import Layer

@@ -26,9 +26,10 @@ from sentry.abi.resource import RLIMIT_NPROC
 from sentry.abi.restart import ERESTARTNOINTR
 from sentry.abi.signal import SIGCHLD, SIGUSR1
 from sentry.errors import Errno
-from sentry.kernel import signals, unshare
 from sentry.kernel.clone import CloneArgs, clone
 from sentry.kernel.creds import Creds
+from sentry.kernel.namespaces import unshare
+from sentry.kernel.signals import signals
 from sentry.syscalls.process import clone3
 from tests.unit.kernel_doubles import MEMORY_START, FakeTask, World, handle
 

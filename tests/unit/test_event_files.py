@@ -11,8 +11,8 @@ from sentry.abi.poll import EVENTFD_MAX, POLLIN, POLLOUT
 from sentry.abi.signal import SIGUSR1, SIGUSR2
 from sentry.abi.time import CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC, CLOCK_REALTIME, ITIMERSPEC
 from sentry.kernel.creds import Creds
-from sentry.kernel.siginfo import SigInfo
-from sentry.kernel.signals import send_task
+from sentry.kernel.signals.siginfo import SigInfo
+from sentry.kernel.signals.signals import send_task
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.syscalls import epoll as epolls
 from sentry.syscalls import timerfd as timers

@@ -30,7 +30,8 @@ from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from sentry.abi.signal import SIGUSR1
 from sentry.abi.time import TIMESPEC
 from sentry.errors import Errno
-from sentry.kernel import robust, signals
+from sentry.kernel import robust
+from sentry.kernel.signals import signals
 from sentry.syscalls.futex import futex
 from sentry.syscalls.futex2 import futex_waitv
 from tests.unit.kernel_doubles import MEMORY_START, FakeTask, World, handle

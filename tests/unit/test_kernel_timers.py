@@ -6,9 +6,9 @@ import pytest
 
 from sentry.abi.signal import SIGALRM, SIGUSR1, mask_of
 from sentry.abi.time import CLOCK_MONOTONIC, CLOCK_REALTIME, ITIMER_REAL
-from sentry.kernel import signals
-from sentry.kernel.posix_timers import PosixTimer
-from sentry.kernel.timers import KTIME_MAX, Timers
+from sentry.kernel.signals import signals
+from sentry.kernel.timekeeping.posix_timers import PosixTimer
+from sentry.kernel.timekeeping.timers import KTIME_MAX, Timers
 from tests.unit.kernel_doubles import FakeTask, World, handle
 
 MS = 1_000_000

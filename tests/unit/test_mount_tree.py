@@ -11,11 +11,11 @@ import pytest
 
 from sentry.fs.proc_system import file_system_names
 from sentry.fs.tmpfs import Tmpfs
-from sentry.kernel.user_namespace import INITIAL, UserNamespace
-from sentry.vfs import mount_namespace, propagation
-from sentry.vfs.file_systems import TYPES
-from sentry.vfs.mount import mounts_alive
-from sentry.vfs.mount_tree import subtree
+from sentry.kernel.namespaces.user_namespace import INITIAL, UserNamespace
+from sentry.vfs.mounts import mount_namespace, propagation
+from sentry.vfs.mounts.file_systems import TYPES
+from sentry.vfs.mounts.mount import mounts_alive
+from sentry.vfs.mounts.mount_tree import subtree
 from tests.unit.vfs_doubles import Guest, fails
 
 

@@ -18,7 +18,7 @@ from sentry.kernel.wait import WOULD_BLOCK
 from sentry.syscalls.pipe import pipe2
 from sentry.vfs import pipe as pipes
 from sentry.vfs.fifo import open_fifo
-from sentry.vfs.mount_namespace import build
+from sentry.vfs.mounts.mount_namespace import build
 from sentry.vfs.path import Path
 from sentry.vfs.pipe import PipeEnd, get_size, make_pipe, set_size
 from tests.unit.ipc_doubles import BASE, SUSPENDED, FakeTask, World, world

@@ -24,7 +24,8 @@ from sentry.abi.signal import (
     SIGUSR2,
     mask_of,
 )
-from sentry.kernel import run, signals
+from sentry.kernel import run
+from sentry.kernel.signals import signals
 from sentry.kernel.wait import INTERRUPTED, suspend
 from tests.unit.kernel_doubles import MEMORY_SIZE, MEMORY_START, FakeTask, World, handle
 

@@ -9,8 +9,8 @@ import pytest
 
 from sentry.abi.signal import SA_ONSTACK, SA_RESTORER, SIGSEGV, SIGUSR1, SS_AUTODISARM, SS_DISABLE, mask_of
 from sentry.errors import Errno
-from sentry.kernel import altstack, sigframe
-from sentry.kernel.siginfo import SigInfo
+from sentry.kernel.signals import altstack, sigframe
+from sentry.kernel.signals.siginfo import SigInfo
 from tests.unit.kernel_doubles import FPU_SIZE, MEMORY_SIZE, MEMORY_START, FakeTask, World, handle
 
 TOP = MEMORY_START + MEMORY_SIZE

@@ -27,8 +27,8 @@ from sentry.abi.signal import (
     mask_of,
 )
 from sentry.errors import Errno
-from sentry.kernel import job_control, signals
-from sentry.kernel.siginfo import SigInfo
+from sentry.kernel.signals import job_control, signals
+from sentry.kernel.signals.siginfo import SigInfo
 from tests.unit.kernel_doubles import FakeTask, World, handle
 
 

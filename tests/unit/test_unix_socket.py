@@ -565,8 +565,8 @@ def test_sendmmsg_and_recvmmsg_count_messages(world: World) -> None:
 def test_pathname_sockets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from sentry.fs.tmpfs import Tmpfs
     from sentry.kernel.fs_context import FsContext
-    from sentry.kernel.namespaces import Namespaces
-    from sentry.vfs.mount_namespace import build
+    from sentry.kernel.namespaces.namespaces import Namespaces
+    from sentry.vfs.mounts.mount_namespace import build
 
     task, other = world.task(), world.task(uid=1000)
     namespace = build(Tmpfs())

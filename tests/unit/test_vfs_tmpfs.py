@@ -71,7 +71,7 @@ def test_append_goes_to_the_end_whatever_the_offset(guest: Guest) -> None:
 def test_rlimit_fsize_cuts_a_write_and_refuses_the_next(guest: Guest, monkeypatch: Any) -> None:
     sent: list[int] = []
     monkeypatch.setattr(
-        "sentry.kernel.signals.send_task", lambda task, signo, info, force: sent.append(signo)
+        "sentry.kernel.signals.signals.send_task", lambda task, signo, info, force: sent.append(signo)
     )
     guest.group.fsize_limit = 10
     file = guest.open(b"f", os.O_WRONLY | os.O_CREAT)

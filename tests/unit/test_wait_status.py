@@ -33,7 +33,8 @@ from sentry.abi.wait import (
     WUNTRACED,
 )
 from sentry.kernel import exit as exits
-from sentry.kernel import job_control, reap, sessions, signals
+from sentry.kernel import reap, sessions
+from sentry.kernel.signals import job_control, signals
 from tests.unit.kernel_doubles import FakeTask, World, handle
 
 

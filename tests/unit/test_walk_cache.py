@@ -11,12 +11,12 @@ from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
 from sentry.errors import Errno
 from sentry.fs.tmpfs import Tmpfs
-from sentry.kernel import pid_namespace
 from sentry.kernel.creds import Creds
 from sentry.kernel.fs_context import FsContext
-from sentry.kernel.namespaces import Namespaces
+from sentry.kernel.namespaces import pid_namespace
+from sentry.kernel.namespaces.namespaces import Namespaces
 from sentry.vfs import namei
-from sentry.vfs.mount_namespace import build
+from sentry.vfs.mounts.mount_namespace import build
 from sentry.vfs.path import Path
 
 PARTS = (b"a", b"b", b"f", b"link", b"up", b"loop", b"long", b"none", b"shut", b".", b"..", b"", b"n" * 256)

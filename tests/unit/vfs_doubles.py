@@ -11,15 +11,15 @@ from typing import Any
 from sentry import _core
 from sentry.abi.fcntl import AT_FDCWD
 from sentry.errors import Errno
-from sentry.kernel import pid_namespace
 from sentry.kernel.creds import Creds
 from sentry.kernel.fs_context import FsContext
-from sentry.kernel.namespaces import Namespaces
+from sentry.kernel.namespaces import pid_namespace
+from sentry.kernel.namespaces.namespaces import Namespaces
 from sentry.vfs import namespace
 from sentry.vfs.file import File
 from sentry.vfs.inode import Inode
-from sentry.vfs.mount import FileSystem
-from sentry.vfs.mount_namespace import build
+from sentry.vfs.mounts.mount import FileSystem
+from sentry.vfs.mounts.mount_namespace import build
 from sentry.vfs.namei import walk, walk_parent
 from sentry.vfs.open import open_at
 from sentry.vfs.path import Path
