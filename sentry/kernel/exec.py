@@ -56,14 +56,14 @@ class NewProgram:
 
     __slots__ = ("creds", "ctx", "entry", "image", "mm", "persona", "secure", "sp")
 
-    def __init__(self, task: Task, image: Image, creds: tuple[Creds, bool, bool]) -> None:
-        """Fill a new address space; Errno, with nothing left behind.  `creds`: from `after_exec`."""
+    def __init__(self, task: Task, image: Image, creds: tuple[Creds, bool, bool], ctx: _core.Context) -> None:
+        """Fill the new space `ctx`; Errno, with nothing left behind.  `creds`: from `after_exec`."""
         self.image = image
         self.creds, self.secure, clears = creds
         # The last one ends with the program, as on x86-64 with each 64-bit one.
         ended = (PER_CLEAR_ON_SETID if clears else 0) | READ_IMPLIES_EXEC
         self.persona = task.personality & ~ended
-        self.ctx = task.kernel.machine.new_space()
+        self.ctx = ctx
         self.mm: AddressSpace
         try:
             loaded = image.commit(task, self.ctx, self.creds, self.secure, self.persona)
@@ -115,11 +115,12 @@ async def execve(
     if group.execing is not None or group.exiting:
         raise Errno(errno.EAGAIN)  # another thread is about to end this one
     creds = after_exec(task, image.path)
+    ctx = task.kernel.machine.new_space()  # the host may refuse: then nothing has changed yet
     if task.ns.time is not task.ns.time_for_children:  # a child of vfork enters it now
         task.ns = enter_time(task.ns)
         task.shifted = task.ns.time.shifted
     try:
-        program = NewProgram(task, image, creds)
+        program = NewProgram(task, image, creds, ctx)
     except Errno:
         group.begin_exit(SIGSEGV)  # Linux finds out too late to return; so that is what programs get
         raise
@@ -244,7 +245,7 @@ def _first_program(task: Task, config: Config) -> NewProgram:
     try:
         path, name = _find(task, name, config.env)
         image = loader.prepare(task, path, list(config.args), list(config.env), name)
-        return NewProgram(task, image, after_exec(task, image.path))
+        return NewProgram(task, image, after_exec(task, image.path), task.kernel.machine.new_space())
     except Errno as error:
         missing = error.code in (errno.ENOENT, errno.ENOTDIR)
         raise StartError(f"{_text(name)}: {os.strerror(error.code)}", 127 if missing else 126) from None

@@ -110,7 +110,7 @@ def act(task: Task, info: SigInfo) -> bool:
         _deliver(task, info, action)
         return True
     bit = 1 << signo - 1
-    if bit & DEFAULT_IGNORED or (group.unkillable and not bit & UNBLOCKABLE):
+    if bit & DEFAULT_IGNORED or (group.unkillable and not bit & UNBLOCKABLE and not info.forced):
         return False
     if bit & STOP_SIGNALS:
         if signo == SIGSTOP or not group.process_group.is_orphaned():

@@ -95,4 +95,4 @@ def _prepare(kernel: Kernel, tid: int, argv: list[bytes]) -> tuple[Task, NewProg
     task.files = _core.FdTable()
     path = namei.walk(task, AT_FDCWD, argv[0])
     image = loader.prepare(task, path, argv, list(_ENVIRONMENT), argv[0])
-    return task, NewProgram(task, image, after_exec(task, image.path))
+    return task, NewProgram(task, image, after_exec(task, image.path), kernel.machine.new_space())

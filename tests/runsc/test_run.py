@@ -252,6 +252,26 @@ def test_a_program_without_a_handler_is_ended_by_a_signal_from_outside() -> None
         assert process.wait() == 128 + signal.SIGTERM
 
 
+def test_a_signal_from_outside_ends_a_program_that_has_it_blocked_for_a_while() -> None:
+    script = "\n".join(
+        [
+            "import signal, time",
+            "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])",
+            "print('ready', flush=True)",
+            "while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)",
+            "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])",
+            "print('alive')",
+        ]
+    )
+    command = runsc("do", "--", "/usr/bin/python3", "-c", script)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        assert process.wait() == 128 + signal.SIGTERM
+        assert process.stdout.read() == b""
+
+
 # Without root
 
 

@@ -50,8 +50,8 @@ class SigInfo:
     """One signal to deliver; which fields count follows from `signo` and `code`, as in siginfo_t's union."""
 
     __slots__ = (
-        "addr", "band", "code", "errno", "fd", "overrun", "pid", "polled", "raw", "share", "signo", "status",
-        "stime", "timer", "timer_id", "uid", "utime", "value",
+        "addr", "band", "code", "errno", "fd", "forced", "overrun", "pid", "polled", "raw", "share", "signo",
+        "status", "stime", "timer", "timer_id", "uid", "utime", "value",
     )  # fmt: skip
 
     def __init__(self, signo: int, code: int = SI_USER, pid: int = 0, uid: int = 0, value: int = 0) -> None:
@@ -70,6 +70,7 @@ class SigInfo:
         self.polled = False  # F_SETSIG has chosen the signal: it has band and fd whatever it is
         self.band = 0
         self.fd = -1
+        self.forced = False  # init's default action counts, too
         self.raw = b""  # the sender's own bytes (rt_sigqueueinfo)
         self.share: Share | None = None  # of what its receiver's user may have queued, while it is
         self.timer: PosixTimer | None = None  # told when the signal is taken: it computes the overrun then

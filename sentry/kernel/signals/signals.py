@@ -170,6 +170,7 @@ def _send(task: Task, signo: int, info: SigInfo, shared: bool, force: bool) -> b
         _settle_stop(group, signo)
     if _is_ignored(task, signo, force):
         return False
+    info.forced = force
     holder: ThreadGroup | Task = group if shared else task
     queue = group.queue if shared else task.signal.queue
     if signo >= SIGRTMIN or not holder.pending & bit:
