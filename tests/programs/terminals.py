@@ -68,6 +68,7 @@ MULTIPLEXERS = [
             unset TMUX
             mux() { tmux -S ./socket -f /dev/null "$@"; }
             shows() { mux capture-pane -p -t "$1" | grep -qx "$2"; }
+            ended() { ! mux has-session 2> /dev/null; }
             for name in one two three; do
                 mux new-session -d -s $name -x 100 -y 30 'PS1="ready " sh'
                 await shows $name ready
@@ -81,9 +82,8 @@ MULTIPLEXERS = [
                 mux split-window -t $name 'cat'
                 mux list-panes -t $name -F '#{pane_index} #{pane_height} #{pane_tty}' | wc -l
                 mux kill-session -t $name
+                await ended  # the server goes after its last session: a new one must not meet it
             done
-            ended() { ! mux has-session 2> /dev/null; }
-            await ended
             echo over
         """),
         needs=("tmux",),
