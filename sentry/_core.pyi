@@ -60,6 +60,7 @@ VM_SEALED: Final = 0x20000
 VM_MERGEABLE: Final = 0x40000
 VM_SECRET: Final = 0x80000
 VM_HUGETLB: Final = 0x100000
+VM_POLICY_SHIFT: Final = 21
 
 # TaskBase.outcome: how a wait has ended (sentry.kernel.wait).
 WAIT_PENDING: Final = 0

@@ -34,7 +34,7 @@ static int add_constants(PyObject *module)
 		{"VM_HUGEPAGE", VM_HUGEPAGE}, {"VM_NOHUGEPAGE", VM_NOHUGEPAGE},
 		{"VM_SEQUENTIAL", VM_SEQUENTIAL}, {"VM_RANDOM", VM_RANDOM}, {"VM_SPECIAL", VM_SPECIAL},
 		{"VM_SEALED", VM_SEALED}, {"VM_MERGEABLE", VM_MERGEABLE}, {"VM_SECRET", VM_SECRET},
-		{"VM_HUGETLB", VM_HUGETLB},
+		{"VM_HUGETLB", VM_HUGETLB}, {"VM_POLICY_SHIFT", VM_POLICY_SHIFT},
 	};
 	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
 		if (PyModule_AddIntConstant(module, constants[i].name, constants[i].value) < 0)

@@ -36,6 +36,7 @@ enum {
 	VM_MERGEABLE = 0x40000,
 	VM_SECRET = 0x80000, /* memfd_secret(2) */
 	VM_HUGETLB = 0x100000,
+	VM_POLICY_SHIFT = 21, /* the bits from here on are the number of the memory policy (mm/policy.py) */
 };
 
 typedef struct {

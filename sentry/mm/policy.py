@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from errno import EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP
 
+from sentry._core import VM_POLICY_SHIFT
 from sentry.abi.mempolicy import (
     MPOL_BIND,
     MPOL_DEFAULT,
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
     from sentry.mm.vma import Vma
 
 NODES = 1  # the nodes with memory, as a mask
-_SHIFT = 20  # of the policy's number in Vma.flags: the flags proper are below
-_COUNT_MAX = 1 << 32 - _SHIFT
-_FLAGS_MASK = (1 << _SHIFT) - 1
+_COUNT_MAX = 1 << 32 - VM_POLICY_SHIFT
+_FLAGS_MASK = (1 << VM_POLICY_SHIFT) - 1
 _USERS_MASK = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES  # the mask is told as it was given
 
 
@@ -77,7 +77,7 @@ def make(word: int, nodes: int) -> Policy | None:
 
 def of(vma: Vma) -> Policy | None:
     """The mapping's own policy."""
-    number = vma.flags >> _SHIFT
+    number = vma.flags >> VM_POLICY_SHIFT
     return _known[number - 1] if number else None
 
 
@@ -104,8 +104,8 @@ def bind(mm: AddressSpace, addr: int, length: int, policy: Policy | None) -> Non
     # For the default policy Linux passes over holes, but for one at the start.
     if areas.find(addr) is None if policy is None else areas.covered(addr, end) < end:
         raise Errno(EFAULT)
-    bits = _number(policy) << _SHIFT
-    if bits or any(vma.flags >> _SHIFT for vma in areas.overlapping(addr, end)):
+    bits = _number(policy) << VM_POLICY_SHIFT
+    if bits or any(vma.flags >> VM_POLICY_SHIFT for vma in areas.overlapping(addr, end)):
         areas.update(addr, end, lambda vma: vma.changed(vma.prot, vma.flags & _FLAGS_MASK | bits))
 
 

@@ -253,3 +253,17 @@ CASE(a_home_node_is_for_bound_memory, "set_mempolicy_home_node(2)")
 	CHECK_OK(bind_pages(start, PAGE, MPOL_PREFERRED, &node0));
 	CHECK_ERR(syscall(SET_HOME_NODE, start, PAGE, 0, 0), EOPNOTSUPP);
 }
+
+CASE(mapping_with_a_policy_is_as_any_other, "mbind(2)")
+{
+	char *pages = map_pages(4, MAP_PRIVATE);
+
+	need_policies();
+	CHECK_OK(syscall(SYS_mbind, pages, 4 * PAGE, MPOL_LOCAL, NULL, 0, 0));
+	pages[0] = 7;
+	CHECK_OK(madvise(pages, 4 * PAGE, MADV_COLD));
+	CHECK_EQ(mremap(pages, 4 * PAGE, 2 * PAGE, 0), pages);
+	CHECK_EQ(pages[0], 7);
+	CHECK_OK(munmap(pages + PAGE, PAGE));
+	CHECK_OK(munmap(pages, PAGE));
+}
