@@ -35,7 +35,7 @@ ALLOWED = {
         "poll", "epoll_ctl", "epoll_wait", "epoll_pwait", "timerfd_settime", "futex", "restart_syscall",
     ),
     "memory": (
-        "memfd_create", "munmap", "mremap", "madvise", "brk",
+        "memfd_create", "munmap", "mremap", "madvise", "mincore", "brk",
     ),
     "the stubs": (
         "process_vm_readv", "process_vm_writev", "wait4", "waitid", "socketpair", "sendmsg", "recvmsg",

@@ -740,6 +740,9 @@ def host_fallocate(fd: int, mode: int, offset: int, length: int) -> None:
 def host_cachestat(fd: int, offset: int, length: int) -> tuple[int, int, int, int, int]:
     """cachestat(2): pages in memory, dirty, being written back, evicted, recently evicted; raises Errno."""
 
+def host_mincore(fd: int, offset: int, pages: int) -> bytes:
+    """mincore(2) for a part of a file: a byte for each page, 1 where it is in memory; raises Errno."""
+
 def host_chmod(fd: int, mode: int) -> None:
     """fchmodat2(2) of the file that `fd` is, O_PATH or not; EPERM where the host lacks the call."""
 

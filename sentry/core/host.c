@@ -1,6 +1,7 @@
 /* The host's file calls that Python lacks. */
 #define _GNU_SOURCE
 #include "core.h"
+#include "vma.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -190,6 +192,30 @@ static PyObject *host_cachestat(PyObject *module, PyObject *args)
 	return Py_BuildValue("KKKKK", counts[0], counts[1], counts[2], counts[3], counts[4]);
 }
 
+/* Which pages of a file are in the host's memory, by a mapping that nobody touches. */
+static PyObject *host_mincore(PyObject *module, PyObject *args)
+{
+	(void)module;
+	int fd;
+	long long offset;
+	Py_ssize_t pages;
+	if (!PyArg_ParseTuple(args, "iLn", &fd, &offset, &pages))
+		return NULL;
+	PyObject *found = PyBytes_FromStringAndSize(NULL, pages);
+	if (!found)
+		return NULL;
+	size_t length = (size_t)pages * PAGE_SIZE;
+	void *place = mmap(NULL, length, PROT_NONE, MAP_SHARED, fd, offset);
+	int failed = place == MAP_FAILED || mincore(place, length, (void *)PyBytes_AS_STRING(found)) < 0;
+	int code = errno;
+	if (place != MAP_FAILED)
+		munmap(place, length);
+	if (!failed)
+		return found;
+	Py_DECREF(found);
+	return raise_errno(code);
+}
+
 /* A file of any kind, by a descriptor that may be an O_PATH one. */
 static PyObject *host_chmod(PyObject *module, PyObject *args)
 {
@@ -284,6 +310,7 @@ PyMethodDef host_methods[] = {
 	{"host_stat", host_stat, METH_VARARGS, NULL},
 	{"host_fallocate", host_fallocate, METH_VARARGS, NULL},
 	{"host_cachestat", host_cachestat, METH_VARARGS, NULL},
+	{"host_mincore", host_mincore, METH_VARARGS, NULL},
 	{"host_chmod", host_chmod, METH_VARARGS, NULL},
 	{"host_rename", host_rename, METH_VARARGS, NULL},
 	{"monotonic", monotonic, METH_NOARGS, NULL},

@@ -41,6 +41,7 @@ limits = {
 # What all users together may have, whatever the limits above: it is the sentry's memory.
 TOTAL_KEYS = 100_000
 TOTAL_BYTES = 64 << 20
+_LINK_MEMORY = 100  # bytes that a link takes
 
 _keys: dict[int, ref[Key]] = {}  # by serial number, in the order in which they were made
 _doomed: list[tuple[int, int]] = []  # a heap: when (CLOCK_REALTIME ns) which key may have to be collected
@@ -86,6 +87,12 @@ def charge(uid: int, keys: int, size: int) -> None:
     quotas[uid] = quota
 
 
+def _check_room(more: int) -> None:
+    """ENOMEM when there is no memory for so many more bytes of payloads, descriptions and links."""
+    if more > 0 and totals.bytes + more > TOTAL_BYTES:
+        raise Errno(ENOMEM)
+
+
 class Key:
     """One key: of a type with a payload, or a Keyring."""
 
@@ -119,10 +126,12 @@ class Key:
         self.counted = 0  # bytes in `totals`
         if len(_keys) >= TOTAL_KEYS:
             raise Errno(ENOMEM)
+        _check_room(len(description))
         self.charged = len(description) + 1 if in_quota else -1  # -1: nobody is charged
         if in_quota:
             charge(uid, 1, self.charged)
         self.payer = uid  # gets it back in __del__
+        self._count(len(description))
         self.type = type
         self.description = description
         self.uid = uid
@@ -204,15 +213,18 @@ class Key:
     def set_payload(self, payload: bytes) -> None:
         """EDQUOT, ENOMEM."""
         change = len(payload) - len(self.payload)
-        if change > 0 and totals.bytes + change > TOTAL_BYTES:
-            raise Errno(ENOMEM)
+        _check_room(change)
         if self.type == b"big_key":
             self._charge_big(payload)
         else:
             self.recharge(change)
+        self._count(change)
+        self.payload = payload
+
+    def _count(self, change: int) -> None:
+        """It takes `change` more bytes of the sentry's memory."""
         totals.bytes += change
         self.counted += change
-        self.payload = payload
 
     def _charge_big(self, payload: bytes) -> None:
         """A big payload is charged with little; an update must be affordable in full nevertheless."""
@@ -304,12 +316,12 @@ class Keyring(Key):
         self.put(key)
 
     def put(self, key: Key) -> None:
-        """Add a key that is new and no keyring; EDQUOT, EKEYREVOKED."""
+        """Add a key that is new and no keyring; EDQUOT, EKEYREVOKED, ENOMEM."""
         if self.revoked:
             raise Errno(EKEYREVOKED)
         name = (key.type, key.description)
         if name not in self.links:
-            self.recharge(LINK_BYTES)
+            self._charge_links(1)
         self.links[name] = key
 
     def unlink(self, key: Key) -> None:
@@ -318,11 +330,17 @@ class Keyring(Key):
         if self.links.get(name) is not key:
             raise Errno(ENOENT)
         del self.links[name]
-        self.recharge(-LINK_BYTES)
+        self._charge_links(-1)
 
     def clear(self) -> None:
-        self.recharge(-LINK_BYTES * len(self.links))
+        self._charge_links(-len(self.links))
         self.links.clear()
+
+    def _charge_links(self, change: int) -> None:
+        """EDQUOT, ENOMEM."""
+        _check_room(change * _LINK_MEMORY)
+        self.recharge(change * LINK_BYTES)
+        self._count(change * _LINK_MEMORY)
 
     def holds(self, other: Key) -> bool:
         """Whether `other` is somewhere below it; ELOOP when there are too many levels below."""

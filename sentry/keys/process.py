@@ -92,13 +92,13 @@ class Authority(Key):
 
     __slots__ = ("callout", "creds", "ended", "keyrings", "pid", "ring", "target")
 
-    def __init__(self, task: Task, target: Key, callout: bytes, ring: Keyring | None) -> None:
+    def __init__(self, task: Task, target: Key, callout: bytes, ring: Keyring) -> None:
         """EKEYREVOKED: `task` acts for another one, whose key is constructed meanwhile."""
         creds, outer = task.creds, task.keyrings.authority
         self.target = target
         self.callout = callout
         self.ended = False  # the program that was to construct it is gone: who waits for that is told
-        self.ring = ring  # where the requestor wants the key
+        self.ring: Keyring | None = ring  # where the requestor wants the key
         if outer is None:
             self.creds, self.keyrings, self.pid = creds, task.keyrings.snapshot(), task.group.tgid
         else:

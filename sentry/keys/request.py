@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _HELPER_SESSION_PERM = 0x3F030000
 
 
-def begin(task: Task, type: bytes, description: bytes, ring: Keyring | None) -> Key:
-    """A new key, under construction, in the keyring where its requestor wants it.  EACCES, EDQUOT, EINVAL,
-    EPERM.
+def begin(task: Task, type: bytes, description: bytes, ring: Keyring | None) -> tuple[Key, Keyring]:
+    """A new key, under construction, and the keyring in which it is: where its requestor wants it.  EACCES,
+    EDQUOT, EINVAL, EPERM.
     """
     if type == b"keyring":
         raise Errno(EPERM)
@@ -44,7 +44,7 @@ def begin(task: Task, type: bytes, description: bytes, ring: Keyring | None) -> 
     key = Key(type, description, creds.fsuid, creds.fsgid, TYPES[type])
     ring.put(key)
     key.building = True
-    return key
+    return key, ring
 
 
 def _default_ring(task: Task) -> Keyring:

@@ -114,8 +114,8 @@ def _request(task: "Task", kind: bytes, name: bytes, callout: bytes | None, ring
         return _finished(task, key)
     if callout is None:
         raise Errno(errno.ENOKEY)
-    key = request.begin(task, kind, name, as_keyring(target) if target is not None else None)
-    return _construct(task, key, callout, as_keyring(target) if target is not None else None)
+    key, ring_of_key = request.begin(task, kind, name, as_keyring(target) if target is not None else None)
+    return _construct(task, key, callout, ring_of_key)
 
 
 def _finished(task: "Task", key: Key) -> "Any":
@@ -138,7 +138,7 @@ def _result(key: Key) -> int:
     return key.serial
 
 
-def _construct(task: "Task", key: Key, callout: bytes, ring: Keyring | None) -> "Any":
+def _construct(task: "Task", key: Key, callout: bytes, ring: Keyring) -> "Any":
     """Have /sbin/request-key construct the key, and wait for its end."""
     try:
         authority = Authority(task, key, callout, ring)

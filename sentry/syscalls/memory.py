@@ -1,6 +1,6 @@
 """Advice, locking and what else is asked about memory: madvise(2), msync(2), mincore(2), mlock(2), ..."""
 
-from errno import EACCES, EINVAL, ENOMEM, EOVERFLOW, EPERM, ESRCH
+from errno import EACCES, EINTR, EINVAL, ENOMEM, EOVERFLOW, EPERM, ESRCH
 
 from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.mman import (
@@ -21,6 +21,7 @@ from sentry.errors import Errno
 from sentry.kernel import membarrier
 from sentry.kernel.pidfd import group_of
 from sentry.kernel.tracing.trace_access import may_access
+from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm import advise, lock, mapping
 from sentry.mm.vma import SharedMemory
 from sentry.syscalls.args import Int, Ptr, Size, UInt
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.mm.vma import Vma
 
-_CHUNK = 1 << 16
+_CHUNK = 1024 * PAGE_SIZE  # what mincore looks at in one go: each page may be a mapping of its own
 _SELF = (-10000, -10001)  # PIDFD_SELF_THREAD, PIDFD_SELF_THREAD_GROUP
 
 
@@ -113,29 +114,41 @@ def mseal(task: "Task", addr: Ptr, length: Size, flags: Size) -> int:
     return 0
 
 
-def mincore(task: "Task", addr: Ptr, length: Size, vector: Ptr) -> int:
+def mincore(task: "Task", addr: Ptr, length: Size, vector: Ptr) -> "int | Coroutine[None, None, int]":
     if addr & ~PAGE_MASK:
         raise Errno(EINVAL)
     end = (addr + length + PAGE_SIZE - 1) & PAGE_MASK
-    reached = task.mm.areas.covered(addr, end)
-    pages = (reached - addr) // PAGE_SIZE
-    host, pid = task.kernel.host_proc, task.group.usage.host_pid
-    for done in range(0, pages, _CHUNK):
-        part = min(_CHUNK, pages - done)
-        start = addr + done * PAGE_SIZE
-        present = bytearray(host.pages(pid, start, start + part * PAGE_SIZE) or b"\1" * part)
-        for vma in task.mm.areas.overlapping(start, start + part * PAGE_SIZE):
-            low, high = max(vma.start, start), min(vma.end, start + part * PAGE_SIZE)
-            first, pages_there = (low - start) // PAGE_SIZE, _cached(task, vma, low, high)
-            for index, there in enumerate(pages_there, first):
-                present[index] |= there
-        task.copy_out(vector + done, present)
-    if reached < end:
-        raise Errno(ENOMEM)
+    if end - addr > _CHUNK:
+        return _mincore_in_turns(task, addr, end, vector)
+    _tell_residency(task, addr, end, vector)
     return 0
 
 
-def _cached(task: "Task", vma: "Vma", start: int, end: int) -> bytearray | bytes:
+async def _mincore_in_turns(task: "Task", addr: int, end: int, vector: int) -> int:
+    """Others run between the parts, and a fatal signal ends it."""
+    for start in range(addr, end, _CHUNK):
+        _tell_residency(task, start, min(start + _CHUNK, end), vector + (start - addr) // PAGE_SIZE)
+        if await suspend(task, 0, interruptible=False) == INTERRUPTED:
+            raise Errno(EINTR)
+    return 0
+
+
+def _tell_residency(task: "Task", start: int, end: int, vector: int) -> None:
+    """Write a byte for each page, up to the first that is not mapped: ENOMEM."""
+    reached = task.mm.areas.covered(start, end)
+    pages = (reached - start) // PAGE_SIZE
+    host, pid = task.kernel.host_proc, task.group.usage.host_pid
+    present = bytearray(host.pages(pid, start, reached) or b"\1" * pages)
+    for vma in task.mm.areas.overlapping(start, reached):
+        low, high = max(vma.start, start), min(vma.end, reached)
+        for index, there in enumerate(_cached(task, vma, low, high), (low - start) // PAGE_SIZE):
+            present[index] |= there
+    task.copy_out(vector, present)
+    if reached < end:
+        raise Errno(ENOMEM)
+
+
+def _cached(task: "Task", vma: "Vma", start: int, end: int) -> bytes:
     """A byte for each page of a mapping's part: 1 where memory has it, mapped by this process or not."""
     source, pages = vma.source, (end - start) // PAGE_SIZE
     if source is None:

@@ -261,7 +261,7 @@ def rename(
     _check_rename(task, olddir.inode, moved, newdir, replaced, exchange)
     _check_not_mounted(task, source)
     _check_not_mounted(task, target)
-    olddir.inode.rename(old, newdir.inode, new, flags, task.creds)
+    olddir.inode.rename(old, newdir.inode, new, flags, acting(task, newdir.mount))
     if replaced is not None and not exchange:
         _gone(replaced)
     source.move(target, olddir.dentry, newdir.dentry, exchange)

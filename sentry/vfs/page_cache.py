@@ -1,14 +1,14 @@
 """Which pages of a file are in memory (cachestat(2), mincore(2)).
 
 The host's page cache is the guest's.  Of files that neither are the sandbox's nor may be written by it the
-host tells nothing, and so do we, whoever asks.  A host before Linux 6.5 leaves an estimate: all data is
-there, holes are not.
+host tells nothing, and so do we, whoever asks.  A host before Linux 6.5 has no cachestat and leaves an
+estimate: all data is there, holes are not.
 """
 
 from __future__ import annotations
 
 import os
-from errno import ENXIO, EPERM
+from errno import EAGAIN, ENXIO, EPERM
 
 from sentry import _core
 from sentry.errors import Errno
@@ -38,22 +38,15 @@ def count(fd: int, offset: int, length: int) -> Counts:
     return (sum(_data(fd, offset // PAGE, (end + PAGE - 1) // PAGE)), 0, 0, 0, 0)
 
 
-def present(fd: int, first: int, pages: int) -> bytearray:
-    """A byte for each of some pages, beginning with number `first`: 1 where it is in memory."""
-    found = bytearray(pages)
-    ranges = [(0, pages)]
-    while ranges:  # halved until all of a range is there, or nothing
-        low, high = ranges.pop()
-        try:
-            there = _core.host_cachestat(fd, (first + low) * PAGE, (high - low) * PAGE)[0]
-        except Errno as error:
-            return bytearray(b"\1" * pages) if error.code == EPERM else _data(fd, first, first + pages)
-        if there >= high - low:
-            found[low:high] = b"\1" * (high - low)
-        elif there:
-            middle = (low + high) // 2
-            ranges += [(low, middle), (middle, high)]
-    return found
+def present(fd: int, first: int, pages: int) -> bytes:
+    """A byte for each of some pages, beginning with number `first`: 1 where it is in memory.
+
+    Raises Errno(EAGAIN) where the host has no room for a mapping.
+    """
+    try:
+        return _core.host_mincore(fd, first * PAGE, pages)
+    except Errno:
+        raise Errno(EAGAIN) from None
 
 
 def _data(fd: int, first: int, last: int) -> bytearray:

@@ -96,6 +96,20 @@ def test_the_program_decides_about_the_error() -> None:
     assert outcome(script, program) == ["EKEYREJECTED EKEYREJECTED", "ENOKEY"]
 
 
+def test_the_program_finds_the_keyring_where_keys_go_by_default() -> None:
+    program = """
+        key = int(sys.argv[2])
+        keyctl(16, key)
+        told = [keyctl(0, -8, 0) == int(sys.argv[7]), keyctl(12, key, b"payload", 7, -8)]
+        open("/tmp/told", "w").write(repr(told))
+    """
+    script = """
+        key = request(b"a", ring=0)
+        print(name(key), keyctl(11, -3, None, 0), open("/tmp/told").read())
+    """
+    assert outcome(script, program) == ["ok 4 [True, 0]"]
+
+
 def test_a_program_that_never_ends_holds_nobody_who_is_killed() -> None:
     script = """
         children = []

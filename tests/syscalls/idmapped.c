@@ -181,6 +181,18 @@ CASE(new_files_are_stored_as_the_mapping_says, "mount_setattr(2)")
 	CHECK_EQ(owner("mapped/link"), FIRST + 1000);
 }
 
+CASE(a_whiteout_is_stored_as_the_mapping_says, "rename(2)")
+{
+	both();
+	AS(FIRST + 1000, {
+		put_file("mapped/file", "x");
+		CHECK_OK(renameat2(AT_FDCWD, "mapped/file", AT_FDCWD, "mapped/moved", RENAME_WHITEOUT));
+		CHECK_EQ(owner("mapped/file"), FIRST + 1000);
+	});
+	CHECK_EQ(owner("files/file"), 1000);
+	CHECK_EQ(owner("files/moved"), 1000);
+}
+
 CASE(who_has_no_id_there_makes_no_files, "mount_setattr(2)")
 {
 	both();

@@ -256,6 +256,32 @@ CASE(mincore_of_memory_files_knows_holes, "mincore(2)")
 	CHECK_EQ(seen[1] & 1, 1);
 }
 
+CASE(mincore_tells_every_page_of_many, "mincore(2)")
+{
+	enum { PAGES = 10000, TIMES = 2 };
+	static unsigned char seen[TIMES * PAGES];
+	int fd = CHECK_OK(memfd_create("alternating", 0)), wrong = 0;
+	char *pages = fresh((TIMES * PAGES + 1) * PAGE);
+
+	CHECK_OK(ftruncate(fd, PAGES * PAGE));
+	for (long page = 0; page < PAGES; page += 2)
+		CHECK_EQ(pwrite(fd, "x", 1, page * PAGE), 1);
+	for (long time = 0; time < TIMES; time++)
+		CHECK_OK(mmap(pages + time * PAGES * PAGE, PAGES * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0));
+	CHECK_OK(munmap(pages + TIMES * PAGES * PAGE, PAGE));
+	CHECK_OK(mincore(pages, TIMES * PAGES * PAGE, seen));
+	for (long page = 0; page < TIMES * PAGES; page++)
+		wrong += (seen[page] & 1) != (page + 1) % 2;
+	CHECK_EQ(wrong, 0);
+	memset(seen, 9, sizeof(seen));
+	CHECK_ERR(mincore(pages + PAGE, TIMES * PAGES * PAGE, seen), ENOMEM);
+	CHECK_EQ(seen[0], 0);
+	CHECK_EQ(seen[1] & 1, 1);
+	CHECK_EQ(seen[TIMES * PAGES - 2], 0);
+	CHECK_EQ(seen[TIMES * PAGES - 1], 9);
+	CHECK_ERR(mincore(pages, 1L << 62, seen), ENOMEM);
+}
+
 CASE(mincore_sees_shared_memory_that_others_touched, "mincore(2)")
 {
 	unsigned char there[4];
