@@ -194,7 +194,10 @@ class Kernel:
 
     def on_barrier(self, task: Task) -> None:
         """The task, which membarrier(2) calls wait for, has left guest code."""
-        membarrier.passed(task)
+        try:
+            membarrier.passed(task)
+        except Exception:  # noqa: BLE001  # as in on_syscall
+            self._bug(task)
 
     def on_watch(self) -> None:
         """A host descriptor is ready or a deadline has passed."""

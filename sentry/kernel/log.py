@@ -44,16 +44,21 @@ class Log:
     ) -> None:  # fmt: skip
         self.once(f"{filename}:{lineno}", f"{category.__name__}: {message}")
 
-    def write(self, level: str, message: str) -> None:
-        """One record, if its level is asked for."""
+    def write(self, level: str, message: str, *details: str) -> None:
+        """One record, if its level is asked for; each of the `details` has a line of its own.
+
+        What a guest has put in can't end a line or speak to the terminal that shows it.
+        """
         if self._fd < 0 or _LEVELS[level] < self._level:
             return
         year, month, day, hour, minute, second = time.gmtime()[:6]  # not strftime, which opens /etc/localtime
         stamp = f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
         if self._json:
-            line = f'{{"level":"{level}","msg":{json_string(message)},"time":"{stamp}"}}\n'
+            text = json_string("\n".join((message, *details)))
+            line = f'{{"level":"{level}","msg":{text},"time":"{stamp}"}}\n'
         else:
-            line = f"{stamp} {level}: {message}\n"
+            text = "\n".join([printable(each) for each in (message, *details)])
+            line = f"{stamp} {level}: {text}\n"
         try:
             os.write(self._fd, line.encode("utf-8", "backslashreplace"))
         except OSError:  # a full disk or a closed pipe of the reader: the sandbox goes on
@@ -90,7 +95,18 @@ def _describe(info: tuple[Any, Any, TracebackType | None]) -> str:
     return f"{info[0].__name__}: {info[1]} ({' > '.join(lines)})"
 
 
+def printable(text: str) -> str:
+    """The text with its control characters escaped, C1's too."""
+    if text.isprintable():
+        return text
+    return "".join(f"\\x{ord(c):02x}" if _is_control(c) else c for c in text)
+
+
+def _is_control(char: str) -> bool:
+    return char < " " or "\x7f" <= char <= "\x9f"
+
+
 def json_string(text: str) -> str:
     """A JSON string literal; the json package costs too much time to import."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c >= " " else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    return '"' + "".join(f"\\u{ord(c):04x}" if _is_control(c) else c for c in escaped) + '"'

@@ -10,6 +10,7 @@ writes it to the sentry's log.
 from __future__ import annotations
 
 import _signal
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def on_signal(kernel: Kernel) -> None:
     """Write the report whenever SIGUSR2 comes, which only the sandbox's user on the host can send."""
 
     def write(signo: int, frame: FrameType | None) -> None:
-        kernel.log.write("warning", "tasks:\n" + "\n".join(_lines(kernel, frame)))
+        # Whatever code was interrupted must not see an exception of ours.
+        try:
+            kernel.log.write("warning", "tasks:", *_lines(kernel, frame))
+        except Exception:  # noqa: BLE001
+            kernel.log.bug(None, sys.exc_info())
 
     _signal.signal(_signal.SIGUSR2, write)
 
