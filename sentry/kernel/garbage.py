@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 
 LEAST = 30_000  # new objects, less those freed, below which nobody looks
+LEAST_IN_NEED = 1_000  # where one more of something is wanted than may be, and some may be dead
 
 
 class Garbage:
@@ -28,3 +29,9 @@ class Garbage:
         """Collect now."""
         gc.collect()
         self.due = max(LEAST, len(gc.get_objects()) // 2)
+
+
+def sweep() -> None:
+    """Collect if it can help: what is dead, in a cycle, may still count against a limit."""
+    if gc.get_count()[0] > LEAST_IN_NEED:
+        gc.collect()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from errno import ENOSPC
 
 from sentry.errors import Errno
+from sentry.kernel.garbage import sweep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ class Charge:
         self._counted: list[tuple[UserNamespace, int]] = []
         ns = namespace
         while True:
-            count = ns.counts.get((kuid, kind), 0)
-            if count >= limit(ns, kind):
-                raise Errno(ENOSPC)
-            ns.counts[kuid, kind] = count + 1
+            key = kuid, kind
+            if ns.counts.get(key, 0) >= limit(ns, kind):
+                sweep()
+                if ns.counts.get(key, 0) >= limit(ns, kind):
+                    raise Errno(ENOSPC)
+            ns.counts[key] = ns.counts.get(key, 0) + 1
             self._counted.append((ns, kuid))
             if ns.parent is None:
                 return

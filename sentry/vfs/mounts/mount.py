@@ -29,6 +29,8 @@ from sentry.vfs.path import Dentry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
+    from sentry.kernel.kernel import Kernel
+    from sentry.kernel.namespaces.namespaces import Namespace
     from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.vfs.idmap import IdMap
     from sentry.vfs.inode import Inode
@@ -107,7 +109,7 @@ class FileSystem:
     anonymous = False
     imposed = 0  # MS_NOEXEC and the like, that hold on all mounts of it without being shown
     owner: UserNamespace | None = None  # whose file system it is; None: the initial user namespace's
-    shows: object = None  # what it shows, see vfs.mounts.file_systems; None: itself
+    shows: tuple[Kernel, Namespace | None] | None = None  # see vfs.mounts.file_systems; None: itself
     revealing = False  # it shows more than files
     watched = False  # somebody listens to all that is done to its files
     parameters: Parameters = {}  # its own mount options  # never changed in place
@@ -167,8 +169,10 @@ class FileSystem:
 
     def unused(self) -> None:
         """The last mount is gone, or there will be none: let go of the files, which refer to the file system
-        as it does to them.
+        as it does to them; at least of the namespace that it shows, which counts for somebody.
         """
+        if self.shows is not None and self.shows[1] is not None:
+            self.shows = None
 
     def drop_mount(self, mount: Mount) -> None:
         self._mounts.discard(ref(mount))
