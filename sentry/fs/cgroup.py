@@ -8,11 +8,11 @@ from __future__ import annotations
 from _weakref import ref
 from errno import EACCES, EBADF, EINVAL, ENODEV, ENOENT, EPERM
 
-from sentry.abi.fcntl import POLLERR, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
 from sentry.abi.stat import ACCESS_WRITE, DT_DIR, DT_REG, S_IFDIR
 from sentry.errors import Errno
 from sentry.fs import cgroup_files
-from sentry.fs.pseudo import PseudoInode, TextFile, TextInode
+from sentry.fs.kernfs import KernfsInode
+from sentry.fs.pseudo import PRESSURE_READY, PseudoInode
 from sentry.kernel.cgroups.cgroup import Cgroup, CgroupNamespace, Events, check_entry
 from sentry.vfs.inode import Inode
 from sentry.vfs.mounts.mount import FileSystem
@@ -124,10 +124,10 @@ class CgroupDirectory(PseudoInode):
         raise Errno(EPERM)
 
 
-class _ControlInode(TextInode):
+class _ControlInode(KernfsInode):
     """A file of a group; owner and mode can be changed: that is how a group is delegated."""
 
-    __slots__ = ()
+    __slots__ = ("_file", "_group", "ready")
 
     settable = True
 
@@ -142,53 +142,42 @@ class _ControlInode(TextInode):
             group.uid,
             group.gid,
         )
+        self.ready = PRESSURE_READY if name.endswith(b".pressure") else KernfsInode.ready
+        self._group = group
+        self._file = file
+
+    def is_gone(self) -> bool:
+        controller = self._file.controller
+        return self._group.removed or bool(controller and controller not in self._group.available())
 
 
 class _EventsInode(_ControlInode):
     """A file by which poll(2) and inotify(7) tell of events (Linux, admin-guide/cgroup-v2)."""
 
-    __slots__ = ("events",)
+    __slots__ = ("_directory", "_events", "_name")
 
     def __init__(self, directory: CgroupDirectory, group: Cgroup, name: bytes, file: ControlFile) -> None:
         super().__init__(directory, group, name, file)
-        place, own = ref(directory), ref(self)
-
-        def tell() -> bool:
-            parent, inode = place(), own()
-            if parent is None or inode is None:
-                return False
-            notify.modified(parent, name, inode)
-            return True
-
         known = group.events.get(name)
         if known is None:
             known = group.events[name] = Events(group.state() if name == b"cgroup.events" else _NEVER)
-        known.watchers.append(tell)
-        self.events = known
+        known.watch(self)
+        self._events = known
+        self._directory = ref(directory)
+        self._name = name
+
+    def changes(self) -> int:
+        return self._events.serial
+
+    def changed(self) -> None:
+        directory = self._directory()
+        if directory is not None:
+            notify.modified(directory, self._name, self)
 
     def open(self, task: Task, path: Path, flags: int) -> File:
-        return _EventsFile(flags, path, self)
-
-
-class _EventsFile(TextFile):
-    """POLLPRI: something has happened since it was read."""
-
-    __slots__ = ("_seen",)
-
-    inode: _EventsInode
-
-    def __init__(self, flags: int, path: Path, inode: _EventsInode) -> None:
-        super().__init__(flags, path, inode)
-        self._seen = 0
-        self.queue = inode.events.queue
-
-    def read(self, task: Task, count: int, pos: int | None) -> bytes:
-        self._seen = self.inode.events.serial
-        return super().read(task, count, pos)
-
-    def poll(self) -> int:
-        events = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM
-        return events if self._seen == self.inode.events.serial else events | POLLERR | POLLPRI
+        file = super().open(task, path, flags)
+        file.queue = self._events.queue
+        return file
 
 
 def mount(kernel: Kernel, options: list[str]) -> FileSystem:

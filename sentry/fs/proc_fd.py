@@ -8,7 +8,7 @@ from sentry.abi.fcntl import O_CLOEXEC
 from sentry.abi.stat import DT_LNK, DT_REG, S_IFDIR, S_IFLNK
 from sentry.errors import Errno
 from sentry.fs.proc_access import are_of_process, check_alive, check_inspect, may_inspect_as, owner
-from sentry.fs.pseudo import PseudoInode, TextInode, parse_name
+from sentry.fs.pseudo import PseudoInode, TextInode, UnwatchedFile, parse_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ class DescriptorInfo(TextInode):
     __slots__ = ()
 
     spliceable = False
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        return UnwatchedFile(flags, path, self)
 
 
 class DescriptorInfoDirectory(_DescriptorsOf):

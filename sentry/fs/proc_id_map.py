@@ -7,7 +7,7 @@ from errno import EACCES, EINVAL
 from sentry.abi.capability import CAP_SYS_ADMIN
 from sentry.errors import Errno
 from sentry.fs.proc_access import check_alive, owner
-from sentry.fs.pseudo import TextFile, TextInode
+from sentry.fs.pseudo import TextInode, UnwatchedFile
 from sentry.kernel.namespaces import id_maps
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ class MapInode(TextInode):
         return MapFile(flags, path, self, task.creds)
 
 
-class MapFile(TextFile):
+class MapFile(UnwatchedFile):
     """About the namespace that the task was in when it was opened; acts with the opener's rights."""
 
     __slots__ = ("_creds", "_namespace")

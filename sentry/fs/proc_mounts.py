@@ -9,7 +9,7 @@ from sentry.abi.mount import MS_RDONLY
 from sentry.abi.stat import major, minor
 from sentry.errors import Errno
 from sentry.fs.proc_access import check_alive
-from sentry.fs.pseudo import TextFile
+from sentry.fs.pseudo import UnwatchedFile
 from sentry.vfs.mounts.propagation import dominating
 from sentry.vfs.path import Path
 
@@ -121,7 +121,7 @@ def mountstats(target: Task, reader: Task) -> bytes:
     )
 
 
-class StatsFile(TextFile):
+class StatsFile(UnwatchedFile):
     """One of these files, open."""
 
     __slots__ = ()
@@ -137,6 +137,8 @@ class MountsFile(StatsFile):
     """poll(2) tells by POLLPRI that the mounts have changed since it last told."""
 
     __slots__ = ("_namespace", "_told")
+
+    has_readiness = True
 
     def __init__(self, flags: int, path: Path, inode: TextInode, target: Task) -> None:
         super().__init__(flags, path, inode, target)

@@ -12,7 +12,7 @@ from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.fs import nsfs, proc_maps, proc_mounts, proc_net, proc_status, proc_task, proc_time
 from sentry.fs.proc_access import check_alive, check_inspect, owner
-from sentry.fs.pseudo import PseudoInode, TextInode, parse_int
+from sentry.fs.pseudo import PseudoInode, TextFile, TextInode, UnwatchedFile, parse_int
 from sentry.kernel.namespaces.pid_namespace import INITIAL, PidNamespace
 
 TYPE_CHECKING = False
@@ -49,6 +49,7 @@ class Entry:
         "opened_as",
         "show",
         "store",
+        "watchable",
     )
 
     _last = 0
@@ -57,7 +58,7 @@ class Entry:
         self, name: bytes, mode: int, show: Show | None = None, store: Store | None = None,
         inspect: bool = False, follow: Callable[[Task, Task], Path | bytes] | None = None,
         names: list[Entry] | None = None, opened_as: type[proc_mounts.StatsFile] | None = None,
-        numbered: ShowNumbered | None = None,
+        numbered: ShowNumbered | None = None, watchable: bool = False,
     ) -> None:  # fmt: skip
         self.name = name
         self.mode = mode & 0o7777
@@ -69,6 +70,7 @@ class Entry:
         self.names = names
         self.numbered = numbered  # makes the text with the numbers of proc's PID namespace
         self.opened_as = opened_as  # the kind of open file, if it is one of the mounts' own
+        self.watchable = watchable  # by epoll(7)
         Entry._last += 1
         self.number = Entry._last
 
@@ -76,7 +78,7 @@ class Entry:
 class TaskText(TextInode):
     """A generated text about a task."""
 
-    __slots__ = ("inspect", "opened_as", "spliceable", "task")
+    __slots__ = ("inspect", "opened_as", "spliceable", "task", "watchable")
 
     def __init__(self, fs: FileSystem, task: Task, entry: Entry, ino: int) -> None:
         self.spliceable = entry.opened_as is not None  # of Linux's, those of the mounts alone
@@ -99,6 +101,7 @@ class TaskText(TextInode):
         super().__init__(fs, read, write if store is not None else None, entry.mode, ino, uid, gid)
         self.task = task
         self.inspect = entry.inspect
+        self.watchable = entry.watchable
         self.opened_as = entry.opened_as
 
     def open(self, task: Task, path: Path, flags: int) -> File:
@@ -107,7 +110,7 @@ class TaskText(TextInode):
             check_inspect(task, self.task)
         if self.opened_as is not None:
             return self.opened_as(flags, path, self, self.task)
-        return super().open(task, path, flags)
+        return (TextFile if self.watchable else UnwatchedFile)(flags, path, self)
 
 
 class TaskLink(PseudoInode):
@@ -247,8 +250,8 @@ _COMMON = [
         b"net",
         _DIRECTORY,
         names=[
-            *(Entry(name, 0o444, _fixed(text)) for name, text in proc_net.TABLES.items()),
-            *(Entry(name, 0o444, show) for name, show in proc_net.SHOWN.items()),
+            *(Entry(name, 0o444, _fixed(text), watchable=True) for name, text in proc_net.TABLES.items()),
+            *(Entry(name, 0o444, show, watchable=True) for name, show in proc_net.SHOWN.items()),
         ],
     ),
     Entry(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from time import CLOCK_BOOTTIME, CLOCK_REALTIME, clock_gettime_ns
 
 from sentry import _core
+from sentry.abi.fcntl import POLLIN, POLLRDNORM
 from sentry.abi.time import NSEC, NSEC_PER_TICK
 from sentry.fs.host_facts import host_facts
 from sentry.fs.proc_ipc import SYSVIPC
 from sentry.fs.proc_keys import show_keys, show_users
-from sentry.fs.pseudo import Unspliced, fixed
+from sentry.fs.pseudo import PRESSURE_READY, Unspliced, fixed
 from sentry.kernel import cpus, version
 
 TYPE_CHECKING = False
@@ -197,10 +198,12 @@ def system_files(view: SystemView) -> Tree:
         b"misc": b"",
         b"modules": Unspliced(fixed(b"")),
         b"partitions": b"major minor  #blocks  name\n\n",
-        b"pressure": dict.fromkeys((b"cpu", b"io", b"memory"), Unspliced(fixed(_CALM))),
+        b"pressure": dict.fromkeys((b"cpu", b"io", b"memory"), Unspliced(fixed(_CALM), PRESSURE_READY)),
         b"softirqs": b"                    " + b"".join([b"CPU%-8d" % number for number in numbers]) + b"\n",
         b"stat": view.stat,
-        b"swaps": Unspliced(fixed(b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")),
+        b"swaps": Unspliced(
+            fixed(b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"), POLLIN | POLLRDNORM
+        ),
         b"sysvipc": SYSVIPC,
         b"uptime": view.uptime,
         b"version": version.PROC_VERSION + b"\n",

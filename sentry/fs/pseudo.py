@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from errno import EINVAL, EIO, ENOENT, EPERM
 
+from sentry.abi.fcntl import POLLERR, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFREG
 from sentry.errors import Errno
 from sentry.vfs.file import File
@@ -67,6 +68,7 @@ class TextInode(PseudoInode):
     __slots__ = ("show", "store")
 
     spliceable = True  # Linux lets splice(2) and its kin at it
+    ready = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM  # what poll(2) tells
 
     def __init__(
         self, fs: FileSystem, show: Show, store: Store | None = None, mode: int = 0, ino: int = 0, uid: int =
@@ -80,19 +82,28 @@ class TextInode(PseudoInode):
         return TextFile(flags, path, self)
 
 
+# Of a file about pressure, as long as no trigger is written to it.
+PRESSURE_READY = TextInode.ready | POLLERR | POLLPRI
+
+
 class Unspliced:
-    """How a text is made that splice(2) and its kin can't read."""
+    """How a text is made that splice(2) and its kin can't read; `ready`: what poll(2) tells of it."""
 
-    __slots__ = ("show",)
+    __slots__ = ("ready", "show")
 
-    def __init__(self, show: Show) -> None:
+    def __init__(self, show: Show, ready: int = TextInode.ready) -> None:
         self.show = show
+        self.ready = ready
 
 
 class _UnsplicedText(TextInode):
-    __slots__ = ()
+    __slots__ = ("ready",)
 
     spliceable = False
+
+    def __init__(self, fs: FileSystem, how: Unspliced) -> None:
+        super().__init__(fs, how.show)
+        self.ready = how.ready
 
 
 class TextFile(File):
@@ -100,6 +111,7 @@ class TextFile(File):
 
     inode: TextInode
     seekable = True
+    has_readiness = True
 
     def __init__(self, flags: int, path: Path, inode: TextInode) -> None:
         super().__init__(flags, path, inode)
@@ -110,11 +122,15 @@ class TextFile(File):
         at = self.pos if pos is None else pos
         text = self._text
         if text is None or at == 0:
-            text = self._text = self.inode.show(task)
+            text = self._text = self.make(task)
         data = text[at : at + count]
         if pos is None:
             self.pos = at + len(data)
         return data
+
+    def make(self, task: Task) -> bytes:
+        """The text as it is now."""
+        return self.inode.show(task)
 
     def write(self, task: Task, data: bytes, pos: int | None) -> int:
         store = self.inode.store
@@ -128,6 +144,17 @@ class TextFile(File):
 
     def seek(self, task: Task, offset: int, whence: int) -> int:
         return self.move(offset, whence)
+
+    def poll(self) -> int:
+        return self.inode.ready
+
+
+class UnwatchedFile(TextFile):
+    """One that epoll(7) can't watch."""
+
+    __slots__ = ()
+
+    has_readiness = False
 
 
 class LinkInode(PseudoInode):
@@ -153,6 +180,8 @@ class DirectoryInode(PseudoInode):
 
     __slots__ = ("_describe", "_names")
 
+    text: type[TextInode] = TextInode  # what its texts are
+
     def __init__(self, fs: FileSystem, describe: Callable[[], Tree], mode: int = 0o555) -> None:
         """`describe` is called once, when the names are needed: each is a mapping (a directory), bytes (a
         fixed text), a function (a text made at each read), a pair of functions (a text that can be written),
@@ -173,14 +202,17 @@ class DirectoryInode(PseudoInode):
         if isinstance(what, Inode):
             return what
         if isinstance(what, bytes):
-            return TextInode(self.fs, fixed(what))
+            return self.text(self.fs, fixed(what))
         if isinstance(what, tuple):
-            return TextInode(self.fs, what[0], what[1])
+            return self.text(self.fs, what[0], what[1])
         if isinstance(what, Unspliced):
-            return _UnsplicedText(self.fs, what.show)
+            return _UnsplicedText(self.fs, what)
         if callable(what):
-            return TextInode(self.fs, what)
-        tree = what
+            return self.text(self.fs, what)
+        return self.below(what)
+
+    def below(self, tree: Tree) -> Inode:
+        """A directory in this one."""
         return DirectoryInode(self.fs, lambda: tree)
 
     def getattr(self) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from sentry.abi.mount import MS_NODEV, MS_NOEXEC
 from sentry.fs.host_facts import HostFacts, host_facts
-from sentry.fs.pseudo import DirectoryInode
+from sentry.fs.kernfs import KernfsDirectory
 from sentry.fs.sysfs_cpu import cpu_directory
 from sentry.fs.sysfs_net import class_directory, interface_directory
 from sentry.kernel import cpus
@@ -30,7 +30,7 @@ class SysFs(FileSystem):
         """`mask`: the CPUs of the sandbox."""
         super().__init__(b"sysfs", SYSFS_MAGIC)
         facts = host_facts()
-        self.set_root(DirectoryInode(self, lambda: _tree(self, facts, mask)))
+        self.set_root(KernfsDirectory(self, lambda: _tree(self, facts, mask)))
 
 
 def _tree(fs: SysFs, facts: HostFacts, mask: int) -> Tree:

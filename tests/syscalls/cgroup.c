@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 
 /* The hierarchy's mount point. */
@@ -341,6 +342,59 @@ CASE(poll_tells_that_a_group_is_populated_or_empty, "cgroups(7)")
 	CHECK_EQ(polled(fd), POLLIN);
 	CHECK_OK(rmdir(in_group("polled", "below")));
 	CHECK_OK(rmdir(in_group("polled", "")));
+}
+
+CASE(a_file_of_a_removed_group_is_gone_though_it_is_open, "rmdir(2), ENODEV")
+{
+	char text[64];
+	int events, procs;
+
+	make_group("gone");
+	events = CHECK_OK(open(in_group("gone", "cgroup.events"), O_RDONLY));
+	procs = CHECK_OK(open(in_group("gone", "cgroup.procs"), O_RDWR));
+	read_again(events);
+	CHECK_EQ(polled(events), POLLIN);
+	CHECK_OK(rmdir(in_group("gone", NULL)));
+	CHECK_ERR(pread(events, text, sizeof(text), 0), ENODEV);
+	CHECK_ERR(read(events, text, sizeof(text)), ENODEV);
+	CHECK_ERR(lseek(events, 0, SEEK_SET), ENODEV);
+	CHECK_EQ(CHECK_OK(read(events, text, 0)), 0);
+	CHECK_EQ(polled(events), POLLIN | POLLPRI | POLLERR);
+	CHECK_ERR(read(procs, text, sizeof(text)), ENODEV);
+	CHECK_ERR(write(procs, "0", 1), ENODEV);
+	snprintf(text, sizeof(text), "/proc/self/fd/%d", events);
+	CHECK_ERR(open(text, O_RDONLY), ENODEV);
+}
+
+CASE(epoll_tells_that_a_group_changed, "cgroups(7), epoll(7)")
+{
+	struct epoll_event event = { .events = EPOLLPRI | EPOLLET };
+	int epoll = CHECK_OK(epoll_create1(0)), events, stat, procs, pressure;
+	pid_t child;
+
+	make_group("epoll");
+	events = CHECK_OK(open(in_group("epoll", "cgroup.events"), O_RDONLY));
+	read_again(events);
+	CHECK_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, events, &event));
+	CHECK_EQ(CHECK_OK(epoll_wait(epoll, &event, 1, 0)), 0);
+	child = sleeper_in("epoll");
+	CHECK_EQ(CHECK_OK(epoll_wait(epoll, &event, 1, 5000)), 1);
+	CHECK_EQ(event.events, EPOLLPRI | EPOLLERR);
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_KILLED(child, SIGKILL);
+	stat = CHECK_OK(open(in_group("epoll", "cgroup.stat"), O_RDONLY));
+	CHECK_EQ(polled(stat), POLLIN | POLLPRI | POLLERR);
+	CHECK_EQ(read(stat, &event, 1), 1);
+	CHECK_EQ(polled(stat), POLLIN);
+	procs = CHECK_OK(open(in_group("epoll", "cgroup.procs"), O_RDONLY));
+	CHECK_EQ(read(procs, &event, 1), 0);
+	CHECK_EQ(polled(procs), POLLIN | POLLPRI | POLLERR);
+	pressure = open(in_group("epoll", "cpu.pressure"), O_RDONLY);
+	if (pressure >= 0) {
+		CHECK_EQ(read(pressure, &event, 1), 1);
+		CHECK_EQ(polled(pressure), POLLIN | POLLPRI | POLLERR);
+	}
+	CHECK_OK(rmdir(in_group("epoll", "")));
 }
 
 CASE(inotify_tells_that_a_group_is_populated_frozen_or_empty, "cgroups(7)")

@@ -213,6 +213,61 @@ CASE(epoll_ctl_errors, "epoll_ctl(2)")
 	CHECK_ERR(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[1], unmapped()), EFAULT);
 }
 
+/* What epoll(7) tells of a file of proc(5) or sysfs(5); -1 where it can't be watched. */
+static int told_of(const char *path, int read_first)
+{
+	struct epoll_event event = { .events = ~(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP) };
+	int epoll = CHECK_OK(epoll_create1(0)), fd = open(path, O_RDONLY);
+	char byte;
+
+	if (fd < 0)
+		SKIP("%s: %s", path, errno_name(errno));
+	if (read_first)
+		CHECK_EQ(CHECK_OK(read(fd, &byte, 1)), 1);
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) {
+		CHECK_EQ(errno, EPERM);
+		event.events = -1;
+	} else {
+		CHECK_EQ(CHECK_OK(epoll_wait(epoll, &event, 1, 0)), 1);
+	}
+	close(epoll);
+	close(fd);
+	return event.events;
+}
+
+enum {
+	READABLE = EPOLLIN | EPOLLRDNORM,
+	BOTH = READABLE | EPOLLOUT | EPOLLWRNORM,
+	CHANGED = EPOLLERR | EPOLLPRI,
+};
+
+CASE(files_of_proc_can_be_watched_but_for_those_of_a_process, "epoll_ctl(2), EPERM; proc(5)")
+{
+	CHECK_EQ(told_of("/proc/uptime", 0), BOTH);
+	CHECK_EQ(told_of("/proc/cpuinfo", 1), BOTH);
+	CHECK_EQ(told_of("/proc/sys/kernel/hostname", 0), BOTH);
+	CHECK_EQ(told_of("/proc/sysvipc/msg", 0), BOTH);
+	CHECK_EQ(told_of("/proc/self/net/unix", 0), BOTH);
+	CHECK_EQ(told_of("/proc/swaps", 0), READABLE);
+	CHECK_EQ(told_of("/proc/mounts", 0), READABLE);
+	CHECK_EQ(told_of("/proc/self/mountinfo", 0), READABLE);
+	CHECK_EQ(told_of("/proc/self/mountstats", 0), -1);
+	CHECK_EQ(told_of("/proc/self/status", 0), -1);
+	CHECK_EQ(told_of("/proc/self/uid_map", 0), -1);
+	CHECK_EQ(told_of("/proc/self/fdinfo/0", 0), -1);
+}
+
+CASE(files_of_sysfs_have_changed_until_they_are_read, "epoll_ctl(2); sysfs(5)")
+{
+	CHECK_EQ(told_of("/sys/kernel/mm/transparent_hugepage/enabled", 0), BOTH | CHANGED);
+	CHECK_EQ(told_of("/sys/kernel/mm/transparent_hugepage/enabled", 1), BOTH);
+}
+
+CASE(pressure_tells_of_errors_while_there_is_no_trigger, "proc(5), /proc/pressure")
+{
+	CHECK_EQ(told_of("/proc/pressure/cpu", 1), BOTH | CHANGED);
+}
+
 CASE(epoll_create_and_wait_errors, "epoll_wait(2)")
 {
 	int epoll = CHECK_OK(syscall(SYS_epoll_create, 1)), ends[2];

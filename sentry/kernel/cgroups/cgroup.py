@@ -8,6 +8,7 @@ kernel.cgroups.freezer (cgroup.freeze), kernel.cgroups.cpu_quota (cpu.max), kern
 
 from __future__ import annotations
 
+from _weakref import ref
 from errno import EAGAIN, EBUSY, EEXIST, ENOENT
 
 from sentry._core import WaitQueue
@@ -19,13 +20,19 @@ from sentry.kernel.namespaces.namespaces import Namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Protocol
 
     from sentry.kernel.cgroups.cpu_quota import CpuQuota
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.namespaces.user_namespace import UserNamespace
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
+
+    class Watcher(Protocol):
+        """Whom Events tell."""
+
+        def changed(self) -> None: ...
+
 
 CONTROLLERS = (b"cpuset", b"cpu", b"io", b"memory", b"pids")
 GROUPS_MAX = 4096  # in one sandbox
@@ -39,18 +46,25 @@ class Events:
     `serial` counts the changes.
     """
 
-    __slots__ = ("queue", "serial", "state", "watchers")
+    __slots__ = ("_watchers", "queue", "serial", "state")
 
     def __init__(self, state: tuple[bool, bool]) -> None:
         self.queue = WaitQueue()
         self.serial = 1
         self.state = state  # cgroup.events: populated and frozen, as they were last
-        self.watchers: list[Callable[[], bool]] = []  # called at each change; False: not any more
+        self._watchers: set[ref[Watcher]] = set()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell it of each change, as long as it lives."""
+        self._watchers.add(ref(watcher, self._watchers.discard))
 
     def happened(self) -> None:
         self.serial += 1
         self.queue.wake(_CHANGED)
-        self.watchers = [watcher for watcher in self.watchers if watcher()]
+        for known in list(self._watchers):
+            watcher = known()
+            if watcher is not None:
+                watcher.changed()
 
 
 class Cgroup:
