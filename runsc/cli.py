@@ -29,6 +29,9 @@ COMMANDS = {
 }
 
 
+_COMMANDS = {"help": "help", "h": "help", "version": "version", "v": "version"}  # as options
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command line (without the program's name); its exit status."""
     stdio = claim()
@@ -36,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout = os.fdopen(1, "w", closefd=False)
     log = None
     try:
-        options, rest = parse(FLAGS, _plain(sys.argv[1:] if argv is None else argv))
+        options, rest = parse(FLAGS, sys.argv[1:] if argv is None else argv, commands=_COMMANDS)
         log = RuntimeLog(options.value("log"), options.value("log-format"), options.on("debug"))
         status = _run(Context(options, log, stdio), rest)
         sys.stdout.flush()
@@ -52,18 +55,6 @@ def main(argv: list[str] | None = None) -> int:
 def script() -> None:
     """The console script: as main, then leaves without tearing the interpreter down."""
     os._exit(main())
-
-
-def _plain(argv: list[str]) -> list[str]:
-    """`--help` and `--version` in place of a command are commands."""
-    for index, argument in enumerate(argv):
-        if argument in ("--help", "-help", "-h"):
-            return argv[:index] + ["help"]
-        if argument in ("--version", "-version", "-v"):
-            return argv[:index] + ["version"]
-        if not argument.startswith("-"):
-            break
-    return argv
 
 
 def _run(context: Context, argv: list[str]) -> int:

@@ -62,11 +62,15 @@ class Options:
 
 
 def parse(
-    flags: tuple[Flag, ...], argv: list[str], elsewhere: tuple[Flag, ...] = ()
+    flags: tuple[Flag, ...],
+    argv: list[str],
+    elsewhere: tuple[Flag, ...] = (),
+    commands: dict[str, str] = {},  # noqa: B006  # never changed
 ) -> tuple[Options, list[str]]:
     """Read options up to the first other argument or `--`; the rest is returned as it is.
 
-    `elsewhere` are options that are known, but not at this place.
+    `elsewhere` are options that are known, but not at this place; `commands` are those that stand for a
+    command, which is all of the rest then.
     Raises RuntimeFailure for an unknown option or a missing or wrong value.
     """
     by_name = {flag.name: flag for flag in flags}
@@ -83,6 +87,8 @@ def parse(
         name, equals, text = argument.lstrip("-").partition("=")
         flag = by_name.get(name)
         if flag is None:
+            if name in commands:
+                return options, [commands[name]]
             if any(other.name == name for other in elsewhere):
                 raise RuntimeFailure(f"option '{argument}': goes before the command")
             raise RuntimeFailure(f"unknown option '{argument}'; see runsc-py --help")

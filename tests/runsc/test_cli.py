@@ -17,7 +17,9 @@ def runsc(*arguments: str, cwd: Path | None = None) -> tuple[int, str, str]:
 
 
 def test_version() -> None:
-    assert runsc("--version") == (0, "runsc-py 0.1.0\n", "")
+    for options in ([], ["--platform", "ptrace"], ["--debug", "--log=/dev/null"]):
+        assert runsc(*options, "--version") == (0, "runsc-py 0.1.0\n", "")
+        assert runsc(*options, "-v") == (0, "runsc-py 0.1.0\n", "")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"], []])
