@@ -78,7 +78,7 @@ class ProcRoot(DirectoryInode):
             **system_files(view),
             b"mounts": LinkInode(fs, b"self/mounts"),
             b"net": LinkInode(fs, b"self/net"),
-            b"sys": system_controls(fs.kernel),
+            b"sys": system_controls(fs.kernel, fs),
             **dict(zip(_LINKS, (SelfLink(fs, thread=False), SelfLink(fs, thread=True)), strict=True)),
         }
 

@@ -6,7 +6,7 @@ Only names that something here obeys can be written; the rest tell a fact and ar
 from __future__ import annotations
 
 import os
-from errno import EINVAL, EPERM
+from errno import EPERM
 
 from sentry._core import count_files
 from sentry.abi.aio import AIO_MAX_NR
@@ -16,10 +16,12 @@ from sentry.fs.dev import ENTROPY_BITS
 from sentry.fs.devpts import PTYS_MAX, DevPts
 from sentry.fs.proc_ipc import ipc_controls, mqueue_controls
 from sentry.fs.proc_keys import key_controls
+from sentry.fs.proc_sys_names import NameInode
 from sentry.fs.proc_sys_namespaces import namespace_limits, show_last_pid, store_last_pid
 from sentry.fs.pseudo import fixed, parse_decimal, parse_int
 from sentry.ipc import aio
 from sentry.kernel import acct, settings, version
+from sentry.kernel.namespaces import uts_names
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
 from sentry.vfs import epoll, leases
 from sentry.vfs.mounts.mount_namespace import MOUNTS_MAX
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
     from sentry.fs.pseudo import Show, Store, Tree
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.task import Task
+    from sentry.vfs.inode import Inode
+    from sentry.vfs.mounts.mount import FileSystem
 
-NAME_MAX = 64  # of a host or domain name, sethostname(2)
 NR_OPEN = 1 << 20
 NGROUPS_MAX = 65536
 OVERFLOW_ID = 65534
@@ -45,24 +48,6 @@ def _uuid() -> bytes:
     data[8] = data[8] & 0x3F | 0x80
     text = data.hex()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:])).encode() + b"\n"
-
-
-def _name(attribute: str) -> tuple[Show, Store]:
-    """hostname or domainname: of the reader's UTS namespace, which sethostname(2) changes too."""
-
-    def show(task: Task) -> bytes:
-        name: bytes = getattr(task.ns.uts, attribute)
-        return name + b"\n"
-
-    def store(task: Task, data: bytes) -> None:
-        if not task.creds.has_cap(CAP_SYS_ADMIN, task.ns.uts.owner):
-            raise Errno(EPERM)
-        name = data.split(b"\n")[0].split(b"\0")[0]
-        if len(name) > NAME_MAX:
-            raise Errno(EINVAL)
-        setattr(task.ns.uts, attribute, name)
-
-    return show, store
 
 
 def _setting(values: dict[str, int], name: str, most: int = 0x7FFFFFFF) -> tuple[Show, Store]:
@@ -107,7 +92,7 @@ def _numbers(**values: int | str | bytes) -> dict[bytes, Show]:
     return files
 
 
-def system_controls(kernel: Kernel) -> Tree:
+def system_controls(kernel: Kernel, fs: FileSystem) -> Tree:
     """The tree below /proc/sys."""
     boot_id = _uuid()
     return {
@@ -115,7 +100,7 @@ def system_controls(kernel: Kernel) -> Tree:
         b"debug": {},
         b"dev": {},
         b"fs": _fs(),
-        b"kernel": _kernel(boot_id),
+        b"kernel": _kernel(boot_id, fs),
         b"net": {
             b"core": _numbers(
                 netdev_max_backlog=1000, optmem_max=131072, rmem_default=212992, rmem_max=212992,
@@ -182,8 +167,8 @@ def _store_accounting(task: Task, data: bytes) -> None:
     acct.parameters[: len(values)] = values
 
 
-def _kernel(boot_id: bytes) -> Tree:
-    tree: dict[bytes, Tree | Show | tuple[Show, Store]] = dict(
+def _kernel(boot_id: bytes, fs: FileSystem) -> Tree:
+    tree: dict[bytes, Tree | Show | tuple[Show, Store] | Inode] = dict(
         _numbers(
             cap_last_cap=len(NAMES) - 1, core_pattern=b"core", core_pipe_limit=0, core_uses_pid=0,
             dmesg_restrict=1, kptr_restrict=2,
@@ -197,8 +182,8 @@ def _kernel(boot_id: bytes) -> Tree:
     tree.update(ipc_controls())
     tree[b"acct"] = (lambda task: b"%d\t%d\t%d\n" % tuple(acct.parameters)), _store_accounting
     tree[b"keys"] = key_controls()
-    tree[b"hostname"] = _name("hostname")
-    tree[b"domainname"] = _name("domainname")
+    tree[b"hostname"] = NameInode(fs, uts_names.HOST)
+    tree[b"domainname"] = NameInode(fs, uts_names.DOMAIN)
     tree[b"ns_last_pid"] = show_last_pid, store_last_pid
     tree[b"pty"] = {**_numbers(max=PTYS_MAX, reserve=0), b"nr": _ptys}
     tree[b"random"] = {

@@ -9,6 +9,7 @@ from sentry.abi.time import CLOCK_BOOTTIME, NSEC
 from sentry.errors import Errno
 from sentry.fs.host_facts import host_facts
 from sentry.kernel import version
+from sentry.kernel.namespaces import uts_names
 from sentry.kernel.timekeeping import clock
 from sentry.kernel.usage import last_cpu
 from sentry.syscalls.args import Int, Ptr
@@ -46,12 +47,12 @@ def _read_name(task: "Task", address: int, length: int) -> bytes:
 
 
 def sethostname(task: "Task", address: Ptr, length: Int) -> int:
-    task.ns.uts.hostname = _read_name(task, address, length)
+    uts_names.HOST.set(task, _read_name(task, address, length))
     return 0
 
 
 def setdomainname(task: "Task", address: Ptr, length: Int) -> int:
-    task.ns.uts.domainname = _read_name(task, address, length)
+    uts_names.DOMAIN.set(task, _read_name(task, address, length))
     return 0
 
 

@@ -3,6 +3,7 @@
 #include "fixtures.h"
 
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/utsname.h>
@@ -116,6 +117,34 @@ CASE(unshare_gives_another_namespace_and_setns_the_old_one, "setns(2)")
 	CHECK_STREQ(name.nodename, old.nodename);
 	CHECK_OK(setns(fd, 0));
 	close(fd);
+}
+
+static int polled(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = ~0 };
+
+	CHECK_OK(poll(&poll_fd, 1, 0));
+	return poll_fd.revents;
+}
+
+CASE(poll_tells_once_that_a_name_was_set, "proc(5), /proc/sys/kernel/hostname")
+{
+	const int calm = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	const int changed = POLLIN | POLLRDNORM | POLLERR | POLLPRI;
+	int host, domain;
+
+	NEEDS_ROOT();
+	CHECK_OK(unshare(CLONE_NEWUTS));
+	host = CHECK_OK(open("/proc/sys/kernel/hostname", O_RDONLY));
+	domain = CHECK_OK(open("/proc/sys/kernel/domainname", O_RDONLY));
+	CHECK_EQ(polled(host), calm);
+	CHECK_OK(sethostname("polled", 6));
+	CHECK_EQ(polled(host), changed);
+	CHECK_EQ(polled(host), calm);
+	CHECK_EQ(polled(domain), calm);
+	CHECK_OK(setdomainname("polled", 6));
+	CHECK_EQ(polled(domain), changed);
+	CHECK_EQ(polled(host), calm);
 }
 
 CASE(sethostname_checks_its_arguments, "sethostname(2)")
