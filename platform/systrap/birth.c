@@ -84,27 +84,30 @@ static void attend(void)
 		no_more(thread); /* else a signal came between: the stub asks once more */
 }
 
-static bool somebody_asks(int timeout_ms)
+/* 1: somebody does; 0: nobody in that time; -1: interrupted. */
+static int look_for_asker(int timeout_ms)
 {
 	struct pollfd poller = {.fd = listener, .events = POLLIN};
-	return poll(&poller, 1, timeout_ms) == 1;
+	return poll(&poller, 1, timeout_ms);
 }
 
 /* Until the thread has asked for consent and got it, or has ended its order without. */
 static void consent(struct thread *thread)
 {
 	int64_t start = now_ns();
+	int moments = 0;
 	while (!thread->dead && !is_ours(thread) && is_expected(thread)) {
-		int64_t waited = now_ns() - start;
-		bool spin = waited < SPIN_NS && may_spin_for(thread);
-		if (somebody_asks(spin ? 0 : 2))
+		bool spin = now_ns() - start < SPIN_NS && may_spin_for(thread);
+		int found = look_for_asker(spin ? 0 : MOMENT_NS / 1000000);
+		if (found > 0)
 			attend();
 		if (child_died())
 			reap();
-		if (waited > PATIENCE_NS)
+		moments += !spin && !found;
+		if (moments > PATIENCE)
 			kill_space(space_of(thread));
 	}
-	charge_wait(space_of(thread), start);
+	charge_wait(space_of(thread), moments);
 }
 
 int birth_order(struct thread *thread, uint32_t what, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -135,7 +138,7 @@ int64_t birth_end(struct thread *thread)
 bool birth_step(struct thread *thread, int64_t *result)
 {
 	if (!thread->dead && !is_ours(thread)) {
-		if (somebody_asks(0))
+		if (look_for_asker(0) > 0)
 			attend();
 		return false;
 	}

@@ -66,7 +66,7 @@ struct space {
 	struct thread *dismissed; /* their host threads are on the way out; then the slot is free */
 	int nrunning; /* threads of it that run */
 	int nparked, miscarried;
-	int64_t owed, owed_at; /* ns that orders have kept us waiting, of late */
+	int64_t owed, owed_at; /* moments that orders have kept us waiting for too long, of late, and when (ns) */
 	struct sites *sites;
 	struct space *next;
 };
@@ -106,8 +106,11 @@ int64_t order(struct thread *thread, uint32_t what, uint64_t nr, uint64_t a, uin
 	      uint64_t e, uint64_t f);
 int64_t stub_call(void *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 void place_order(struct thread *thread, uint32_t what, const uint64_t call[7]); /* and don't wait */
-#define PATIENCE_NS 5000000000LL /* a stub that keeps us waiting for longer has been tampered with */
-void charge_wait(struct space *space, int64_t start); /* ... or often */
+/* A stub that keeps us waiting for longer has been tampered with.  Moments are counted in which we ourselves were
+ * awake to look: a machine that is stopped or has too much to do is no fault of the stub's. */
+#define MOMENT_NS 2000000
+#define PATIENCE 2500
+void charge_wait(struct space *space, int moments); /* ... or often */
 bool may_spin_for(const struct thread *thread);
 bool await_slot(struct thread *thread); /* until the slot is ours again; false: the thread is dead */
 bool is_attentive(struct thread *thread); /* the stub spins: an order costs less than a host call */

@@ -67,7 +67,7 @@ def peak(pid: int) -> int:
 def explode(command: str, expected: tuple[int, int, str, int], build_directory: Path) -> None:
     """Runs a bomb, of those above, and looks at the sentry once it has gone off."""
     # A shell that waits afterwards: the sentry is still there to be looked at.
-    script = f"{command}; read line"
+    script = f"{command} || echo 0 0 killed; read line"
     argv = sandbox_argv(["/bin/sh", "-c", script], volumes=[f"{build_directory}:/t:ro"])
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as sandbox:
         assert sandbox.stdout is not None
