@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EINVAL, EIO
 
-from sentry.abi.fcntl import O_CLOEXEC, O_NOCTTY, O_NONBLOCK
+from sentry.abi.fcntl import O_CLOEXEC, O_DIRECT, O_NOCTTY, O_NONBLOCK, O_PATH
 from sentry.abi.ioctl import (
     FIONREAD,
     TIOCGPKT,
@@ -207,8 +207,11 @@ class MasterFile(File):
             pty.session_ioctl(task, request, arg, self.readable, master=True)
         return 0
 
-    def _open_peer(self, task: Task, flags: int) -> int:
+    def _open_peer(self, task: Task, arg: int) -> int:
         """A descriptor of the slave without going by its name (ioctl_tty(2), TIOCGPTPEER)."""
+        flags = arg & 0x7FFFFFFF  # an int; no flag has its sign
+        if flags & O_DIRECT and not flags & O_PATH:
+            raise Errno(EINVAL)
         path = self._slave_path(task)
         if path is None:
             raise Errno(EIO)

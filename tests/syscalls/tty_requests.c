@@ -57,6 +57,9 @@ CASE(peer_is_opened_from_the_master, "TIOCGPTPEER(2const)")
 	int fd, on = 1;
 
 	open_both();
+	CHECK_OK(close(CHECK_OK(syscall(SYS_ioctl, master, TIOCGPTPEER, 1UL << 47 | O_NOCTTY))));
+	CHECK_OK(close(CHECK_OK(syscall(SYS_ioctl, master, TIOCGPTPEER, ~0UL))));
+	CHECK_ERR(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_DIRECT), EINVAL);
 	fd = CHECK_OK(ioctl(master, TIOCGPTPEER, O_RDONLY | O_NOCTTY | O_CLOEXEC));
 	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	CHECK_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_CLOEXEC), O_RDONLY | O_CLOEXEC);
