@@ -146,7 +146,7 @@ def _set_exe(task: "Task", fd: int) -> int:
     """Where /proc/PID/exe leads from now on: EACCES for what can't be executed, EBUSY as long as the program
     before is mapped.
     """
-    file = task.files.get(fd - (1 << 32) if fd >> 31 else fd)
+    file = task.files.get((fd & 0xFFFFFFFF ^ 0x80000000) - 0x80000000)
     path = file.path
     if path is None or path.inode.mode & S_IFMT != S_IFREG or path.mount.flags & MS_NOEXEC:
         raise Errno(errno.EACCES)

@@ -36,12 +36,12 @@ def bmap(task: Task, arg: int) -> int:
 def clone_range(task: Task, target: File, arg: int) -> int:
     """FICLONERANGE."""
     source = _CLONE_RANGE.unpack(task.copy_in(arg, _CLONE_RANGE.size))[0]
-    return clone(task, target, source & 0xFFFFFFFF)
+    return clone(task, target, source)
 
 
 def clone(task: Task, target: File, fd: int) -> int:
     """FICLONE (ioctl_ficlone(2)): EBADF, EXDEV, EISDIR, EINVAL, and EOPNOTSUPP at the end."""
-    source = task.files.get((fd ^ 0x80000000) - 0x80000000)
+    source = task.files.get((fd & 0xFFFFFFFF ^ 0x80000000) - 0x80000000)
     if source.inode is None or target.inode is None or source.inode.fs is not target.inode.fs:
         raise Errno(EXDEV)
     kinds = source.inode.mode & S_IFMT, target.inode.mode & S_IFMT

@@ -22,7 +22,7 @@ MEMORY_BOUND = 400 << 10  # KiB, of a sentry that a guest has filled up to its l
 @pytest.fixture(scope="module")
 def directory(build_directory: Path) -> Path:
     need_runsc()
-    for name in ("every_call", "efault", "double_fetch", "exec_all", "bounds"):
+    for name in ("every_call", "efault", "double_fetch", "exec_all", "bounds", "wide_arguments"):
         compile_guest(name, build_directory)
     return build_directory
 
@@ -39,6 +39,14 @@ def test_bad_arguments_of_every_call(first: int, mode: Mode, directory: Path) ->
     done = logged_run(directory, argv, timeout=240)
     assert_sound(done)
     assert "done: " in done.stdout[-100:]
+
+
+@pytest.mark.hot_and_cold
+@pytest.mark.usefixtures("mode")
+def test_arguments_wider_than_an_int(directory: Path) -> None:
+    done = logged_run(directory, ["/t/wide_arguments"], timeout=240)
+    assert_sound(done)
+    assert done.stdout.startswith("done: ")
 
 
 EFAULT_EVERYWHERE = re.compile(r"done: 1\d{3} answers, 0 not EFAULT\n")
