@@ -43,7 +43,8 @@ def floor(work: Path) -> str:
     where = "from sentry.platform.base import stub_path; print(stub_path('ptrace'))"
     installed = subprocess.run([sys.executable, "-Pc", where], capture_output=True, text=True, check=True)
     shutil.copy(installed.stdout.strip(), stub)
-    return subprocess.run([program, stub], capture_output=True, text=True, check=True).stdout
+    # What it has to say when it fails goes where ours goes.
+    return subprocess.run([program, stub], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 class Table:

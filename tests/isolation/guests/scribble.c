@@ -274,12 +274,15 @@ static void bystander(void)
 		if (getppid() != 1 || access("/etc/passwd", R_OK) != 0 || close(-1) != -1 || errno != EBADF)
 			_exit(4);
 		if (turns % 50 == 0) {
-			pid_t child = fork();
+			pid_t child = fork(), ended;
 
 			if (child == 0)
 				_exit(turns & 31);
-			if (waitpid(child, &status, 0) != child || status != (int)(turns & 31) << 8)
+			ended = child > 0 ? waitpid(child, &status, 0) : 0;
+			if (child < 0 || ended != child || status != (int)(turns & 31) << 8) {
+				dprintf(1, "fork %d, wait %d (%m), status %x in turn %lu\n", child, ended, status, turns);
 				_exit(5);
+			}
 			shared->turns = turns;
 		}
 	}
