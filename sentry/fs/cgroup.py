@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 CGROUP2_SUPER_MAGIC = 0x63677270
 _EVENTS = (b"cgroup.events", b"memory.events", b"memory.events.local", b"pids.events")
 _NEVER = False, False
-_INO_SHIFT = 8  # inode numbers: of the group, then of the file in it
 
 
 class CgroupFs(FileSystem):
@@ -57,7 +56,7 @@ class CgroupDirectory(PseudoInode):
     settable = True
 
     def __init__(self, fs: FileSystem, cgroup: Cgroup) -> None:
-        super().__init__(fs, S_IFDIR | cgroup.mode, cgroup.uid, cgroup.gid, cgroup.number << _INO_SHIFT)
+        super().__init__(fs, S_IFDIR | cgroup.mode, cgroup.uid, cgroup.gid, cgroup.id)
         self.cgroup = cgroup
         self.volatile = True
         self._files: dict[bytes, Inode] = {}
@@ -94,9 +93,9 @@ class CgroupDirectory(PseudoInode):
         group = self.cgroup
         if group.removed:
             return []
-        own = group.number << _INO_SHIFT
+        own = group.id
         files = [(name, own | file.number, DT_REG) for name, file in cgroup_files.present(group).items()]
-        return files + [(c.name, c.number << _INO_SHIFT, DT_DIR) for c in group.children.values()]
+        return files + [(c.name, c.id, DT_DIR) for c in group.children.values()]
 
     def mkdir(self, name: bytes, mode: int, creds: Creds) -> Inode:
         if b"\n" in name:
@@ -138,7 +137,7 @@ class _ControlInode(KernfsInode):
             cgroup_files.refuse_read if show is None else lambda task: show(group, task),
             lambda task, data: cgroup_files.write(group, file, task, data),
             file.mode,
-            group.number << _INO_SHIFT | file.number,
+            group.id | file.number,
             group.uid,
             group.gid,
         )

@@ -68,9 +68,9 @@ class NamespaceFile(File):
     def ioctl(self, task: Task, request: int, arg: int) -> int:
         namespace = self.namespace
         if request == NS_GET_USERNS:
-            return _install(task, _visible_owner(task, namespace.owner))
+            return install(task, _visible_owner(task, namespace.owner))
         if request == NS_GET_PARENT:
-            return _install(task, _parent(task, namespace))
+            return install(task, _parent(task, namespace))
         if request == NS_GET_NSTYPE:
             return namespace.flag
         if request == NS_GET_OWNER_UID:
@@ -92,7 +92,8 @@ def place(namespace: Namespace) -> Path:
     return Path(_nsfs.mount, Dentry(name, None, NamespaceInode(namespace)))
 
 
-def _install(task: Task, namespace: Namespace) -> int:
+def install(task: Task, namespace: Namespace) -> int:
+    """A new descriptor of a namespace."""
     path = place(namespace)
     inode = path.inode
     assert isinstance(inode, NamespaceInode)

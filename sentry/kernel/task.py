@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.membarrier import Barrier
     from sentry.kernel.namespaces.namespaces import Namespaces
+    from sentry.kernel.pidfd import PidIdentity
     from sentry.kernel.sessions import ProcessGroup
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.kernel.tracing.dispatch import Dispatch
@@ -78,6 +79,7 @@ class Task(_core.TaskBase):
         self.mempolicy: Policy | None = None  # None: the default one
         self.sem_undo = UndoList()
         self.keyrings = TaskKeyrings()
+        self.identity: PidIdentity | None = None  # of a thread that isn't the process's first
         self.start_time = _core.monotonic()
 
     def set_personality(self, persona: int) -> None:

@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.kernel import Kernel
     from sentry.kernel.namespaces.pid_namespace import PidNamespace
+    from sentry.kernel.pidfd import PidIdentity
     from sentry.kernel.sessions import ProcessGroup, Session
     from sentry.kernel.task import Task
     from sentry.kernel.timekeeping.posix_timers import PosixTimer
@@ -83,6 +84,7 @@ class ThreadGroup(_core.GroupBase):
         self.merges_memory = False  # PR_SET_MEMORY_MERGE
         self.oom_score_adj = 0
         self.coredump_filter = 0x33  # the kinds of mappings a core would hold (core(5)): the default
+        self.identity: PidIdentity | None = None  # None: no pidfd has been made
         self.start_time = _core.monotonic()
 
     def live_in(self, namespace: PidNamespace) -> None:

@@ -169,7 +169,7 @@ def ftruncate(task: "Task", fd: Fd, length: Long) -> int:
     if file.flags & O_PATH:
         raise Errno(EBADF)
     if not file.writable or file.inode.mode & S_IFMT != S_IFREG:
-        raise Errno(EINVAL)
+        raise Errno(file.inode.unchangeable or EINVAL)
     if file.inode.fs_flags & FS_APPEND_FL:
         raise Errno(EPERM)
     if file.denied:
@@ -204,7 +204,8 @@ def fallocate(task: "Task", file: File, mode: Int, offset: Long, length: Long) -
     check_mutable(file.inode, bool(mode & ~FALLOC_FL_KEEP_SIZE))
     kind = file.inode.mode & S_IFMT
     if kind != S_IFREG:
-        raise Errno(ESPIPE if kind == S_IFIFO else EISDIR if kind == S_IFDIR else ENODEV)
+        refusal = ESPIPE if kind == S_IFIFO else EISDIR if kind == S_IFDIR else ENODEV
+        raise Errno(file.inode.unchangeable or refusal)
     if offset + length > MAX_FILE_SIZE:
         raise Errno(EFBIG)
     in_memory = file.inode.fs.magic == TMPFS_MAGIC

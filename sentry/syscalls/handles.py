@@ -8,14 +8,19 @@ from sentry.abi.fcntl import (
     AT_EMPTY_PATH,
     AT_FDCWD,
     AT_SYMLINK_FOLLOW,
+    O_ACCMODE,
     O_CLOEXEC,
     O_CREAT,
     O_EXCL,
     O_KNOWN,
     O_LARGEFILE,
+    O_NONBLOCK,
     O_PATH,
+    O_RDWR,
 )
+from sentry.abi.pidfd import FD_PIDFS_ROOT
 from sentry.errors import Errno
+from sentry.kernel.pidfd import pidfs
 from sentry.syscalls.args import Fd, Int, Path, Ptr
 from sentry.syscalls.open import install
 from sentry.vfs import handles
@@ -34,6 +39,7 @@ _HEAD = Struct("=Ii")  # struct file_handle: handle_bytes handle_type, then the 
 _ID, _UNIQUE_ID = Struct("=i"), Struct("=Q")
 _TYPE_MASK = 0xFF  # above are flags of the user's: connectable, directory
 _USER_FLAGS = 0x30000
+_PIDFD_FLAGS = O_ACCMODE | O_NONBLOCK | O_CLOEXEC | O_EXCL
 
 
 def name_to_handle_at(task: "Task", dirfd: Fd, name: Path, handle: Ptr, mount_id: Ptr, flags: Int) -> int:
@@ -61,6 +67,8 @@ def open_by_handle_at(task: "Task", mount_fd: Fd, handle: Ptr, flags: Int) -> "O
     size, kind = _HEAD.unpack(task.copy_in(handle, _HEAD.size))
     if not 0 < size <= handles.MAX_HANDLE_SIZE or kind < 0 or kind & ~_TYPE_MASK & ~_USER_FLAGS:
         raise Errno(EINVAL)
+    if mount_fd == FD_PIDFS_ROOT:
+        return _open_pidfd(task, kind, task.copy_in(handle + _HEAD.size, size), flags)
     if mount_fd == AT_FDCWD:
         path = task.fs.cwd
     else:
@@ -68,9 +76,19 @@ def open_by_handle_at(task: "Task", mount_fd: Fd, handle: Ptr, flags: Int) -> "O
         if file.flags & O_PATH or file.path is None:
             raise Errno(EBADF)
         path = file.path
+    if path.mount.fs is pidfs:
+        return _open_pidfd(task, kind, task.copy_in(handle + _HEAD.size, size), flags)
     if not task.creds.has_cap(CAP_DAC_READ_SEARCH):
         raise Errno(EPERM)
     data = task.copy_in(handle + _HEAD.size, size)
     found = handles.decode(path.mount, kind & _TYPE_MASK, data)
     flags &= O_KNOWN & ~(O_CREAT | O_EXCL)
     return install(task, open_path(task, found, flags | O_LARGEFILE), bool(flags & O_CLOEXEC))
+
+
+def _open_pidfd(task: "Task", kind: int, data: bytes, flags: int) -> "Opened":
+    """Whoever sees a process may open it; the flags are those that a pidfd can have."""
+    if flags & ~_PIDFD_FLAGS:
+        raise Errno(EINVAL)
+    found = handles.decode_pidfd(task, kind & _TYPE_MASK, data)
+    return install(task, found.inode.open(task, found, flags & ~O_CLOEXEC | O_RDWR), bool(flags & O_CLOEXEC))

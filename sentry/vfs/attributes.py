@@ -34,6 +34,8 @@ def _changeable(path: Path) -> Inode:
     if path.mount.readonly:
         raise Errno(EROFS)
     inode = path.inode
+    if inode.unchangeable:
+        raise Errno(inode.unchangeable)
     if inode.volatile:
         inode.getattr()
     return inode
@@ -128,7 +130,7 @@ def truncate(task: Task, path: Path, length: int) -> Coroutine[None, None, None]
     if inode.is_dir():
         raise Errno(EISDIR)
     if length < 0 or inode.mode & S_IFMT != S_IFREG:
-        raise Errno(EINVAL)
+        raise Errno(EINVAL if length < 0 else inode.unchangeable or EINVAL)
     if path.mount.readonly:
         raise Errno(EROFS)
     check(acting(task, path.mount), inode, ACCESS_WRITE)

@@ -9,15 +9,18 @@ from __future__ import annotations
 from errno import EOPNOTSUPP, ESTALE
 from struct import Struct
 
+from sentry.abi.pidfd import FILEID_KERNFS
 from sentry.errors import Errno
 from sentry.fs.memory import MemoryFileSystem
 from sentry.fs.memory_directory import MemoryDirectory
 from sentry.fs.overlay import OverlayFs
+from sentry.kernel import pidfd
 from sentry.vfs.mounts.mount import Mount
 from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.kernel.task import Task
     from sentry.vfs.inode import Inode
 
 INO32_GEN = 1  # FILEID_INO32_GEN: stamp, low and high half of the number
@@ -26,6 +29,7 @@ MAX_HANDLE_SIZE = 128
 KEPT_MAX = 1024
 _HANDLE = Struct("=III")
 _HANDLE_64 = Struct("=QI")
+_NUMBER = Struct("=Q")
 SIZE = _HANDLE.size
 
 
@@ -41,6 +45,8 @@ def encode(place: Path, openable: bool) -> tuple[int, bytes]:
         if openable and isinstance(inode.fs, OverlayFs):
             _keep(inode.fs, place.dentry)
         return handle_of(inode)
+    if isinstance(inode, pidfd.PidInode):
+        return FILEID_KERNFS, _NUMBER.pack(inode.ino)
     if openable:
         raise Errno(EOPNOTSUPP)
     return handle_of(inode)
@@ -78,6 +84,18 @@ def decode(mount: Mount, kind: int, handle: bytes) -> Path:
             fs, fs.root, mount.attributes, mount.source, mount.idmap
         )  # nowhere, but what holds for it holds still
     return Path(mount, dentry)
+
+
+def decode_pidfd(task: Task, kind: int, handle: bytes) -> Path:
+    """The file of the process that the task can see and that has this handle; ESTALE: there is none."""
+    if kind != FILEID_KERNFS or len(handle) < _NUMBER.size:
+        raise Errno(ESTALE)
+    (ino,) = _NUMBER.unpack_from(handle)
+    for thread in task.kernel.tasks.values():
+        holder = thread.group if thread is thread.group.leader else thread
+        if holder.identity is not None and holder.identity.ino == ino and task.number(thread.tid):
+            return pidfd.place(thread.group, None if thread is thread.group.leader else thread)
+    raise Errno(ESTALE)
 
 
 def _find(root: Dentry, ino: int) -> Dentry | None:

@@ -41,6 +41,7 @@ class Inode(_core.InodeBase):
 
     __slots__ = ("__weakref__", "fs")
 
+    unchangeable = 0  # the errno of every try to change an attribute, whoever tries
     settable = False  # whether `setattr` may store: the fields themselves are the truth
     has_acls = False  # whether it can have POSIX ACLs
     acls: dict[bytes, Acl] | None = None  # by the attribute's name

@@ -100,6 +100,11 @@ class Cgroup:
 
     # The tree
 
+    @property
+    def id(self) -> int:
+        """The inode number of its directory: what follows it are the numbers of the files in it."""
+        return self.number << 8
+
     def path(self, top: Cgroup | None = None) -> bytes:
         """Its name as /proc/PID/cgroup tells it to who sees `top` as the root."""
         return relative(top, self) if top is not None else b"/" + b"/".join(self._names())
