@@ -695,9 +695,11 @@ def bits_permit(creds: CredsBase, inode: InodeBase, wanted: int) -> bool:
     capabilities and supplementary groups would add.
     """
 
-def directory_records(listing: list[tuple[bytes, int, int]], start: int, room: int) -> tuple[bytes, int]:
-    """getdents64(2)'s records of the entries (name, ino, DT_ type) from `start` on, as many as fit into
-    `room` bytes, and where the next ones start.
+def directory_records(
+    listing: list[tuple[bytes, int, int] | None], start: int, room: int
+) -> tuple[bytes, int]:
+    """getdents64(2)'s records of the entries (name, ino, DT_ type; None: skipped) from `start` on, as many
+    as fit into `room` bytes, and where the next ones start.
     """
 
 def watch(level: int) -> None:

@@ -50,6 +50,7 @@ STATX = Struct("=IIQIIIHxxQQQQ qIi qIi qIi qIi IIII QII 96x")
 STATFS = Struct("=qqQQQQQQqqq32x")
 
 DIRENT = Struct("=QQH")  # d_ino d_off d_reclen, name, NUL, then d_type in the record's last byte
+DIRENT_MIN = 24  # bytes of the shortest record
 
 ST_RDONLY = 1  # statfs(2) f_flags
 ST_NOSUID = 2

@@ -55,6 +55,10 @@ static ssize_t fill(PyObject *listing, Py_ssize_t *index, size_t room)
 	if (room > sizeof buffer)
 		room = sizeof buffer;
 	while (*index >= 0 && *index < PyList_GET_SIZE(listing)) {
+		if (PyList_GET_ITEM(listing, *index) == Py_None) {
+			++*index; /* gone since the listing was taken */
+			continue;
+		}
 		ssize_t size = put(listing, *index, buffer + done, room - done);
 		if (size < 0)
 			return -1;
@@ -66,19 +70,7 @@ static ssize_t fill(PyObject *listing, Py_ssize_t *index, size_t room)
 	return (ssize_t)done;
 }
 
-static int64_t read_listing(Task *task, File *file, uint64_t addr, size_t room)
-{
-	Py_ssize_t index = (Py_ssize_t)file->pos;
-	ssize_t done = fill(file->state, &index, room);
-	if (done < 0 || (!done && index < PyList_GET_SIZE(file->state)))
-		return HOT_MISS; /* the latter: no room for even one */
-	if (done && task_write(task, addr, buffer, (size_t)done) != done)
-		return -EFAULT;
-	file->pos = index;
-	return done;
-}
-
-/* A listing under way; its start is Python's, which takes it anew. */
+/* The end of a listing.  All else is Python's: it knows what is in the directory, and what isn't any more. */
 static int64_t hot_getdents64(Task *task, struct pf_regs *regs)
 {
 	File *file = fdtable_peek(task, regs->rdi);
@@ -90,10 +82,7 @@ static int64_t hot_getdents64(Task *task, struct pf_regs *regs)
 	Inode *inode = dentry_inode(at.dentry);
 	if (!inode || !S_ISDIR(inode->mode) || at.dentry->deleted)
 		return HOT_MISS;
-	Py_INCREF(file);
-	int64_t result = read_listing(task, file, regs->rsi, (uint32_t)regs->rdx);
-	Py_DECREF(file);
-	return result;
+	return file->pos < PyList_GET_SIZE(file->state) ? HOT_MISS : 0;
 }
 
 static PyObject *directory_records(PyObject *module, PyObject *args)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
-    from sentry.vfs.inode import Attributes
+    from sentry.vfs.inode import Attributes, DirEntry
     from sentry.vfs.path import Path
 
 V9FS_MAGIC = 0x01021997  # what statfs shows: a directory shared from elsewhere
@@ -300,6 +300,13 @@ class HostDirectory(HostInode):
 
     def entries(self) -> list[tuple[bytes, int, int]]:
         return self.fs.tree.list(self.where())
+
+    def relisted(self, entry: DirEntry) -> DirEntry | None:
+        try:
+            stat = self.fs.tree.stat(join(self.where(), entry[0]))
+        except Errno as error:
+            return None if error.code == ENOENT else entry
+        return (entry[0], stat[INO], stat[MODE] >> 12)
 
     def _created(self, name: bytes, creds: Creds) -> Inode:
         inode = self.lookup(name)

@@ -17,7 +17,7 @@ from sentry.vfs.file import DirectoryFile
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
-    from sentry.vfs.inode import Inode
+    from sentry.vfs.inode import DirEntry, Inode
 
 ENTRY_SIZE = 20  # what a directory's st_size counts for each name, as Linux's tmpfs does
 
@@ -50,6 +50,10 @@ class MemoryDirectory(Node):
 
     def entries(self) -> list[tuple[bytes, int, int]]:
         return [(name, inode.ino, inode.mode >> 12) for name, inode in self.names.items() if inode]
+
+    def relisted(self, entry: DirEntry) -> DirEntry | None:
+        inode = self.names.get(entry[0])
+        return (entry[0], inode.ino, inode.mode >> 12) if inode else None
 
     def lookup(self, name: bytes) -> Inode:
         inode = self.find(name)

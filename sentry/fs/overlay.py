@@ -28,6 +28,7 @@ from sentry.vfs.xattr import CAPABILITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sentry.vfs.inode import DirEntry
     from sentry.vfs.path import Dentry
 
 COPY_PIECE = 1 << 20
@@ -255,6 +256,17 @@ class LowerDirectory(MemoryDirectory):
         if self.lower is not None:
             listing = [entry for entry in self.fs.tree.list(self.lower) if entry[0] not in names] + listing
         return listing
+
+    def relisted(self, entry: DirEntry) -> DirEntry | None:
+        if entry[0] in self.names or self.lower is None:
+            return super().relisted(entry)
+        if self._added is None:
+            return entry  # the lower layer's, which does not change
+        try:
+            self.fs.tree.stat(join(self.lower, entry[0]))
+        except Errno:
+            return None  # it was added, and is gone
+        return entry
 
     def is_empty(self) -> bool:
         if any(inode is not None for inode in self.names.values()):

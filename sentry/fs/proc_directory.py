@@ -6,14 +6,15 @@ from errno import ENOENT
 
 from sentry.abi.stat import DT_DIR, S_IFDIR
 from sentry.errors import Errno
-from sentry.fs.proc_access import check_alive, owner
+from sentry.fs.proc_access import owner
 from sentry.fs.proc_fd import DescriptorDirectory, DescriptorInfoDirectory
 from sentry.fs.proc_id_map import MAPS, MapInode
+from sentry.fs.proc_listing import ProcessDirectory
 from sentry.fs.proc_map_files import MapFilesDirectory
 from sentry.fs.proc_mem import MemoryFile, MemoryInode, PagemapFile
 from sentry.fs.proc_pid import PROCESS_FILES, THREAD_FILES, Entry, TaskLink, TaskText
 from sentry.fs.proc_root import task_ino
-from sentry.fs.pseudo import DirectoryInode, PseudoInode, parse_name
+from sentry.fs.pseudo import DirectoryInode, parse_name
 from sentry.vfs.inode import Inode
 
 TYPE_CHECKING = False
@@ -21,22 +22,20 @@ if TYPE_CHECKING:
     from sentry.fs.proc import ProcFs
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
+    from sentry.vfs.inode import DirEntry
 
 MEMORY_FILES = {b"mem": MemoryFile, b"pagemap": PagemapFile}
 
 
-class _TaskOwned(PseudoInode):
+class _TaskOwned(ProcessDirectory):
     """A directory that belongs to the task's owner."""
 
-    __slots__ = ("task",)
+    __slots__ = ()
 
     fs: ProcFs
 
     def __init__(self, fs: ProcFs, task: Task, mode: int, ino: int) -> None:
-        super().__init__(fs, S_IFDIR | mode, ino=ino)
-        self.task = task
-        self.volatile = True
-        self.getattr()
+        super().__init__(fs, task, S_IFDIR | mode, ino)
 
     def getattr(self) -> None:
         # Who may read and enter it isn't decided by its owner, who tells the effective ids: dumpable or not.
@@ -98,8 +97,7 @@ class TaskDirectory(_TaskOwned):
             return TaskLink(fs, task, entry, ino)
         return TaskText(fs, task, entry, ino)
 
-    def entries(self) -> list[tuple[bytes, int, int]]:
-        check_alive(self.task)
+    def listing(self) -> list[DirEntry]:
         return [
             (entry.name, task_ino(self.task.tid, self.thread, entry.number), entry.dtype)
             for entry in self._files.values()
@@ -121,8 +119,7 @@ class ThreadsDirectory(_TaskOwned):
             raise Errno(ENOENT)
         return self.fs.task_directory(task, thread=True)
 
-    def entries(self) -> list[tuple[bytes, int, int]]:
-        check_alive(self.task)
+    def listing(self) -> list[DirEntry]:
         number = self.fs.pid_ns.number
         return [(b"%d" % number(tid), task_ino(tid, True, 0), DT_DIR) for tid in self._ids()]
 

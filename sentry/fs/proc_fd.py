@@ -8,6 +8,7 @@ from sentry.abi.fcntl import O_CLOEXEC
 from sentry.abi.stat import DT_LNK, DT_REG, S_IFDIR, S_IFLNK
 from sentry.errors import Errno
 from sentry.fs.proc_access import are_of_process, check_alive, check_inspect, may_inspect_as, owner
+from sentry.fs.proc_listing import ProcessDirectory
 from sentry.fs.pseudo import PseudoInode, TextInode, UnwatchedFile, parse_name
 
 TYPE_CHECKING = False
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
-    from sentry.vfs.inode import Inode
+    from sentry.vfs.inode import DirEntry, Inode
     from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
 
@@ -40,26 +41,22 @@ def file_of(task: Task, fd: int) -> File:
     return file
 
 
-class _DescriptorsOf(PseudoInode):
+class _DescriptorsOf(ProcessDirectory):
     """A directory with one name a descriptor."""
 
-    __slots__ = ("base", "dtype", "task")
+    __slots__ = ("base", "dtype")
 
     def __init__(self, fs: FileSystem, task: Task, mode: int, ino: int, base: int, dtype: int) -> None:
-        super().__init__(fs, S_IFDIR | mode, ino=ino)
-        self.task = task
+        super().__init__(fs, task, S_IFDIR | mode, ino)
         self.base = base | (task.tid << 42)
         self.dtype = dtype
-        self.volatile = True
         self.guarded = True  # see permission()
-        self.getattr()
 
     def getattr(self) -> None:
         self.uid, self.gid = owner(self.task)
         self.size = len(self.task.files) if self.task.files is not None else 0
 
-    def entries(self) -> list[tuple[bytes, int, int]]:
-        check_alive(self.task)
+    def listing(self) -> list[DirEntry]:
         if self.task.files is None:
             return []
         return [(b"%d" % fd, self.base + fd, self.dtype) for fd, _ in self.task.files.items()]

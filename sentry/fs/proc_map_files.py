@@ -8,6 +8,7 @@ from sentry.abi.capability import CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN
 from sentry.abi.stat import DT_LNK, S_IFDIR, S_IFLNK
 from sentry.errors import Errno
 from sentry.fs.proc_access import check_alive, check_inspect, may_inspect_as, owner
+from sentry.fs.proc_listing import ProcessDirectory
 from sentry.fs.pseudo import PseudoInode
 
 TYPE_CHECKING = False
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.mm.vma import Vma
-    from sentry.vfs.inode import Inode
+    from sentry.vfs.inode import DirEntry, Inode
     from sentry.vfs.mounts.mount import FileSystem
     from sentry.vfs.path import Path
 
@@ -26,15 +27,12 @@ def _name(vma: Vma) -> bytes:
     return b"%x-%x" % (vma.start, vma.end)
 
 
-class MapFilesDirectory(PseudoInode):
-    __slots__ = ("task",)
+class MapFilesDirectory(ProcessDirectory):
+    __slots__ = ()
 
     def __init__(self, fs: FileSystem, task: Task, ino: int) -> None:
-        super().__init__(fs, S_IFDIR | 0o500, ino=ino)
-        self.task = task
-        self.volatile = True
+        super().__init__(fs, task, S_IFDIR | 0o500, ino)
         self.guarded = True  # see permission()
-        self.getattr()
 
     def getattr(self) -> None:
         self.uid, self.gid = owner(self.task)
@@ -45,13 +43,12 @@ class MapFilesDirectory(PseudoInode):
         return None if may_inspect_as(creds, self.task) else False
 
     def _mappings(self) -> list[Vma]:
-        check_alive(self.task)
         mm = self.task.mm
         if mm is None:
             return []
         return [vma for vma in mm.vmas if vma.file is not None and vma.file.path is not None]
 
-    def entries(self) -> list[tuple[bytes, int, int]]:
+    def listing(self) -> list[DirEntry]:
         return [(_name(vma), self._ino(vma.start), DT_LNK) for vma in self._mappings()]
 
     def _ino(self, start: int) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
-    from sentry.vfs.inode import Inode
+    from sentry.vfs.inode import DirEntry, Inode
     from sentry.vfs.path import Path
 
 ROOT_INO = 1
@@ -140,6 +140,6 @@ class ProcListing(DirectoryFile):
         super().__init__(flags, path)
         self._reader = reader
 
-    def readdir(self) -> list[tuple[bytes, int, int]]:
+    def readdir(self, most: int) -> list[DirEntry | None]:
         self.inode.asked_by(self._reader)
-        return super().readdir()
+        return super().readdir(most)

@@ -5,7 +5,7 @@ from errno import EINVAL, ENOENT
 from sentry._core import directory_records
 from sentry.abi.fcntl import AT_FDCWD, FMODE_ASKS
 from sentry.abi.inotify import IN_ACCESS
-from sentry.abi.stat import DIRENT
+from sentry.abi.stat import DIRENT, DIRENT_MIN
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Path, Ptr, UInt
 from sentry.vfs import namespace
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from sentry.kernel.task import Task
     from sentry.vfs.file import File as OpenFile
+    from sentry.vfs.inode import DirEntry
 
-    Listing = list[tuple[bytes, int, int]]
+    Listing = list[DirEntry | None]
 
 _BUFFER_MAX = 64 << 10  # filled at once, however large the guest's buffer is
 
@@ -45,17 +46,21 @@ async def _read_asked(task: "Task", waits: "list[notify.Question]", read: "Calla
 
 
 def _getdents64(task: "Task", file: "OpenFile", buf: int, count: int) -> int:
-    listing = _listing(file)
+    listing = _listing(file, count)
     out, at = directory_records(listing, file.pos, count)
     return _give(task, file, buf, listing, out, at)
 
 
 def _getdents(task: "Task", file: "OpenFile", buf: int, count: int) -> int:
-    listing = _listing(file)
+    listing = _listing(file, count)
     at = file.pos
     out = b""
     while at < len(listing):
-        name, ino, kind = listing[at]
+        entry = listing[at]
+        if entry is None:
+            at += 1
+            continue
+        name, ino, kind = entry
         size = (DIRENT.size + len(name) + 2 + 7) & ~7
         if len(out) + size > min(count, _BUFFER_MAX):
             break
@@ -64,8 +69,8 @@ def _getdents(task: "Task", file: "OpenFile", buf: int, count: int) -> int:
     return _give(task, file, buf, listing, out, at)
 
 
-def _listing(file: "OpenFile") -> "Listing":
-    listing = file.readdir()
+def _listing(file: "OpenFile", room: int) -> "Listing":
+    listing = file.readdir(min(room, _BUFFER_MAX) // DIRENT_MIN + 1)
     if file.path is not None and file.path.dentry.deleted:
         raise Errno(ENOENT)
     return listing

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sentry.kernel.task import Task
     from sentry.kernel.wait import _Marker
-    from sentry.vfs.inode import Inode
+    from sentry.vfs.inode import DirEntry, Inode
     from sentry.vfs.path import Path
 
     class MapSource(Protocol):
@@ -137,8 +137,10 @@ class File(_core.FileBase):
         """What to map; EACCES is the caller's to check, ENODEV where it makes no sense."""
         raise Errno(ENODEV)
 
-    def readdir(self) -> list[tuple[bytes, int, int]]:
-        """(name, ino, DT_ type) of all entries, "." and ".." first; `pos` indexes them."""
+    def readdir(self, most: int) -> list[DirEntry | None]:
+        """All entries, "." and ".." first; `pos` indexes them.  `most` from there on are up to date;
+        None: one that is gone since the listing was taken.
+        """
         raise Errno(ENOTDIR)
 
     def stat_inode(self) -> Inode:
@@ -187,27 +189,36 @@ class PathFile(File):
 
 
 class DirectoryFile(File):
-    """An open directory.  The listing is taken at its start and lasts until rewinddir(3)."""
+    """An open directory.  The listing is taken at its start and lasts until rewinddir(3): what is new since
+    then is not in it, and what is gone by the time that it would be told is not told (readdir(3))."""
 
     __slots__ = ()
 
     seekable = True
-    state: list[tuple[bytes, int, int]] | None  # the listing
+    state: list[DirEntry | None] | None  # the listing
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
         raise Errno(EISDIR)
 
-    def readdir(self) -> list[tuple[bytes, int, int]]:
-        if self.state is None or self.pos == 0:
-            path = self.path
-            assert path is not None
-            here, above = path.inode, path.parent().inode
+    def readdir(self, most: int) -> list[DirEntry | None]:
+        path, pos, listing = self.path, self.pos, self.state
+        assert path is not None
+        here = path.inode
+        if listing is None or pos == 0:
+            above = path.parent().inode
             listing = [(b".", here.ino, DT_DIR), (b"..", above.ino, DT_DIR)]
             listing += here.entries()
             self.state = listing
             if not self.flags & O_NOATIME:
                 accessed(path.mount, here)
-        return self.state
+        else:
+            at = max(pos, 2)
+            while most > 0 and at < len(listing):
+                now = here.relist(listing[at : at + most])
+                listing[at : at + len(now)] = now
+                at += len(now)
+                most -= len(now) - now.count(None)
+        return listing
 
     def seek(self, task: Task, offset: int, whence: int) -> int:
         return self.move(offset, whence)

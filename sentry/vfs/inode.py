@@ -7,7 +7,7 @@ are those of a file that is no directory and can't be changed.
 
 from __future__ import annotations
 
-from errno import EINVAL, ENODATA, ENOTDIR, EOPNOTSUPP, EPERM
+from errno import EINVAL, ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
 
 from sentry import _core
 from sentry._core import now
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         size: int | None
         atime: int | None  # nanoseconds
         mtime: int | None
+
+    DirEntry = tuple[bytes, int, int]  # of a directory: name, inode number, DT_ type
 
 
 class Inode(_core.InodeBase):
@@ -110,9 +112,20 @@ class Inode(_core.InodeBase):
         """The file called `name` in this directory; ENOENT."""
         raise Errno(ENOTDIR)
 
-    def entries(self) -> list[tuple[bytes, int, int]]:
+    def entries(self) -> list[DirEntry]:
         """(name, inode number, DT_ type) of each file in this directory, without "." and ".."."""
         raise Errno(ENOTDIR)
+
+    def relist(self, listed: list[DirEntry | None]) -> list[DirEntry | None]:
+        """What some of the entries of an earlier listing are by now; None: there is no such name any more."""
+        return [entry and self.relisted(entry) for entry in listed]
+
+    def relisted(self, entry: DirEntry) -> DirEntry | None:
+        try:
+            inode = self.lookup(entry[0])
+        except Errno as error:
+            return None if error.code == ENOENT else entry
+        return entry if inode.mode >> 12 == entry[2] else (entry[0], inode.ino, inode.mode >> 12)
 
     def create(self, name: bytes, mode: int, creds: Creds) -> Inode:
         """A new regular file; the umask is applied.  EEXIST is the caller's to check, here and below."""

@@ -75,7 +75,8 @@ class Guest:
         return data
 
     def list(self, name: bytes) -> list[bytes]:
-        return sorted(entry for entry, _, _ in self.open(name, os.O_DIRECTORY).readdir()[2:])
+        listing = self.open(name, os.O_DIRECTORY).readdir(0)[2:]
+        return sorted(entry[0] for entry in listing if entry is not None)
 
     def mkdir(self, name: bytes, mode: int = 0o755) -> None:
         namespace.mkdir(self.task, *walk_parent(self.task, AT_FDCWD, name), mode)
