@@ -460,6 +460,7 @@ class TaskBase:
     wchar: int
     syscr: int
     syscw: int
+    waits: int  # how often it has waited for something
     def __init__(self) -> None: ...
     def filter_verdict(self) -> tuple[int, Any, bytes]:
         """What the filters say of the call that the registers describe: the strictest value, the filter it is

@@ -195,6 +195,7 @@ struct Task {
 	unsigned long long clear_child_tid, robust_list;
 	unsigned long long fault_error, fault_trapno, fault_addr; /* of the last fault: sigcontext's */
 	unsigned long long rchar, wchar, syscr, syscw;		  /* of /proc/PID/io */
+	unsigned long long waits;				  /* how often it has waited: voluntary switches */
 	PyObject *group, *creds, *files, *mm, *ctx, *fs;
 	PyObject *filter; /* SeccompFilter, the latest one */
 	struct parked parked;

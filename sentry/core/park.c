@@ -77,6 +77,7 @@ int64_t park_wait(Task *task)
 	task->outcome = WAIT_PENDING;
 	task->interruptible = 1;
 	task->state = TASK_WAITING;
+	task->waits++;
 	return HOT_PARK;
 }
 

@@ -110,6 +110,7 @@ static PyMemberDef members[] = {
 	FIELD(clear_child_tid, T_ULONGLONG), FIELD(robust_list, T_ULONGLONG),
 	FIELD(fault_error, T_ULONGLONG),   FIELD(fault_trapno, T_ULONGLONG),  FIELD(fault_addr, T_ULONGLONG),
 	FIELD(rchar, T_ULONGLONG), FIELD(wchar, T_ULONGLONG), FIELD(syscr, T_ULONGLONG), FIELD(syscw, T_ULONGLONG),
+	FIELD(waits, T_ULONGLONG),
 	FIELD(fs, T_OBJECT),	     FIELD(guard, T_UINT),
 	FIELD(outcome, T_INT),	     FIELD(syscall_nr, T_INT), FIELD(interruptible, T_BOOL),
 	FIELD(shifted, T_BOOL),	     FIELD(reads_execute, T_BOOL),

@@ -178,8 +178,8 @@ def status(target: Task, reader: Task, pid_ns: PidNamespace) -> bytes:
         b"Cpus_allowed_list:\t" + cpus.list_text(allowed),
         b"Mems_allowed:\t1",
         b"Mems_allowed_list:\t0",
-        b"voluntary_ctxt_switches:\t%d" % told.get(b"voluntary_ctxt_switches", 0),
-        b"nonvoluntary_ctxt_switches:\t%d" % told.get(b"nonvoluntary_ctxt_switches", 0),
+        b"voluntary_ctxt_switches:\t%d" % target.waits,
+        b"nonvoluntary_ctxt_switches:\t%d" % (target.preempted + told.get(b"nonvoluntary_ctxt_switches", 0)),
     ]
     return b"\n".join(lines) + b"\n"
 

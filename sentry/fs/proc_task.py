@@ -199,7 +199,7 @@ def thread_io(target: Task, reader: Task) -> bytes:
 
 
 def _io(counts: Io) -> bytes:
-    # No file is on a disk of this machine's, so nothing is ever moved to or from one.
+    # As in `usage.Total.pack`: nothing is moved to or from a disk.
     names = (b"rchar", b"wchar", b"syscr", b"syscw")
     lines = [b"%b: %d\n" % pair for pair in zip(names, counts, strict=True)]
     return b"".join(lines) + b"read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"

@@ -164,7 +164,7 @@ def _replace(task: Task, program: NewProgram, old_tid: int) -> Any:
     group = task.group
     old = task.ctx
     exits.release_mm(task)
-    group.usage.leave()
+    group.usage.leave(task)
     program.enter(task)
     old.end()
     group.sighand = group.sighand.copy()

@@ -98,7 +98,7 @@ def exit_task(task: Task) -> None:
     membarrier.passed(task)
     last = len(group.tasks) == 1
     if last:
-        group.usage.leave()
+        group.usage.leave(task)
         group.itimers.cancel_all()
         group.cpu_limit.cancel()
         for timer in group.posix_timers.values():

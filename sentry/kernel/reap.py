@@ -24,7 +24,6 @@ from sentry.kernel import sessions
 from sentry.kernel.cgroups import cgroup
 from sentry.kernel.signals import job_control
 from sentry.kernel.tracing import tracing
-from sentry.kernel.usage import Usage
 from sentry.kernel.wait import WOULD_BLOCK, block
 
 TYPE_CHECKING = False
@@ -96,7 +95,7 @@ def look(task: Task, id_type: int, identity: int, options: int) -> Reaped | _Mar
             eligible = True
             told = tracing.take(task, tracee, options)
             if told is not None:
-                return Reaped(*told, rusage(tracee.group.usage))
+                return Reaped(*told, rusage(tracee.group))
     if not eligible:
         raise Errno(errno.ECHILD)
     return WOULD_BLOCK
@@ -124,7 +123,7 @@ def _take(task: Task, child: ThreadGroup, options: int) -> Reaped | None:
             info = job_control.child_info(child, CLD_KILLED, code & 0x7F)
         else:
             info = job_control.child_info(child, CLD_EXITED, code >> 8)
-        found = Reaped(info.seen_by(task), code, rusage(child.usage))
+        found = Reaped(info.seen_by(task), code, rusage(child))
         if not keep:
             assert child.parent is not None
             child.parent.usage.add_child(child.usage)
@@ -136,17 +135,17 @@ def _take(task: Task, child: ThreadGroup, options: int) -> Reaped | None:
         if not keep:
             child.stop_report = 0
         info = job_control.child_info(child, CLD_STOPPED, signo)
-        return Reaped(info.seen_by(task), stopped(signo), rusage(child.usage))
+        return Reaped(info.seen_by(task), stopped(signo), rusage(child))
     if options & WCONTINUED and child.continue_report:
         if not keep:
             child.continue_report = False
         info = job_control.child_info(child, CLD_CONTINUED, SIGCONT)
-        return Reaped(info.seen_by(task), CONTINUED_STATUS, rusage(child.usage))
+        return Reaped(info.seen_by(task), CONTINUED_STATUS, rusage(child))
     return None
 
 
-def rusage(usage: Usage) -> bytes:
+def rusage(group: ThreadGroup) -> bytes:
     """struct rusage of a process that may have children waited for (those count for wait4's)."""
-    total = usage.total()
-    total.add(usage.children)
+    total = group.usage.total(group.tasks)
+    total.add(group.usage.children)
     return total.pack()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sentry.mm.space import AddressSpace
 
 _CPUCLOCK_SCHED = 2
+_SLICE = 1_000_000  # ns: what the host lets a thread run at the least, as a rule
+_ASKED_MAX = 64  # of how many threads the host is asked for one answer
 Io = tuple[int, int, int, int]  # bytes read and written, calls that read and that wrote (proc_pid_io(5))
 
 
@@ -58,6 +60,7 @@ def thread_total(task: Task) -> Total:
     if seen is not None:
         total.minor_faults, total.major_faults = seen.minor_faults, seen.major_faults
         total.maxrss = seen.resident
+    total.waits, total.preempted = task.waits, preempted(task)
     return total
 
 
@@ -66,6 +69,14 @@ def _system_share(cpu: int, seen: Snapshot | None) -> int:
     if seen is None or not seen.system:
         return 0
     return cpu * seen.system // (seen.user + seen.system)
+
+
+def preempted(task: Task) -> int:
+    """How often the host took the CPU from a thread."""
+    if task.ctx is None:
+        return task.preempted
+    told = task.kernel.host_proc.status(task.group.usage.host_pid, task.ctx.host_tid)
+    return task.preempted + told.get(b"nonvoluntary_ctxt_switches", 0)
 
 
 def thread_io(task: Task) -> Io:
@@ -79,14 +90,14 @@ def _sum(one: Io, other: Io) -> Io:
 class Total:
     """What something has used."""
 
-    __slots__ = ("cpu", "major_faults", "maxrss", "minor_faults", "switches", "system")
+    __slots__ = ("cpu", "major_faults", "maxrss", "minor_faults", "preempted", "system", "waits")
 
     def __init__(self, cpu: int = 0, system: int = 0) -> None:
         self.cpu = cpu  # ns, system time included
         self.system = system  # ns
         self.maxrss = 0  # KiB
         self.minor_faults = self.major_faults = 0
-        self.switches = (0, 0)  # voluntary and other context switches
+        self.waits = self.preempted = 0  # voluntary and other context switches
 
     def add(self, other: Total) -> None:
         """Add a child's use."""
@@ -95,23 +106,25 @@ class Total:
         self.maxrss = max(self.maxrss, other.maxrss)
         self.minor_faults += other.minor_faults
         self.major_faults += other.major_faults
+        self.waits += other.waits
+        self.preempted += other.preempted
 
     def ticks(self) -> tuple[int, int]:
         """User and system time in clock ticks (sysconf(_SC_CLK_TCK))."""
         return (self.cpu - self.system) // NSEC_PER_TICK, self.system // NSEC_PER_TICK
 
     def pack(self) -> bytes:
-        """struct rusage."""
+        """struct rusage.  No block is ever read or written: files are on no disk of this machine's."""
         user, system = divmod(self.cpu - self.system, NSEC), divmod(self.system, NSEC)
         times = user[0], user[1] // 1000, system[0], system[1] // 1000
         faults = self.minor_faults, self.major_faults
-        return RUSAGE.pack(*times, self.maxrss, 0, 0, 0, *faults, *(0,) * 6, *self.switches)
+        return RUSAGE.pack(*times, self.maxrss, 0, 0, 0, *faults, *(0,) * 6, self.waits, self.preempted)
 
 
 class Usage:
     """What a group has used, and what its dead and waited-for children had."""
 
-    __slots__ = ("_host", "_host_pid", "_io", "_offset", "_past", "_shared", "children")
+    __slots__ = ("_host", "_host_pid", "_io", "_offset", "_past", "_shared", "_switches", "children")
 
     def __init__(self, host: HostProc) -> None:
         self._host = host
@@ -120,6 +133,7 @@ class Usage:
         self._offset = 0  # CPU time that the host process had used before it was ours
         self._past = Total()  # in address spaces that are left
         self._io = (0, 0, 0, 0)  # of ended threads, and of children that were waited for
+        self._switches = (0, 0)  # of ended threads: voluntary and other context switches
         self.children = Total()
 
     def enter(self, host_pid: int, shared: bool = False) -> None:
@@ -130,9 +144,12 @@ class Usage:
         self._shared = shared
         self._offset = host_cpu_time(host_pid)
 
-    def leave(self) -> None:
-        """Take the last reading: the host process is about to end, or isn't ours any more."""
+    def leave(self, last: Task | None = None) -> None:
+        """Take the last reading: the host process is about to end, or isn't ours any more.  `last` is the
+        only thread."""
         if self._host_pid:
+            if last is not None and self._may_have_been_preempted():
+                last.preempted = preempted(last)
             self._past = self.total()
             self._host_pid = 0
 
@@ -151,8 +168,12 @@ class Usage:
             return self._past.cpu
         return self._past.cpu + max(0, host_cpu_time(self._host_pid) - self._offset)
 
-    def total(self) -> Total:
-        """All that was used so far, children not included."""
+    def _may_have_been_preempted(self) -> bool:
+        """Whether to ask the host, which a process that ends within its first slice is spared."""
+        return self.cpu() - self._past.cpu > _SLICE
+
+    def total(self, threads: list[Task] | None = None) -> Total:
+        """All that was used so far, children not included; switches: of ended threads and of `threads`."""
         past, seen = self._past, self._host.process(self._host_pid)
         cpu = self.cpu()
         total = Total(cpu, past.system + _system_share(cpu - past.cpu, seen))
@@ -163,6 +184,10 @@ class Usage:
             if not self._shared:
                 total.minor_faults += seen.minor_faults
                 total.major_faults += seen.major_faults
+        total.waits, total.preempted = self._switches
+        for index, task in enumerate(threads or ()):
+            total.waits += task.waits
+            total.preempted += preempted(task) if index < _ASKED_MAX else task.preempted
         return total
 
     def ticks(self) -> tuple[int, int]:
@@ -176,7 +201,10 @@ class Usage:
         self._io = _sum(self._io, child._io)
 
     def end_thread(self, task: Task) -> None:
-        """Keep the counts of a thread that ends."""
+        """Keep the counts of a thread that ends; of the last one after `leave`."""
+        if self._host_pid and self._may_have_been_preempted():
+            task.preempted = preempted(task)
+        self._switches = self._switches[0] + task.waits, self._switches[1] + task.preempted
         self._io = _sum(self._io, thread_io(task))
 
     def io(self, threads: list[Task]) -> Io:

@@ -105,6 +105,7 @@ async def suspend(task: Task, deadline: int | None = None, interruptible: bool =
     task.outcome = PENDING
     task.interruptible = interruptible
     task.state = "waiting"
+    task.waits += 1
     timer = None
     if deadline is not None:
         timer = task.kernel.at(deadline, task.time_out)

@@ -159,12 +159,7 @@ _full(94, "lchown", "attributes.lchown")
 _full(95, "umask", "cwd.umask")
 _full(96, "gettimeofday", "time.gettimeofday")
 _full(97, "getrlimit", "rlimit.getrlimit")
-_part(
-    98,
-    "getrusage",
-    "time.getrusage",
-    "no counts of blocks read and written; context switches are the calling thread's, none of children",
-)
+_full(98, "getrusage", "time.getrusage")
 _full(99, "sysinfo", "uname.sysinfo")
 _full(100, "times", "time.times")
 _part(101, "ptrace", "ptrace.ptrace", "no hardware breakpoints; int3 and single steps work")

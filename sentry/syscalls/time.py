@@ -310,12 +310,9 @@ def getrusage(task: "Task", who: Int, address: Ptr) -> int:
     usage = task.group.usage
     if who in (RUSAGE_SELF, RUSAGE_THREAD):
         usage.note_size(task.mm)
-        used = usage.total() if who == RUSAGE_SELF else thread_total(task)
+        used = usage.total(task.group.tasks) if who == RUSAGE_SELF else thread_total(task)
         told = task.kernel.host_proc.status(usage.host_pid, task.ctx.host_tid)
         used.maxrss = max(used.maxrss, told.get(b"VmHWM", 0))
-        used.switches = (
-            told.get(b"voluntary_ctxt_switches", 0), told.get(b"nonvoluntary_ctxt_switches", 0)
-        )  # fmt: skip
     elif who == RUSAGE_CHILDREN:
         used = usage.children
     else:

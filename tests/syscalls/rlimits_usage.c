@@ -2,6 +2,7 @@
 #include "harness.h"
 #include "fixtures.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 
 CASE(prlimit_and_getrlimit_agree, "getrlimit(2)")
@@ -163,4 +164,78 @@ CASE(scheduling_policy_is_SCHED_OTHER, "sched_setscheduler(2)")
 	CHECK_ERR(syscall(SYS_sched_get_priority_max, 99), EINVAL);
 	CHECK_ERR(syscall(SYS_sched_getscheduler, -1), EINVAL);
 	CHECK_ERR(syscall(SYS_sched_getscheduler, 0x3fffffff), ESRCH);
+}
+
+static long switches_of(int who)
+{
+	struct rusage usage;
+
+	CHECK_OK(getrusage(who, &usage));
+	return usage.ru_nvcsw;
+}
+
+static void nap(int times)
+{
+	while (times--)
+		usleep(100);
+}
+
+static void *napping(void *unused)
+{
+	nap(30);
+	return unused;
+}
+
+CASE(each_wait_is_a_voluntary_context_switch, "getrusage(2)")
+{
+	long before = switches_of(RUSAGE_THREAD), all = switches_of(RUSAGE_SELF);
+	pthread_t thread;
+
+	nap(20);
+	CHECK(switches_of(RUSAGE_THREAD) - before >= 20);
+	CHECK(switches_of(RUSAGE_THREAD) - before < 60);
+	CHECK(switches_of(RUSAGE_SELF) - all >= 20);
+	before = switches_of(RUSAGE_THREAD);
+	CHECK_EQ(pthread_create(&thread, NULL, napping, NULL), 0);
+	pthread_join(thread, NULL);
+	CHECK(switches_of(RUSAGE_THREAD) - before < 20);
+	CHECK(switches_of(RUSAGE_SELF) - all >= 50);
+}
+
+CASE(the_switches_of_children_count_once_they_are_waited_for, "getrusage(2), wait4(2)")
+{
+	struct rusage usage;
+	int status;
+	pid_t child = fork_child();
+
+	if (child == 0) {
+		nap(40);
+		_exit(0);
+	}
+	CHECK_EQ(switches_of(RUSAGE_CHILDREN), 0);
+	CHECK_EQ(wait4(child, &status, 0, &usage), child);
+	CHECK(usage.ru_nvcsw >= 40);
+	CHECK(usage.ru_nvcsw < 80);
+	CHECK(switches_of(RUSAGE_CHILDREN) >= 40);
+}
+
+CASE(a_thread_that_never_waits_makes_no_voluntary_switches, "getrusage(2)")
+{
+	long before = switches_of(RUSAGE_SELF);
+
+	for (int i = 0; i < 1000; i++)
+		getppid();
+	CHECK(switches_of(RUSAGE_SELF) - before < 100);
+}
+
+CASE(status_tells_the_same_switches, "proc_pid_status(5)")
+{
+	nap(20);
+	const char *line = strstr(text_of("/proc/self/status"), "\nvoluntary_ctxt_switches:\t");
+
+	CHECK(line != NULL);
+	long told = atol(line + strlen("\nvoluntary_ctxt_switches:\t"));
+
+	CHECK(told >= 20);
+	CHECK(told <= switches_of(RUSAGE_THREAD));
 }

@@ -43,6 +43,7 @@ def park(task: Task) -> bool:
     if not task.group.held or task.dying:
         return False
     task.state = "stopped"
+    task.waits += 1
     if task.group.held & FROZEN:
         task.group.cgroup.changed()
     return True

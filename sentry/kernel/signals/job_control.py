@@ -43,6 +43,7 @@ def park(task: Task) -> bool:
     if not group.stopping or task.dying:
         return False
     task.state = "stopped"
+    task.waits += 1
     settle(group)
     return True
 
