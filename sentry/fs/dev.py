@@ -92,7 +92,7 @@ class FullFile(ZeroFile):
     """/dev/full: reads as zeros and has no space."""
 
     __slots__ = ()
-    takes = False
+    takes = writes_iter = can_nowait = False
     device_kind = _core.KIND_FULL
 
     def write(self, task: Task, data: bytes, pos: int | None) -> int:

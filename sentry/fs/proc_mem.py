@@ -53,6 +53,7 @@ class _OfMemory(File):
     inode: MemoryInode
     seekable = True
     whole = True
+    reads_iter = writes_iter = can_nowait = False
 
     def __init__(self, flags: int, path: Path, inode: MemoryInode) -> None:
         super().__init__(flags, path, inode)

@@ -107,16 +107,17 @@ class _UnsplicedText(TextInode):
 
 
 class TextFile(File):
-    __slots__ = ("_text", "gives", "takes")
+    __slots__ = ("_text", "gives", "reads_iter", "takes", "writes_iter")
 
     inode: TextInode
     seekable = True
     has_readiness = True
+    can_nowait = False
 
     def __init__(self, flags: int, path: Path, inode: TextInode) -> None:
         super().__init__(flags, path, inode)
         self._text: bytes | None = None
-        self.gives = self.takes = inode.spliceable
+        self.gives = self.takes = self.reads_iter = self.writes_iter = inode.spliceable
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
         at = self.pos if pos is None else pos

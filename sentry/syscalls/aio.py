@@ -15,17 +15,16 @@ from sentry.abi.aio import (
     IOCB_KEY_OFFSET,
     KIOCB_KEY,
 )
-from sentry.abi.fcntl import MAX_RW_COUNT
+from sentry.abi.fcntl import MAX_RW_COUNT, O_PATH
 from sentry.abi.mman import TASK_SIZE
 from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS
-from sentry.abi.stat import S_IFDIR, S_IFMT
 from sentry.errors import Errno
 from sentry.ipc import aio
 from sentry.ipc.aio import AioContext, PollRequest, Request
 from sentry.syscalls.args import Long, Ptr, UInt
-from sentry.syscalls.read_write import write_with_flags
 from sentry.syscalls.temporary_mask import read_mask, under_mask
 from sentry.syscalls.timespec import read_timespec
+from sentry.syscalls.transfer_flags import RWF_NOWAIT, check_flags, write_with_flags
 from sentry.vfs.eventfd import EventFile
 from sentry.vfs.transfer import read_into
 
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 
 _POINTER = 8
 _RESTARTS = (ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK)
-_RWF_NOWAIT = 0x08
-_RWF_KNOWN = 0x1F
 _READS = (IOCB_CMD_PREAD, IOCB_CMD_PREADV)
 _WRITES = (IOCB_CMD_PWRITE, IOCB_CMD_PWRITEV)
 _SYNCS = (IOCB_CMD_FSYNC, IOCB_CMD_FDSYNC)
@@ -89,6 +86,8 @@ async def _submit(task: "Task", context: AioContext, address: int) -> None:
         raise Errno(errno.EINVAL)
     context.reserve()
     file: File = task.files.get(fd)
+    if file.flags & O_PATH:
+        raise Errno(errno.EBADF)
     request = Request(address, data, _eventfd(task, result_fd) if flags & IOCB_FLAG_RESFD else None)
     task.write_u32(address + IOCB_KEY_OFFSET, KIOCB_KEY)
     if opcode in _READS + _WRITES:
@@ -121,12 +120,11 @@ async def _transfer(
     task: "Task", file: "File", opcode: int, buffer: int, count: int, offset: int, flags: int
 ) -> int:
     reads = opcode in _READS
+    check_flags(file, flags)
     if not (file.readable if reads else file.writable):
         raise Errno(errno.EBADF)
-    if file.inode is not None and file.inode.mode & S_IFMT == S_IFDIR:
+    if not (file.reads_iter if reads else file.writes_iter):
         raise Errno(errno.EINVAL)
-    if flags & ~_RWF_KNOWN:
-        raise Errno(errno.EOPNOTSUPP)
     if opcode in (IOCB_CMD_PREADV, IOCB_CMD_PWRITEV):
         vectors = task.read_iovec(buffer, count)
     elif buffer + count > TASK_SIZE:
@@ -138,7 +136,7 @@ async def _transfer(
     at = offset if file.seekable else None
     try:
         if reads:
-            answer = read_into(task, file, vectors, at, not flags & _RWF_NOWAIT)
+            answer = read_into(task, file, vectors, at, not flags & RWF_NOWAIT)
         else:
             answer = write_with_flags(task, file, vectors, at, flags)
         return answer if isinstance(answer, int) else await answer

@@ -1,13 +1,12 @@
 """read, write, their positioned and vectored forms, lseek."""
 
-from errno import EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM, ESPIPE
+from errno import EBADF, EFAULT, EINVAL, EOPNOTSUPP, ESPIPE
 
-from sentry.abi.fcntl import MAX_RW_COUNT, O_APPEND
-from sentry.abi.file_flags import FS_APPEND_FL
+from sentry.abi.fcntl import MAX_RW_COUNT, O_PATH
 from sentry.abi.mman import TASK_SIZE
-from sentry.abi.stat import TMPFS_MAGIC
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Long, Ptr, Size
+from sentry.syscalls.transfer_flags import RWF_HIPRI, RWF_NOWAIT, check_flags, write_with_flags
 from sentry.vfs.transfer import read_into, write_from
 
 TYPE_CHECKING = False
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
     Count = int | Coroutine[Any, Any, int]
-
-RWF_NOWAIT = 0x08
-RWF_APPEND = 0x10
-RWF_NOAPPEND = 0x20
-_RWF_NOSIGNAL = 0x100
-_RWF_PLACES = RWF_APPEND | RWF_NOAPPEND  # of no meaning for reads, and allowed there
-_RWF_SYNC = 0x01 | 0x02 | 0x04  # HIPRI, DSYNC, SYNC: nothing to do for what is in memory
 
 
 def _buffer(allowed: bool, address: int, count: int) -> "list[tuple[int, int]]":
@@ -40,7 +32,7 @@ def _positioned(task: "Task", fd: int, pos: int) -> File:
         raise Errno(EINVAL)
     file = task.files.get(fd)
     if not file.seekable:
-        raise Errno(ESPIPE)
+        raise Errno(EBADF if file.flags & O_PATH else ESPIPE)
     found: File = file
     return found
 
@@ -81,25 +73,11 @@ def pwritev(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long) -> "Count":
     return write_from(task, file, task.read_iovec(iov, _vectors(count)), pos)
 
 
-def _check_flags(file: File, allowed: bool, vectors: "list[tuple[int, int]]", flags: int) -> None:
-    """EOPNOTSUPP for RWF_* that the file lacks; the file's mode comes first, and nothing needs no flags."""
-    if not allowed:
-        raise Errno(EBADF)
-    if not any(length for _, length in vectors):
-        return
-    if flags & ~(RWF_NOWAIT | _RWF_PLACES | _RWF_SYNC | _RWF_NOSIGNAL):
-        raise Errno(EOPNOTSUPP)
-    if flags & RWF_NOWAIT and file.whole and file.inode.fs.magic == TMPFS_MAGIC:
-        raise Errno(EOPNOTSUPP)
-    if flags & _RWF_PLACES == _RWF_PLACES:
-        raise Errno(EINVAL)
-
-
 def preadv2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
     vectors = task.read_iovec(iov, _vectors(count)) if file.readable else []
     if flags:
-        _check_flags(file, file.readable, vectors, flags)
+        _check_flags(file, file.readable, file.reads_iter, vectors, flags)
     return read_into(task, file, vectors, at, not flags & RWF_NOWAIT)
 
 
@@ -107,42 +85,21 @@ def pwritev2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long,
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
     vectors = task.read_iovec(iov, _vectors(count)) if file.writable else []
     if flags:
-        _check_flags(file, file.writable, vectors, flags)
-    if flags & _RWF_NOSIGNAL:
-        return _without_sigpipe(task, file, vectors, at, flags)
+        _check_flags(file, file.writable, file.writes_iter, vectors, flags)
     return write_with_flags(task, file, vectors, at, flags)
 
 
-async def _without_sigpipe(
-    task: "Task", file: File, vectors: "list[tuple[int, int]]", at: int | None, flags: int
-) -> int:
-    task.signal.no_sigpipe = True
-    try:
-        answer = write_with_flags(task, file, vectors, at, flags)
-        return answer if isinstance(answer, int) else await answer
-    finally:
-        task.signal.no_sigpipe = False
-
-
-def write_with_flags(
-    task: "Task", file: File, vectors: "list[tuple[int, int]]", at: int | None, flags: int
-) -> "Count":
-    """Write as RWF_* `flags` say."""
-    if flags & RWF_NOAPPEND and file.flags & O_APPEND and file.whole:
-        if file.inode.fs_flags & FS_APPEND_FL:
-            raise Errno(EPERM)
-        file.flags &= ~O_APPEND  # for this call alone; a regular file never waits
-        try:
-            return write_from(task, file, vectors, at)
-        finally:
-            file.flags |= O_APPEND
-    if not flags & RWF_APPEND or file.flags & O_APPEND or not file.whole:
-        return write_from(task, file, vectors, at, not flags & RWF_NOWAIT)
-    file.flags |= O_APPEND  # for this call alone; a regular file never waits
-    try:
-        return write_from(task, file, vectors, at)
-    finally:
-        file.flags &= ~O_APPEND
+def _check_flags(
+    file: File, allowed: bool, by_iter: bool, vectors: "list[tuple[int, int]]", flags: int
+) -> None:
+    """The file's mode comes first, and nothing needs no flags."""
+    if not allowed:
+        raise Errno(EBADF)
+    if not any(length for _, length in vectors):
+        return
+    if not by_iter and flags & ~RWF_HIPRI:
+        raise Errno(EOPNOTSUPP)
+    check_flags(file, flags)
 
 
 def _vectors(count: int) -> int:

@@ -44,6 +44,7 @@ class SlaveFile(File):
     gives = True
     takes = True
     can_signal = True
+    can_nowait = False
 
     def __init__(self, flags: int, path: Path, inode: Inode, pty: Pty) -> None:
         super().__init__(flags, path, inode)
@@ -132,6 +133,7 @@ class MasterFile(File):
     gives = True
     takes = True
     can_signal = True
+    can_nowait = False
 
     def __init__(
         self, flags: int, path: Path, inode: Inode, pty: Pty, slave_path: Callable[[Task], Path | None],

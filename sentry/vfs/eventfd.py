@@ -25,6 +25,8 @@ class EventFile(AnonymousFile):
 
     __slots__ = ("id",)
 
+    writes_iter = False
+
     state: Counter
 
     def __init__(self, value: int, semaphore: bool, flags: int) -> None:

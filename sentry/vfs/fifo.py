@@ -19,13 +19,21 @@ if TYPE_CHECKING:
     from sentry.vfs.path import Path
 
 
+class FifoEnd(PipeEnd):
+    """An end that was opened by name, which knows no RWF_NOWAIT."""
+
+    __slots__ = ()
+
+    can_nowait = False
+
+
 def open_fifo(task: Task, inode: Inode, path: Path, flags: int) -> PipeEnd | Coroutine[None, None, Any]:
     """Open an end of the FIFO; a coroutine of the file when the other end must be waited for.
 
     Raises Errno: ENXIO (O_WRONLY | O_NONBLOCK and nobody reads).
     """
     pipe = pipe_of(inode)
-    end = PipeEnd(flags, path, pipe)
+    end = FifoEnd(flags, path, pipe)
     if (end.readable and end.writable) or inode.fs.anonymous:
         return end  # a pipe, opened again through /proc/self/fd, waits for nobody
     if end.readable:

@@ -50,7 +50,8 @@ class File(_core.FileBase):
     `whole`: a read goes on until it has all it asked for or the file ends (regular files), so that the read
     handlers may do it in pieces.  `seekable`: `pos` is the file offset.  `has_readiness`: epoll(7) may watch
     it although it is a regular file.  `gives` and `takes`: whether splice(2) and its kin
-    may move bytes from it and to it.
+    may move bytes from it and to it.  `reads_iter` and `writes_iter`: whether there
+    are asynchronous I/O and RWF_ flags; `can_nowait`: whether RWF_NOWAIT is one of them.
     """
 
     __slots__ = ("__weakref__",)
@@ -62,6 +63,9 @@ class File(_core.FileBase):
     gives = False
     takes = False
     has_readiness = False
+    reads_iter = True
+    writes_iter = True
+    can_nowait = True
     noexec = False  # no mapping of it may be executed, as on a noexec mount
     can_signal = False  # O_ASYNC works: `queue` is woken when the owner is to be told
     can_direct = False  # O_DIRECT may be set
@@ -195,6 +199,7 @@ class DirectoryFile(File):
     __slots__ = ()
 
     seekable = True
+    reads_iter = writes_iter = can_nowait = False
     state: list[DirEntry | None] | None  # the listing
 
     def read(self, task: Task, count: int, pos: int | None) -> bytes:

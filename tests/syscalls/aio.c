@@ -185,6 +185,62 @@ CASE(bad_requests_are_refused, "io_submit(2)")
 	CHECK_EQ(good.aio_key, 0);
 }
 
+CASE(flags_of_a_request_come_before_the_mode_of_its_file, "io_submit(2)")
+{
+	aio_context_t context = context_for(4);
+	int file = CHECK_OK(memfd_create("file", 0)), ends[2];
+	struct iocb one = request(IOCB_CMD_PWRITE, file, buffer, 8, 0), bad;
+
+	CHECK_OK(pipe(ends));
+	one.aio_rw_flags = 0x100;
+	if (submit(context, &one) < 0)
+		SKIP("a kernel before 6.18");
+	collect(context, 1, 1, 0);
+	CHECK_EQ(done(context, &one), 8);
+	one.aio_rw_flags = 0x117;
+	CHECK_EQ(done(context, &one), 8);
+	one.aio_rw_flags = 0x20;
+	CHECK_EQ(done(context, &one), 8);
+	bad = one, bad.aio_rw_flags = 8;
+	CHECK_ERR(submit(context, &bad), EOPNOTSUPP);
+	bad.aio_rw_flags = 0x38;
+	CHECK_ERR(submit(context, &bad), EINVAL);
+	bad.aio_rw_flags = 0x40;
+	CHECK_ERR(submit(context, &bad), EOPNOTSUPP);
+	bad.aio_rw_flags = 0x80;
+	CHECK_ERR(submit(context, &bad), EOPNOTSUPP);
+	bad.aio_fildes = ends[0]; /* can't be written to */
+	bad.aio_rw_flags = 0;
+	CHECK_ERR(submit(context, &bad), EBADF);
+	bad.aio_rw_flags = 0x30;
+	CHECK_ERR(submit(context, &bad), EINVAL);
+	bad.aio_rw_flags = 0x200;
+	CHECK_ERR(submit(context, &bad), EOPNOTSUPP);
+	bad.aio_nbytes = 0;
+	CHECK_ERR(submit(context, &bad), EOPNOTSUPP);
+	one.aio_fildes = ends[1];
+	one.aio_rw_flags = 0x108;
+	CHECK_EQ(done(context, &one), 8);
+	CHECK_OK(close(ends[0]));
+	CHECK_EQ(done(context, &one), -EPIPE); /* which would have killed */
+}
+
+CASE(old_kinds_of_files_take_no_requests, "io_submit(2)")
+{
+	aio_context_t context = context_for(4);
+	struct iocb one = request(IOCB_CMD_PWRITE, CHECK_OK(eventfd(0, 0)), buffer, 8, 0);
+
+	CHECK_ERR(submit(context, &one), EINVAL);
+	one = request(IOCB_CMD_PWRITE, CHECK_OK(open("/dev/full", O_WRONLY)), buffer, 8, 0);
+	CHECK_ERR(submit(context, &one), EINVAL);
+	one = request(IOCB_CMD_PREAD, CHECK_OK(open("/proc/self/stat", O_RDONLY)), buffer, 8, 0);
+	CHECK_ERR(submit(context, &one), EINVAL);
+	one = request(IOCB_CMD_PREAD, CHECK_OK(open(".", O_RDONLY)), buffer, 8, 0);
+	CHECK_ERR(submit(context, &one), EINVAL);
+	one.aio_rw_flags = 8;
+	CHECK_ERR(submit(context, &one), EOPNOTSUPP);
+}
+
 CASE(syncs_take_no_buffer, "io_submit(2)")
 {
 	aio_context_t context = context_for(4);

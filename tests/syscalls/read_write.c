@@ -3,6 +3,7 @@
 #include "fixtures.h"
 
 #include <limits.h>
+#include <sys/eventfd.h>
 #include <sys/uio.h>
 
 static char buffer[3 * 65536];
@@ -352,6 +353,76 @@ CASE(write_without_SIGPIPE, "pwritev2(2)")
 		SKIP("the kernel lacks RWF_NOSIGNAL");
 	CHECK_OK(close(ends[0]));
 	CHECK_ERR(pwritev2(ends[1], &one, 1, -1, 0x100), EPIPE); /* which would have killed */
+}
+
+/* RWF_ATOMIC, RWF_DONTCACHE */
+CASE(flags_that_memory_lacks_are_refused_one_by_one, "preadv2(2)")
+{
+	int fd = CHECK_OK(memfd_create("file", 0)), ends[2];
+	struct iovec one = { buffer, 1 };
+
+	if (preadv2(fd, &one, 1, 0, 0x100) == -1)
+		SKIP("a kernel before 6.18");
+	CHECK_OK(pipe(ends));
+	CHECK_ERR(pwritev2(fd, &one, 1, 0, 0x40), EOPNOTSUPP);
+	CHECK_ERR(preadv2(fd, &one, 1, 0, 0x40), EOPNOTSUPP);
+	CHECK_ERR(preadv2(fd, &one, 1, 0, 0x80), EOPNOTSUPP);
+	CHECK_ERR(pwritev2(ends[1], &one, 1, -1, 0x40), EOPNOTSUPP);
+	CHECK_ERR(pwritev2(ends[1], &one, 1, -1, 0x80), EOPNOTSUPP);
+	/* What contradicts itself is looked at before what the file lacks. */
+	CHECK_ERR(preadv2(fd, &one, 1, 0, 0x38), EINVAL);
+	CHECK_ERR(preadv2(fd, &one, 1, 0, 0x70), EINVAL);
+	CHECK_ERR(preadv2(fd, &one, 1, 0, 0x230), EOPNOTSUPP);
+	CHECK_EQ(pwritev2(fd, &one, 1, 0, 0x107), 1);
+	CHECK_EQ(preadv2(fd, &one, 1, 0, 0x107), 1);
+}
+
+CASE(old_kinds_of_files_know_no_flags, "preadv2(2)")
+{
+	static const struct {
+		const char *path;
+		int flags, nowait; /* the errnos of RWF_DSYNC and RWF_NOWAIT */
+	} files[] = {
+		{ "/dev/zero", 0, 0 },
+		{ "/dev/full", 0, EOPNOTSUPP },
+		{ "/proc/sys/kernel/hostname", 0, EOPNOTSUPP },
+		{ "/proc/filesystems", 0, EOPNOTSUPP },
+		{ "/proc/self/stat", EOPNOTSUPP, EOPNOTSUPP },
+		{ ".", EOPNOTSUPP, EOPNOTSUPP },
+	};
+	uint64_t count = 1;
+	struct iovec one = { buffer, 8 }, counter = { &count, 8 };
+	int fd;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		fd = CHECK_OK(open(files[i].path, O_RDONLY));
+		CHECK_EQ(preadv2(fd, &one, 1, 0, 2) < 0 ? errno : 0, files[i].flags);
+		CHECK_EQ(preadv2(fd, &one, 1, 0, 8) < 0 ? errno : 0, files[i].nowait);
+		CHECK_OK(close(fd));
+	}
+	fd = CHECK_OK(open("/dev/full", O_WRONLY));
+	CHECK_ERR(pwritev2(fd, &one, 1, 0, 1), ENOSPC);
+	CHECK_ERR(pwritev2(fd, &one, 1, 0, 2), EOPNOTSUPP);
+	fd = CHECK_OK(eventfd(0, 0));
+	CHECK_EQ(pwritev2(fd, &counter, 1, -1, 1), 8);
+	CHECK_ERR(pwritev2(fd, &counter, 1, -1, 2), EOPNOTSUPP);
+	CHECK_EQ(preadv2(fd, &counter, 1, -1, 2), 8);
+	CHECK_OK(mkfifo("fifo", 0600));
+	fd = CHECK_OK(open("fifo", O_RDWR));
+	CHECK_ERR(preadv2(fd, &one, 1, -1, 8), EOPNOTSUPP);
+}
+
+CASE(descriptors_without_a_file_have_no_offset, "preadv2(2)")
+{
+	struct iovec one = { buffer, 1 };
+	int fd = CHECK_OK(open(".", O_PATH));
+
+	CHECK_ERR(preadv2(fd, &one, 1, 0, 0), EBADF);
+	CHECK_ERR(pwritev2(fd, &one, 1, 0, 0), EBADF);
+	CHECK_ERR(pread(fd, buffer, 1, 0), EBADF);
+	CHECK_ERR(pwrite(fd, buffer, 1, 0), EBADF);
+	CHECK_ERR(pwritev(fd, &one, 1, 0), EBADF);
+	CHECK_ERR(pread(fd, buffer, 1, -1), EINVAL);
 }
 
 CASE(fallocate_refuses_what_memory_can_not_do, "fallocate(2)")
