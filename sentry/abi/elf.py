@@ -17,9 +17,17 @@ EHDR = Struct("<16sHHIQQQIHHHHHH")
 # p_type, p_flags, p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align
 PHDR = Struct("<IIQQQQQQ")
 
+# d_tag, d_val
+DYN = Struct("<qQ")
+# st_name, st_info, st_other, st_shndx, st_value, st_size
+SYM = Struct("<IBBHQQ")
+
 PT_LOAD = 1
+PT_DYNAMIC = 2
 PT_INTERP = 3
 PT_GNU_STACK = 0x6474E551
+DT_STRTAB = 5
+DT_SYMTAB = 6
 PF_X = 1
 PF_W = 2
 PF_R = 4

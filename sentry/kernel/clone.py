@@ -56,6 +56,7 @@ from sentry.kernel.task import Task
 from sentry.kernel.thread_group import ThreadGroup
 from sentry.kernel.tracing import seccomp, trace_stops, tracing
 from sentry.kernel.wait import INTERRUPTED, suspend
+from sentry.mm.vdso import set_clocks
 from sentry.mm.vma import VM_DONTFORK, VM_SHARED, VM_WIPEONFORK
 
 TYPE_CHECKING = False
@@ -143,7 +144,7 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
         raise Errno(errno.ENOMEM)
     tid = kernel.pids.allocate(pid_ns, args.set_tid)
     try:
-        context = task.ctx.thread() if args.flags & CLONE_VM else _fork(task, args, pid_ns.number(tid))
+        context = task.ctx.thread() if args.flags & CLONE_VM else _fork_into(task, args, ns, tid)
     except BaseException:
         kernel.pids.release(tid)
         raise
@@ -235,6 +236,18 @@ async def _tell_tracer(task: Task, child: Task, number: int, event: int) -> int:
         await _wait_vfork(task, child, number)
         await trace_stops.event(task, PTRACE_EVENT_VFORK_DONE, tid)
     return await trace_stops.end_call(task, number)
+
+
+def _fork_into(task: Task, args: CloneArgs, ns: Namespaces, tid: int) -> Context:
+    """Copy the address space for a child in these namespaces."""
+    context = _fork(task, args, ns.pid_for_children.number(tid))
+    if ns.time.shifted != task.shifted:
+        try:
+            set_clocks(context, task.kernel.machine.vdso(), ns.time.shifted)
+        except Errno:
+            context.end()
+            raise
+    return context
 
 
 def _fork(task: Task, args: CloneArgs, tid: int) -> Context:

@@ -45,6 +45,7 @@ from sentry.mm import elf, script
 from sentry.mm.layout import GUEST_END, GUEST_START, PATCH_RANGE, PIE_BASE, Layout
 from sentry.mm.space import AddressSpace
 from sentry.mm.stack import InitialStack, check_arguments
+from sentry.mm.vdso import set_clocks
 from sentry.mm.vma import (
     VM_GROWSDOWN,
     VM_MAYALL,
@@ -149,7 +150,8 @@ class Image:
 
         ids = task.creds if creds is None else creds
         # The vDSO reads the machine's clocks: a program that has others must ask us.
-        auxv = [AT_SYSINFO_EHDR, vdso[1]] if vdso[1] and not task.shifted else []
+        told = vdso[1] and (not task.shifted or set_clocks(ctx, vdso, True))
+        auxv = [AT_SYSINFO_EHDR, vdso[1]] if told else []
         auxv += [
             AT_PHDR, program.phdr + bias if program.phdr else 0,
             AT_PHENT, PHDR.size,

@@ -127,3 +127,72 @@ CASE(child_that_shares_memory_stays_until_execve, "clone(2)")
 	child = CHECK_OK(clone(stays, stack + 8 * PAGE, CLONE_VM | SIGCHLD, before));
 	CHECK_EQ(wait_status(child), 0);
 }
+
+static long long libc_clock(clockid_t clock)
+{
+	struct timespec now;
+
+	CHECK_OK(clock_gettime(clock, &now));
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static bool is_shifted(long long before)
+{
+	long long past = libc_clock(CLOCK_MONOTONIC) - before;
+
+	return past >= 100000000000000LL && past < 101000000000000LL;
+}
+
+CASE(the_vdso_of_a_forked_child_is_shifted, "time_namespaces(7)")
+{
+	long long before = libc_clock(CLOCK_MONOTONIC);
+
+	NEEDS_NAMESPACES();
+	CHECK_OK(unshare(CLONE_NEWTIME));
+	CHECK_OK(set_offsets("monotonic 100000 0"));
+	CHECK(!is_shifted(before));
+	pid_t child = fork_child();
+	if (child == 0) {
+		CHECK(is_shifted(before));
+		CHECK(libc_clock(CLOCK_REALTIME) - time(NULL) * 1000000000LL < 10000000000LL);
+		child = fork_child();
+		if (child == 0) {
+			CHECK(is_shifted(before));
+			_exit(0);
+		}
+		CHECK_EXITS(child, 0);
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+	CHECK(!is_shifted(before));
+}
+
+CASE(the_vdso_of_who_enters_by_setns_is_shifted, "time_namespaces(7), setns(2)")
+{
+	long long before = libc_clock(CLOCK_MONOTONIC);
+
+	NEEDS_NAMESPACES();
+	int old = CHECK_OK(open("/proc/self/ns/time", O_RDONLY));
+
+	CHECK_OK(unshare(CLONE_NEWTIME));
+	CHECK_OK(set_offsets("monotonic 100000 0"));
+	CHECK_OK(setns(CHECK_OK(open("/proc/self/ns/time_for_children", O_RDONLY)), CLONE_NEWTIME));
+	CHECK(is_shifted(before));
+	if (geteuid() != 0)
+		return;
+	CHECK_OK(setns(old, CLONE_NEWTIME));
+	CHECK(!is_shifted(before));
+}
+
+CASE(a_program_in_a_shifted_namespace_has_a_vdso, "time_namespaces(7), getauxval(3)")
+{
+	NEEDS_NAMESPACES();
+	CHECK_OK(unshare(CLONE_NEWTIME));
+	CHECK_OK(set_offsets("monotonic 100000 0"));
+	pid_t child = fork_child();
+	if (child == 0) {
+		execl("/bin/sh", "sh", "-c", "od -An -v -t d8 -w16 /proc/self/auxv | grep -q '^ *33 '", NULL);
+		_exit(127);
+	}
+	CHECK_EXITS(child, 0);
+}

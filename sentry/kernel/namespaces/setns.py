@@ -31,6 +31,7 @@ from sentry.kernel.namespaces.namespaces import (
 from sentry.kernel.namespaces.pid_namespace import PidNamespace
 from sentry.kernel.namespaces.user_namespace import UserNamespace
 from sentry.kernel.pidfd import PidFile
+from sentry.mm.vdso import set_clocks
 from sentry.vfs.mounts.mount_namespace import MountNamespace
 from sentry.vfs.path import Path
 
@@ -143,13 +144,16 @@ class Entry:
 
     def commit(self) -> None:
         task = self.task
+        shifted = self.ns.time.shifted
+        if shifted != task.shifted:
+            set_clocks(task.ctx, task.kernel.machine.vdso(), shifted)
         if not _made_by(task.creds, self.creds.user_ns):
             task.group.dumpable = 0  # what it has still is from outside: not for those inside to look into
             task.parent_death_signal = 0
         if task.ns.ipc is not self.ns.ipc:
             sem_undo.leave(task)
         task.creds, task.ns, task.fs = self.creds, self.ns, self.fs
-        task.shifted = task.ns.time.shifted
+        task.shifted = shifted
 
 
 def _made_by(creds: Creds, namespace: UserNamespace) -> bool:

@@ -1,0 +1,75 @@
+"""The vDSO of programs whose monotonic clocks are not the machine's (vdso(7), time_namespaces(7)).
+
+The host's vDSO knows the host's clocks alone.  Where a time namespace shifts them, its clock_gettime is
+overwritten, in that address space only, with the system call, which then is answered as any other.  No stub
+may call it there: what it is told of such a task (core/facts.c) is nothing.
+"""
+
+from __future__ import annotations
+
+from sentry.abi.elf import DT_STRTAB, DT_SYMTAB, DYN, EHDR, PHDR, PT_DYNAMIC, SYM
+from sentry.abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry._core import Context
+
+_NAMES = (b"__vdso_clock_gettime", b"clock_gettime")
+_CALL = b"\xb8\xe4\x00\x00\x00\x0f\x05\xc3"  # mov eax, SYS_clock_gettime; syscall; ret
+
+_found: tuple[int, int, bytes] | None = (
+    None  # the vDSO's start, where clock_gettime is (0: nowhere), its code
+)
+
+
+def set_clocks(ctx: Context, vdso: tuple[int, int, int], shifted: bool) -> bool:
+    """Have the vDSO in the address space of `ctx`, which is stopped, ask for the time, or not any more.
+
+    Args:
+        vdso: as `Machine.vdso` tells.
+
+    Returns False where there is none, or none that is understood.  Raises Errno: what the host refuses.
+    """
+    _, start, end = vdso
+    at, code = _clock_gettime(ctx, start, end)
+    if not at:
+        return False
+    ctx.protect(start, end - start, PROT_READ | PROT_WRITE)  # a mapping that can't be split
+    written = ctx.write(at, _CALL if shifted else code)
+    ctx.protect(start, end - start, PROT_READ | PROT_EXEC)
+    return written == len(_CALL)
+
+
+def _clock_gettime(ctx: Context, start: int, end: int) -> tuple[int, bytes]:
+    """Its address, looked up once, while no space has another; 0: not found.  And how its code begins."""
+    global _found
+    if not start:
+        return 0, b""
+    if _found is None:
+        image = ctx.read(start, end - start)
+        offset = find(image)
+        _found = start, start + offset if offset else 0, image[offset : offset + len(_CALL)]
+    return _found[1:]
+
+
+def find(image: bytes) -> int:
+    """Where in a vDSO clock_gettime is; 0: it has none of our kind."""
+    tables = _dynamic(image)
+    symbols, names = tables.get(DT_SYMTAB, 0), tables.get(DT_STRTAB, 0)
+    for at in range(symbols, min(names, len(image)) - SYM.size + 1, SYM.size):  # the names follow
+        name, _, _, _, value, size = SYM.unpack_from(image, at)
+        end = image.find(b"\0", names + name)
+        if image[names + name : end] in _NAMES and len(_CALL) <= size <= len(image) - value:
+            return int(value)
+    return 0
+
+
+def _dynamic(image: bytes) -> dict[int, int]:
+    """The dynamic section by tag: addresses are offsets, since the vDSO is linked to 0."""
+    tables: dict[int, int] = {}
+    headers, count = EHDR.unpack_from(image)[5], EHDR.unpack_from(image)[10]
+    for at in range(headers, headers + count * PHDR.size, PHDR.size):
+        kind, _, offset, _, _, size = PHDR.unpack_from(image, at)[:6]
+        if kind == PT_DYNAMIC:
+            tables.update(DYN.iter_unpack(image[offset : offset + size // DYN.size * DYN.size]))
+    return tables
