@@ -8,6 +8,7 @@
  */
 #include "ptrace.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PATIENCE_MS 50 /* with a process that has been killed and does not go */
 #define MAX_PARKED 16 /* per space, leader included; waitpid walks over all of them */
 
 /* Take charge of a new host thread: waits for its first stop.  NULL: out of memory or dead. */
@@ -64,10 +66,49 @@ void thread_reaped(struct thread *thread)
 	free(thread);
 }
 
+static struct thread *corpse;
+static bool dying;
+
+static void find_corpse(struct thread *thread)
+{
+	siginfo_t info = {0};
+	if (corpse || thread->state != THREAD_DYING)
+		return;
+	dying = true;
+	/* A tracer is shown stops, too: those are left to `wait`. */
+	if (waitid(P_PID, (id_t)thread->base.host_tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+	    (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED))
+		corpse = thread;
+}
+
+/* Until one of those that we have killed is no more, and no longer counts against the host's limits.  False:
+ * there is none, or it takes too long. */
+static bool made_room(void)
+{
+	for (int i = 0; i < PATIENCE_MS; i++) {
+		corpse = NULL;
+		dying = false;
+		threads_each(find_corpse);
+		if (corpse && waitpid(corpse->base.host_tid, NULL, __WALL) > 0) {
+			thread_reaped(corpse);
+			return true;
+		}
+		if (!dying)
+			return false;
+		poll(NULL, 0, 1);
+	}
+	return false;
+}
+
 static int clone_from(struct thread *from, unsigned long flags, struct space *space,
 		      struct pf_context **result)
 {
-	int64_t tid = inject_call(from, SYS_clone, flags, 0, 0, 0, 0, 0);
+	int64_t tid;
+	int before;
+	do {
+		before = threads_count();
+		tid = inject_call(from, SYS_clone, flags, 0, 0, 0, 0, 0);
+	} while (tid == -EAGAIN && (threads_count() < before || made_room()));
 	if (tid < 0)
 		return (int)tid;
 	struct thread *thread = thread_adopt((int)tid, space);

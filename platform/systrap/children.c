@@ -7,6 +7,7 @@
 #include "systrap.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define STRAYS 8
+#define PATIENCE_MS 50 /* with a process that has been killed and does not go */
 
 struct child {
 	int pid;
@@ -23,6 +25,7 @@ struct child {
 
 static struct child *children;
 static int strays[STRAYS], nstrays; /* dead before we knew them */
+unsigned nreaped;
 int sentry_pid;
 
 static struct child *find(int pid)
@@ -79,6 +82,7 @@ static void bury(struct space *space)
 
 static void reaped(int pid)
 {
+	nreaped++;
 	struct child **link = &children;
 	while (*link && (*link)->pid != pid)
 		link = &(*link)->next;
@@ -98,6 +102,29 @@ void reap(void)
 	int status, pid;
 	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
 		reaped(pid);
+}
+
+static bool any_killed(void)
+{
+	const struct child *child = children;
+	while (child && child->space)
+		child = child->next;
+	return child != NULL;
+}
+
+/* Until one more than `before` is no more, and no longer counts against the host's limits.  False: none of those
+ * that we have killed is left, or it takes too long. */
+bool made_room(unsigned before)
+{
+	for (int i = 0; i < PATIENCE_MS; i++) {
+		reap();
+		if (nreaped != before)
+			return true;
+		if (!any_killed())
+			return false;
+		poll(NULL, 0, 1);
+	}
+	return false;
 }
 
 /* All that the template has brought forth are in its process group, whoever knows them. */

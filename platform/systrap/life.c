@@ -76,13 +76,33 @@ static int deliver(struct thread *thread, struct thread *from, int64_t pid)
 	return failed == -EPERM ? -EAGAIN : failed;
 }
 
+/* The host has been at a limit of processes: from then on those that end are given the time to be gone before
+ * another is asked for, since a space may not have many births that fail. */
+static bool tight;
+
+/* Another process, from `from`. */
+static int beget(struct thread *from, struct thread **result)
+{
+	unsigned before;
+	int failed;
+	while (tight && made_room(nreaped))
+		;
+	do {
+		before = nreaped;
+		*result = conceive(from);
+		failed = *result ? deliver(*result, from, birth_end(from)) : -errno;
+		tight = tight || failed == -EAGAIN;
+	} while (failed == -EAGAIN && !from->dead && made_room(before));
+	return failed;
+}
+
 /* A spare space for the next exec: its birth is begun when a guest forks, and goes on beside other things. */
 static struct thread *spare;
 static bool expected; /* ... which is not born yet */
 
 static void expect_spare(void)
 {
-	if (!spare && template)
+	if (!spare && template && !tight)
 		expected = (spare = conceive(template));
 }
 
@@ -129,8 +149,7 @@ int op_space_new(struct pf_context **ctx)
 	struct thread *thread = spare;
 	spare = NULL;
 	if (!thread) {
-		thread = conceive(template);
-		int failed = thread ? deliver(thread, template, birth_end(template)) : -errno;
+		int failed = beget(template, &thread);
 		if (failed)
 			return failed;
 	}
@@ -148,8 +167,8 @@ int op_space_fork(struct pf_context *ctx, struct pf_context **child)
 		return -EINVAL;
 	if (expected) /* only one at a time that is not accounted for */
 		spare_born(birth_end(template));
-	struct thread *from = thread_of(ctx), *thread = conceive(from);
-	int failed = thread ? deliver(thread, from, birth_end(from)) : -errno;
+	struct thread *thread;
+	int failed = beget(thread_of(ctx), &thread);
 	if (failed)
 		return failed;
 	take_over(thread, child);
@@ -204,7 +223,12 @@ int op_thread_new(struct pf_context *ctx, struct pf_context **result)
 		thread->confined = false;
 		thread->placed = 0;
 	} else {
-		int failed = clone_thread(thread_of(ctx), &thread);
+		unsigned before;
+		int failed;
+		do {
+			before = nreaped;
+			failed = clone_thread(thread_of(ctx), &thread);
+		} while (failed == -EAGAIN && !thread_of(ctx)->dead && made_room(before));
 		if (failed)
 			return failed;
 	}

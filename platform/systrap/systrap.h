@@ -94,6 +94,8 @@ extern int sentry_pid;
 int child_adopt(struct space *space, int64_t pid);
 void child_disown(struct space *space); /* kill it; it is reaped when it comes */
 void reap(void);			/* after SIGCHLD */
+bool made_room(unsigned before);	/* the host was short of processes: another try is worth it */
+extern unsigned nreaped;		/* how many processes are no more */
 void kill_all(int family);		/* and reap */
 void kill_space(struct space *space);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,6 +280,41 @@ static void work_loses_no_events(void)
 	}
 }
 
+#define NOBODY_ELSE 64123 /* a user without other processes */
+
+/* The host's limit is reached exactly: who has ended may still be there when the next is wanted. */
+static void those_that_have_ended_make_room(void)
+{
+	struct pf_context *ctx, *child, *thread;
+	struct rlimit limit;
+	if (getuid() != 0)
+		return;
+	ops->shutdown();
+	CHECK_EQ(setresuid(NOBODY_ELSE, NOBODY_ELSE, NOBODY_ELSE), 0);
+	CHECK_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+	for (int limited = 0; limited < 2; limited++) {
+		CHECK_EQ(ops->init(stub_fd), 0);
+		ctx = LOAD(calls);
+		CHECK_EQ(ops->thread_new(ctx, &thread), 0);
+		for (int i = 0; i < (limited ? 200 : 1); i++) {
+			CHECK_EQ(ops->space_fork(ctx, &child), 0);
+			child->regs.rax = 7;
+			run_to_syscall(child, 7);
+			if (!limited)
+				usleep(50000); /* a back-end may make one space in store by and by */
+			limit.rlim_cur = limit.rlim_max = 1 + (rlim_t)count_children();
+			ops->thread_end(child);
+			CHECK_EQ(ops->space_new(&child), 0);
+			ops->thread_end(child);
+		}
+		ops->thread_end(thread);
+		ops->thread_end(ctx);
+		ops->shutdown();
+		CHECK_EQ(setrlimit(RLIMIT_NPROC, &limit), 0);
+	}
+	CHECK_EQ(ops->init(stub_fd), 0);
+}
+
 static void stubs_die_with_the_sentry(void)
 {
 	int tids[3], ready[2];
@@ -320,6 +356,7 @@ const struct test life_tests[] = {
 	{"a_killed_space_is_gone", a_killed_space_is_gone},
 	{"a_space_killed_at_work_does_not_hang", a_space_killed_at_work_does_not_hang},
 	{"work_loses_no_events", work_loses_no_events},
+	{"those_that_have_ended_make_room", those_that_have_ended_make_room},
 	{"stubs_die_with_the_sentry", stubs_die_with_the_sentry},
 	{0},
 };
