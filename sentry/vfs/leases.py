@@ -26,17 +26,33 @@ if TYPE_CHECKING:
     from sentry.vfs.inode import Inode
 
 limits = {"leases-enable": 1, "lease-break-time": 45}  # /proc/sys/fs
-_leases: dict[Inode, list[Lease]] = {}
-_queue = WaitQueue()  # of those who wait for leases to be broken
+_leases: dict[Inode, Leases] = {}
+
+
+class Leases:
+    """Those of one inode, by the id of the open file; `queue`: who waits for them to be broken."""
+
+    __slots__ = ("by_file", "queue")
+
+    def __init__(self) -> None:
+        self.by_file: dict[int, Lease] = {}
+        self.queue = WaitQueue()
+
+    def are_ending(self, but: Lease | None) -> bool:
+        """Whether one of another file is to end: an open asks for that of all of them at once, and no new one
+        is given until they are gone."""
+        other = next((lease for lease in self.by_file.values() if lease is not but), None)
+        return other is not None and other.goal == F_UNLCK
 
 
 class Lease:
     """The lease of one open file; `goal` is what it must become, `deadline` until when (ns)."""
 
-    __slots__ = ("deadline", "fd", "file", "goal", "inode", "kind")
+    __slots__ = ("deadline", "fd", "file", "goal", "inode", "key", "kind")
 
     def __init__(self, file: File, fd: int, kind: int) -> None:
         self.inode = file.inode
+        self.key = id(file)
         self.file = ref(file, lambda _: self.end())
         self.fd = fd
         self.kind = self.goal = kind
@@ -44,12 +60,13 @@ class Lease:
 
     def end(self) -> None:
         held = _leases.get(self.inode)
-        if held is not None and self in held:
-            held.remove(self)
-            self.inode.wary -= 1
-            if not held:
-                del _leases[self.inode]
-        _queue.wake(0xFFFFFFFF)
+        if held is None or held.by_file.get(self.key) is not self:
+            return
+        del held.by_file[self.key]
+        self.inode.wary -= 1
+        if not held.by_file:
+            del _leases[self.inode]
+        held.queue.wake(0xFFFFFFFF)
 
     def settle(self, kind: int) -> None:
         """It has become what was asked for."""
@@ -57,11 +74,14 @@ class Lease:
             self.end()
         else:
             self.kind = self.goal = kind
-            _queue.wake(0xFFFFFFFF)
+            held = _leases.get(self.inode)
+            if held is not None:
+                held.queue.wake(0xFFFFFFFF)
 
 
 def _find(file: File) -> Lease | None:
-    return next((lease for lease in _leases.get(file.inode, ()) if lease.file() is file), None)
+    held = _leases.get(file.inode)
+    return held.by_file.get(id(file)) if held is not None else None
 
 
 def get_lease(file: File) -> int:
@@ -86,19 +106,20 @@ def set_lease(task: Task, file: File, fd: int, kind: int) -> None:
     creds = acting(task, file.path.mount if file.path is not None else None)
     if creds.fsuid != inode.uid and not task.creds.has_cap(CAP_LEASE):
         raise Errno(EACCES)
-    others = [other for other in _leases.get(inode, ()) if other is not lease]
+    held = _leases.get(inode)
+    others = len(held.by_file) - (lease is not None) if held is not None else 0
     if kind == F_RDLCK:
         # A lease for writing that is being downgraded is open for writing, if at all, by its holder.
         downgrades = lease is not None and lease.kind == F_WRLCK and lease.goal == F_RDLCK
         if inode.writers > (1 if downgrades and file.writable else 0):
             raise Errno(EAGAIN)
-    elif others or inode.openers > 1:
+    elif others > 0 or inode.openers > 1:
         raise Errno(EAGAIN)
-    if any(other.goal == F_UNLCK for other in others):
+    if held is not None and held.are_ending(lease):
         raise Errno(EAGAIN)
     if lease is None:
         lease = Lease(file, fd, kind)
-        _leases.setdefault(inode, []).append(lease)
+        _leases.setdefault(inode, Leases()).by_file[lease.key] = lease
         inode.wary += 1
     elif lease.goal == lease.kind or lease.goal == kind:
         lease.settle(kind)
@@ -107,13 +128,21 @@ def set_lease(task: Task, file: File, fd: int, kind: int) -> None:
     claim(task, file)
 
 
+def _held(inode: Inode) -> list[Lease]:
+    held = _leases.get(inode)
+    return list(held.by_file.values()) if held is not None else []
+
+
 def _breaking(inode: Inode, write: bool) -> list[Lease]:
     """The leases that an open (or truncation) conflicts with; those that have had their time are taken."""
+    held = _held(inode)
+    if not write and len(held) > 1:
+        return []  # one for writing would be alone
     conflicting = []
-    for lease in tuple(_leases.get(inode, ())):
+    for lease in held:
         if lease.goal != lease.kind and monotonic() >= lease.deadline:
             lease.settle(lease.goal)
-            if lease.kind == F_UNLCK or lease not in _leases.get(inode, ()):
+            if lease.goal == F_UNLCK:
                 continue
         if write or lease.kind == F_WRLCK:
             conflicting.append(lease)
@@ -142,11 +171,14 @@ async def broken(task: Task, inode: Inode, write: bool, flags: int = 0) -> None:
     if flags & O_NONBLOCK:
         raise Errno(EAGAIN)
 
-    def attempt() -> bool | _Marker:
-        return WOULD_BLOCK if _breaking(inode, write) else True
-
     while True:
         waiting = _breaking(inode, write)
         if not waiting:
             return
-        await block(task, attempt, _queue, deadline=max(lease.deadline for lease in waiting))
+        held = _leases[inode]
+
+        def attempt(held: Leases = held) -> bool | _Marker:
+            # When all are gone, others that come later have another queue.
+            return WOULD_BLOCK if _leases.get(inode) is held and _breaking(inode, write) else True
+
+        await block(task, attempt, held.queue, deadline=max(lease.deadline for lease in waiting))

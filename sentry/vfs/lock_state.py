@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import struct
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 
 from sentry._core import WaitQueue
 from sentry.abi.fcntl import MAX_FILE_SIZE, SEEK_SET
@@ -18,14 +18,19 @@ from sentry.errors import Errno
 FLOCK = struct.Struct("<hh4xqqi4x")  # struct flock, x86-64: type, whence, start, length, pid
 TO_THE_END = MAX_FILE_SIZE  # OFFSET_MAX; the end of a range that reaches to the end of the file
 MAX_RANGES = 1 << 18  # on all inodes; ENOLCK beyond (Linux is bounded by memory alone)
+_FEW = 64  # ranges of an owner that are taken out of an inode's list one by one
 
 
 class Range:
     """A locked byte range [start, end], both inclusive."""
 
-    __slots__ = ("end", "kind", "owner", "pid", "start")
+    __slots__ = ("end", "kind", "owner", "pid", "serial", "start")
+
+    made = 0
 
     def __init__(self, owner: int, pid: int, kind: int, start: int, end: int) -> None:
+        Range.made += 1
+        self.serial = Range.made
         self.owner = owner
         self.pid = pid  # F_GETLK's l_pid; -1 for an open file description
         self.kind = kind  # F_RDLCK or F_WRLCK
@@ -50,22 +55,38 @@ def _start(held: Range) -> int:
     return held.start
 
 
-class RangeLocks:
-    """The byte-range locks of one inode, by start."""
+def _place(held: Range) -> tuple[int, int]:
+    """The order of an inode's ranges: by start, then the older first."""
+    return held.start, held.serial
 
-    __slots__ = ("_longest", "queue", "ranges")
+
+class RangeLocks:
+    """The byte-range locks of one inode: all of them, and each owner's, in order.
+
+    An owner's ranges don't overlap, so that what a lock replaces is found by halves; what is in its way is
+    looked for among all, unless nobody holds a range for writing.
+    """
+
+    __slots__ = ("_longest", "_owners", "_writes", "queue", "ranges")
 
     count = 0  # ranges of all inodes
 
     def __init__(self) -> None:
         self.ranges: list[Range] = []
+        self._owners: dict[int, list[Range]] = {}
         self._longest = 0  # no range is longer
+        self._writes = 0  # how many are held for writing
         self.queue = WaitQueue()
 
     def conflict(self, owner: int, kind: int, start: int, end: int) -> Range | None:
         """The first range that stands in the way of a lock, or None."""
-        first, last = self._near(start, end)
-        for held in self.ranges[first:last]:
+        if kind != fcntl.F_WRLCK and not self._writes:
+            return None
+        first = bisect_left(self.ranges, start - self._longest, key=_start)
+        for index in range(first, len(self.ranges)):
+            held = self.ranges[index]
+            if held.start > end:
+                break
             if held.conflicts(owner, kind, start, end):
                 return held
         return None
@@ -75,13 +96,15 @@ class RangeLocks:
 
         Raises Errno(ENOLCK) when there are too many ranges.
         """
+        own = self._owners.get(owner, [])
+        first = bisect_left(own, start, key=_start)
+        if first and own[first - 1].end >= start - 1:
+            first -= 1
+        last = bisect_right(own, end + 1, key=_start)
         keep: list[Range] = []
         new = Range(owner, pid, kind, start, end)
-        first, last = self._near(start, end)
-        for held in self.ranges[first:last]:
-            if held.owner != owner or held.end < start - 1 or held.start > end + 1:
-                keep.append(held)
-            elif held.kind == kind:  # overlapping or adjacent: one range
+        for held in own[first:last]:
+            if held.kind == kind:  # overlapping or adjacent: one range
                 new.start = min(new.start, held.start)
                 new.end = max(new.end, held.end)
             else:  # what sticks out on either side stays
@@ -91,29 +114,44 @@ class RangeLocks:
                     keep.append(Range(owner, held.pid, held.kind, max(held.start, end + 1), held.end))
         if kind != fcntl.F_UNLCK:
             keep.append(new)
-        more = len(keep) - (last - first)
-        if more > 0 and RangeLocks.count + more > MAX_RANGES:
+        if len(keep) > last - first and RangeLocks.count + len(keep) - (last - first) > MAX_RANGES:
             raise Errno(errno.ENOLCK)
-        keep.sort(key=_start)
-        self.ranges[first:last] = keep
-        self._longest = max(self._longest, new.end - new.start)
-        RangeLocks.count += more
+        keep.sort(key=_place)
+        for held in own[first:last]:
+            self._remove(held)
+        for held in keep:
+            self._add(held)
+        own[first:last] = keep
+        if own:
+            self._owners[owner] = own
+        else:
+            self._owners.pop(owner, None)
         self.queue.wake(0xFFFFFFFF)
 
     def drop(self, owner: int) -> None:
         """Release everything `owner` holds."""
-        keep = [held for held in self.ranges if held.owner != owner]
-        if len(keep) != len(self.ranges):
-            RangeLocks.count += len(keep) - len(self.ranges)
-            self.ranges = keep
-            self.queue.wake(0xFFFFFFFF)
+        own = self._owners.pop(owner, None)
+        if not own:
+            return
+        if len(own) <= _FEW:
+            for held in own:
+                self._remove(held)
+        else:
+            self.ranges = [held for held in self.ranges if held.owner != owner]
+            self._writes -= sum(held.kind == fcntl.F_WRLCK for held in own)
+            RangeLocks.count -= len(own)
+        self.queue.wake(0xFFFFFFFF)
 
-    def _near(self, start: int, end: int) -> tuple[int, int]:
-        """Where in `ranges` all are that overlap [start, end] or are adjacent to it, and maybe others."""
-        return (
-            bisect_left(self.ranges, start - 1 - self._longest, key=_start),
-            bisect_right(self.ranges, end + 1, key=_start),
-        )
+    def _add(self, held: Range) -> None:
+        insort(self.ranges, held, key=_place)
+        self._longest = max(self._longest, held.end - held.start)
+        self._writes += held.kind == fcntl.F_WRLCK
+        RangeLocks.count += 1
+
+    def _remove(self, held: Range) -> None:
+        del self.ranges[bisect_left(self.ranges, _place(held), key=_place)]
+        self._writes -= held.kind == fcntl.F_WRLCK
+        RangeLocks.count -= 1
 
 
 class FlockState:

@@ -179,6 +179,51 @@ CASE(open_file_description_locks_conflict_within_a_process, "fcntl_locking(2)")
 	CHECK_OK(lock(second, F_OFD_SETLK, F_WRLCK, 0, 0));
 }
 
+CASE(locks_of_many_descriptions_go_one_by_one, "fcntl_locking(2)")
+{
+	enum { FILES = 400 };
+	int fds[FILES], probe = make_file("file", "");
+
+	for (int i = 0; i < FILES; i++) {
+		fds[i] = CHECK_OK(open("file", O_RDWR));
+		CHECK_OK(lock(fds[i], F_OFD_SETLK, F_WRLCK, i * 2, 1));
+		CHECK_OK(lock(fds[i], F_OFD_SETLK, F_RDLCK, 10000, 0));
+		CHECK_OK(flock(fds[i], LOCK_SH));
+	}
+	for (int i = 1; i < FILES; i += 2)
+		CHECK_OK(close(fds[i]));
+	for (int i = 0; i < FILES; i++) {
+		struct flock what = { .l_type = F_WRLCK, .l_start = i * 2, .l_len = 1 };
+
+		CHECK_OK(fcntl(probe, F_OFD_GETLK, &what));
+		CHECK_EQ(what.l_type, i % 2 ? F_UNLCK : F_WRLCK);
+	}
+	CHECK_OK(lock(probe, F_OFD_SETLK, F_RDLCK, 10000, 0));
+	CHECK_ERR(lock(probe, F_OFD_SETLK, F_WRLCK, 10000, 0), EAGAIN);
+	CHECK_ERR(flock(probe, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+	for (int i = 0; i < FILES; i += 2)
+		CHECK_OK(close(fds[i]));
+	CHECK_OK(lock(probe, F_OFD_SETLK, F_WRLCK, 0, 0));
+	CHECK_OK(flock(probe, LOCK_EX | LOCK_NB));
+}
+
+CASE(ranges_of_one_description_go_together, "fcntl_locking(2)")
+{
+	enum { RANGES = 200 };
+	int fd = make_file("file", ""), other = CHECK_OK(open("file", O_RDWR)), copy;
+
+	for (int i = 0; i < RANGES; i++)
+		CHECK_OK(lock(fd, F_OFD_SETLK, i % 2 ? F_RDLCK : F_WRLCK, (i * 7 % RANGES) * 3, 2));
+	CHECK_OK(lock(other, F_OFD_SETLK, F_WRLCK, 2, 1));
+	CHECK_ERR(lock(other, F_OFD_SETLK, F_WRLCK, 0, 0), EAGAIN);
+	CHECK_ERR(lock(fd, F_OFD_SETLK, F_WRLCK, 0, 0), EAGAIN);
+	copy = CHECK_OK(dup(fd));
+	CHECK_OK(close(fd));
+	CHECK_ERR(lock(other, F_OFD_SETLK, F_RDLCK, 0, 1), EAGAIN);
+	CHECK_OK(close(copy));
+	CHECK_OK(lock(other, F_OFD_SETLK, F_WRLCK, 0, 0));
+}
+
 CASE(flock_belongs_to_the_open_file_description, "flock(2)")
 {
 	int first = make_file("file", ""), second = CHECK_OK(open("file", O_RDONLY));

@@ -274,6 +274,36 @@ CASE(directory_notice_tells_the_descriptor_and_ends_with_any_close, "fcntl(2)")
 	CHECK_EQ(signals_seen, 1);
 }
 
+CASE(each_open_directory_has_a_notice_of_its_own, "fcntl(2)")
+{
+	enum { FILES = 20 };
+	int fds[FILES];
+
+	listen_for(SIGRTMIN);
+	for (int i = 0; i < FILES; i++) {
+		fds[i] = CHECK_OK(open(".", O_RDONLY));
+		CHECK_OK(fcntl(fds[i], F_SETSIG, SIGRTMIN));
+		CHECK_OK(fcntl(fds[i], F_NOTIFY, i % 2 ? DN_CREATE | DN_MULTISHOT : DN_CREATE));
+	}
+	CHECK_OK(fcntl(fds[0], F_NOTIFY, DN_DELETE));
+	put_file("first", "");
+	CHECK_EQ(signals_seen, FILES); /* and half of them are done now */
+	put_file("second", "");
+	CHECK_EQ(signals_seen, FILES + FILES / 2);
+	for (int i = 1; i < FILES - 2; i += 2)
+		CHECK_OK(close(fds[i]));
+	signals_seen = 0;
+	put_file("third", "");
+	CHECK_EQ(signals_seen, 1);
+	CHECK_EQ(signal_fd, fds[FILES - 1]);
+	CHECK_OK(unlink("third"));
+	CHECK_EQ(signals_seen, 1);
+	CHECK_OK(fcntl(fds[0], F_NOTIFY, DN_DELETE));
+	CHECK_OK(unlink("second"));
+	CHECK_EQ(signals_seen, 2);
+	CHECK_EQ(signal_fd, fds[0]);
+}
+
 CASE(descriptors_and_creation_can_be_asked_about, "fcntl(2)")
 {
 	int file = CHECK_OK(open("file", O_RDWR | O_CREAT, 0600)), same = CHECK_OK(dup(file)), other;

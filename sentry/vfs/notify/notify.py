@@ -87,15 +87,10 @@ class Mark:
         """The inode is no more: the mark has been taken away."""
 
 
-class DescriptorMark(Mark):
-    """A mark that lasts until a descriptor of the file that made it is closed (F_NOTIFY)."""
+class ByDescriptor:
+    """What lasts until a descriptor of the file that made it is closed (F_NOTIFY)."""
 
-    __slots__ = ("fd", "wanted")
-
-    def __init__(self, inode: Inode, fd: int) -> None:
-        super().__init__(inode)
-        self.fd = fd
-        self.wanted = 0
+    __slots__ = ()
 
     def drop(self) -> None:
         """A descriptor of its file was closed."""
@@ -163,16 +158,16 @@ class Question:
         """Nobody waits for the answer any more."""
 
 
-_marks: dict[Inode, list[Mark]] = {}
+_marks: dict[Inode, dict[Mark, None]] = {}  # in the order of their making
 _listeners: list[Listener] = []
-by_descriptor: dict[tuple[int, int], DescriptorMark] = {}  # by the descriptor table and the open file
+by_descriptor: dict[tuple[int, int], ByDescriptor] = {}  # by the descriptor table and the open file
 _listened: dict[Inode | Mount | FileSystem, int] = {}  # where listeners have marks, and how many
 _last_cookie = 0
 
 
 def add_mark(mark: Mark) -> None:
     """Start to tell `mark` of events."""
-    _marks.setdefault(mark.inode, []).append(mark)
+    _marks.setdefault(mark.inode, {})[mark] = None
     mark.inode.watched = True
     if level == 0:
         _set_level(1)
@@ -183,7 +178,7 @@ def remove_mark(mark: Mark) -> None:
     marks = _marks.get(mark.inode)
     if marks is None or mark not in marks:
         return
-    marks.remove(mark)
+    del marks[mark]
     if marks:
         return
     del _marks[mark.inode]
@@ -362,9 +357,9 @@ def opened(file: File, truncated: bool = False) -> None:
 def descriptor_closed(task: Task, file: File) -> None:
     """One descriptor of an open file is gone."""
     if by_descriptor:
-        mark = by_descriptor.get((id(task.files), id(file)))
-        if mark is not None:
-            mark.drop()
+        notice = by_descriptor.get((id(task.files), id(file)))
+        if notice is not None:
+            notice.drop()
 
 
 def closed(path: Path, writable: bool) -> None:
