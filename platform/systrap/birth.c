@@ -16,7 +16,19 @@
 
 static int listener = -1;
 /* Whom we have ordered to clone: at most one for a guest and one for the spare space. */
-static const struct thread *ordered[2];
+static struct thread *ordered[2];
+
+#define FORGIVEN_NS 1000000000LL /* each, after that time */
+#define MISCARRIED 16		 /* at once */
+
+bool miscarried(struct space *space)
+{
+	int64_t now = now_ns();
+	if (space->miscarried < now)
+		space->miscarried = now;
+	space->miscarried += FORGIVEN_NS;
+	return space->miscarried > now + MISCARRIED * FORGIVEN_NS;
+}
 
 /* Take the listener over from the first stub, where it is descriptor `theirs`. */
 int birth_attend(struct thread *thread, int theirs)
@@ -40,8 +52,9 @@ void birth_shutdown(void)
 	ordered[0] = ordered[1] = NULL;
 }
 
-static void expect(const struct thread *thread)
+static void expect(struct thread *thread)
 {
+	thread->consented = false;
 	ordered[ordered[0] && ordered[0] != thread] = thread;
 }
 
@@ -53,7 +66,7 @@ static void no_more(const struct thread *thread)
 }
 
 /* The one that has been ordered to do just this. */
-static const struct thread *expected(const struct seccomp_notif *asked)
+static struct thread *expected(const struct seccomp_notif *asked)
 {
 	for (int i = 0; i < 2; i++)
 		if (ordered[i] && ordered[i]->base.host_tid == (int)asked->pid &&
@@ -63,9 +76,11 @@ static const struct thread *expected(const struct seccomp_notif *asked)
 	return NULL;
 }
 
-static bool is_expected(const struct thread *thread)
+/* The host has a clone(2) begin again when something stops the process before it has a child: a stub then asks
+ * once more.  Or it has a child, and lies. */
+static bool may_clone(struct thread *thread)
 {
-	return ordered[0] == thread || ordered[1] == thread;
+	return !thread->consented || thread == template || !miscarried(space_of(thread));
 }
 
 /* Answer whoever asks. */
@@ -74,14 +89,16 @@ static void attend(void)
 	struct seccomp_notif asked = {0};
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) < 0)
 		return; /* it has been interrupted or killed meanwhile */
-	const struct thread *thread = expected(&asked);
+	struct thread *thread = expected(&asked);
+	if (thread && !may_clone(thread))
+		thread = NULL;
 	struct seccomp_notif_resp answer = {
 		.id = asked.id,
 		.error = thread ? 0 : -EPERM,
 		.flags = thread ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
 	};
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0 && thread)
-		no_more(thread); /* else a signal came between: the stub asks once more */
+		thread->consented = true; /* else a signal came between: the stub asks once more */
 }
 
 /* 1: somebody does; 0: nobody in that time; -1: interrupted. */
@@ -91,12 +108,18 @@ static int look_for_asker(int timeout_ms)
 	return poll(&poller, 1, timeout_ms);
 }
 
+void birth_look(void)
+{
+	if (look_for_asker(0) > 0)
+		attend();
+}
+
 /* Until the thread has asked for consent and got it, or has ended its order without. */
 static void consent(struct thread *thread)
 {
 	int64_t start = now_ns();
 	int moments = 0;
-	while (!thread->dead && !is_ours(thread) && is_expected(thread)) {
+	while (!thread->dead && !is_ours(thread) && !thread->consented) {
 		bool spin = now_ns() - start < SPIN_NS && may_spin_for(thread);
 		int found = look_for_asker(spin ? 0 : MOMENT_NS / 1000000);
 		if (found > 0)
@@ -138,8 +161,7 @@ int64_t birth_end(struct thread *thread)
 bool birth_step(struct thread *thread, int64_t *result)
 {
 	if (!thread->dead && !is_ours(thread)) {
-		if (look_for_asker(0) > 0)
-			attend();
+		birth_look();
 		return false;
 	}
 	*result = birth_end(thread);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define MOST_PARKED 32 /* host threads of a space that wait for the next thread_new */
-#define MISCARRIED 16 /* births of a space that may fail */
 
 int live_contexts;
 
@@ -69,7 +68,7 @@ static int deliver(struct thread *thread, struct thread *from, int64_t pid)
 	}
 	/* There may be a process that its parent does not own up to.  The host's limits make clone(2) fail, too, but
 	 * who is short of processes does not go on trying. */
-	if (from != template && (failed == -EPERM || ++space_of(from)->miscarried == MISCARRIED))
+	if (from != template && (failed == -EPERM || miscarried(space_of(from))))
 		kill_space(space_of(from));
 	thread_free(thread);
 	space_free(space);

@@ -35,8 +35,11 @@ static bool await_long(struct thread *thread)
 	int moments = 0;
 	__atomic_store_n(&world->asleep, 2, __ATOMIC_SEQ_CST);
 	while (!thread->dead && !(done = is_ours(thread))) {
-		if (syscall(SYS_futex, &thread->slot->turn, FUTEX_WAIT, TURN_STUB, &moment, NULL, 0) < 0)
-			moments += errno == ETIMEDOUT;
+		if (syscall(SYS_futex, &thread->slot->turn, FUTEX_WAIT, TURN_STUB, &moment, NULL, 0) < 0 &&
+		    errno == ETIMEDOUT) {
+			moments++;
+			birth_look(); /* a clone that began again */
+		}
 		if (child_died())
 			reap();
 		if (moments > PATIENCE)

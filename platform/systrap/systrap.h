@@ -38,6 +38,7 @@ struct thread {
 	bool errand; /* its stub may still be busy with ORDER_ERRAND */
 	bool call;    /* stopped in a call: what changes only %rax may answer with ORDER_RESULT */
 	bool trapped; /* ... that came by a signal, not by a trampoline */
+	bool consented; /* it may clone, as it was ordered to */
 	bool dead;    /* its process is gone */
 	bool reported; /* ... and `wait` has yet to say so */
 	bool fp_known;
@@ -65,7 +66,8 @@ struct space {
 	struct thread *threads, *parked;
 	struct thread *dismissed; /* their host threads are on the way out; then the slot is free */
 	int nrunning; /* threads of it that run */
-	int nparked, miscarried;
+	int nparked;
+	int64_t miscarried; /* ns until which births that failed, or began again, are held against it */
 	int64_t owed, owed_at; /* moments that orders have kept us waiting for too long, of late, and when (ns) */
 	struct sites *sites;
 	struct space *next;
@@ -126,6 +128,8 @@ int birth_attend(struct thread *thread, int theirs);
 void birth_shutdown(void);
 int birth_order(struct thread *thread, uint32_t what, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 int64_t birth_end(struct thread *thread); /* wait: the id of what has been born, or -errno */
+bool miscarried(struct space *space); /* a birth of it failed, or began again: true when that happens too often */
+void birth_look(void); /* answer who may be asking, and don't wait */
 bool birth_step(struct thread *thread, int64_t *result); /* don't: true at the end */
 int birth_listener(void);
 
