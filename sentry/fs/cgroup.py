@@ -12,7 +12,8 @@ from sentry.abi.stat import ACCESS_WRITE, DT_DIR, DT_REG, S_IFDIR
 from sentry.errors import Errno
 from sentry.fs import cgroup_files
 from sentry.fs.kernfs import KernfsInode
-from sentry.fs.pseudo import PRESSURE_READY, PseudoInode
+from sentry.fs.pressure import CgroupFile
+from sentry.fs.pseudo import PseudoInode
 from sentry.kernel.cgroups.cgroup import Cgroup, CgroupNamespace, Events, check_entry
 from sentry.vfs.inode import Inode
 from sentry.vfs.mounts.mount import FileSystem
@@ -85,7 +86,11 @@ class CgroupDirectory(PseudoInode):
             raise Errno(ENOENT)
         inode = self._files.get(name)
         if inode is None:
-            kind = _EventsInode if name in _EVENTS else _ControlInode
+            kind = _ControlInode
+            if name in _EVENTS:
+                kind = _EventsInode
+            elif name.endswith(b".pressure"):
+                kind = _PressureInode
             inode = self._files[name] = kind(self, self.cgroup, name, file)
         return inode
 
@@ -126,7 +131,7 @@ class CgroupDirectory(PseudoInode):
 class _ControlInode(KernfsInode):
     """A file of a group; owner and mode can be changed: that is how a group is delegated."""
 
-    __slots__ = ("_file", "_group", "ready")
+    __slots__ = ("_file", "_group")
 
     settable = True
 
@@ -141,13 +146,21 @@ class _ControlInode(KernfsInode):
             group.uid,
             group.gid,
         )
-        self.ready = PRESSURE_READY if name.endswith(b".pressure") else KernfsInode.ready
         self._group = group
         self._file = file
 
     def is_gone(self) -> bool:
         controller = self._file.controller
         return self._group.removed or bool(controller and controller not in self._group.available())
+
+
+class _PressureInode(_ControlInode):
+    __slots__ = ()
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        if self.is_gone():
+            raise Errno(ENODEV)
+        return CgroupFile(flags, path, self)
 
 
 class _EventsInode(_ControlInode):

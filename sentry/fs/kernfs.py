@@ -33,10 +33,10 @@ class KernfsInode(TextInode):
     def open(self, task: Task, path: Path, flags: int) -> File:
         if self.is_gone():
             raise Errno(ENODEV)
-        return _KernfsFile(flags, path, self)
+        return KernfsFile(flags, path, self)
 
 
-class _KernfsFile(TextFile):
+class KernfsFile(TextFile):
     """One that was never read has changed, too."""
 
     __slots__ = ("_seen",)

@@ -8,9 +8,10 @@ from sentry import _core
 from sentry.abi.fcntl import POLLIN, POLLRDNORM
 from sentry.abi.time import NSEC, NSEC_PER_TICK
 from sentry.fs.host_facts import host_facts
+from sentry.fs.pressure import PROC_FILE
 from sentry.fs.proc_ipc import SYSVIPC
 from sentry.fs.proc_keys import show_keys, show_users
-from sentry.fs.pseudo import PRESSURE_READY, Unspliced, fixed
+from sentry.fs.pseudo import Unspliced, fixed
 from sentry.kernel import cpus, version
 
 TYPE_CHECKING = False
@@ -172,9 +173,6 @@ def _cgroups() -> bytes:
     return head + b"".join([b"%b\t0\t1\t1\n" % name for name in names])
 
 
-_CALM = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
-
-
 def system_files(view: SystemView) -> Tree:
     """The files of /proc's root directory."""
     numbers = cpus.numbers(view.kernel.cpus)
@@ -198,7 +196,7 @@ def system_files(view: SystemView) -> Tree:
         b"misc": b"",
         b"modules": Unspliced(fixed(b"")),
         b"partitions": b"major minor  #blocks  name\n\n",
-        b"pressure": dict.fromkeys((b"cpu", b"io", b"memory"), Unspliced(fixed(_CALM), PRESSURE_READY)),
+        b"pressure": dict.fromkeys((b"cpu", b"io", b"memory"), PROC_FILE),
         b"softirqs": b"                    " + b"".join([b"CPU%-8d" % number for number in numbers]) + b"\n",
         b"stat": view.stat,
         b"swaps": Unspliced(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from errno import EINVAL, EIO, ENOENT, EPERM
 
-from sentry.abi.fcntl import POLLERR, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
+from sentry.abi.fcntl import POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFREG
 from sentry.errors import Errno
 from sentry.vfs.file import File
@@ -82,18 +82,20 @@ class TextInode(PseudoInode):
         return TextFile(flags, path, self)
 
 
-# Of a file about pressure, as long as no trigger is written to it.
-PRESSURE_READY = TextInode.ready | POLLERR | POLLPRI
-
-
 class Unspliced:
-    """How a text is made that splice(2) and its kin can't read; `ready`: what poll(2) tells of it."""
+    """How a text is made that splice(2) can't read; what poll(2) tells of it; its inode's class."""
 
-    __slots__ = ("ready", "show")
+    __slots__ = ("kind", "ready", "show")
 
-    def __init__(self, show: Show, ready: int = TextInode.ready) -> None:
+    def __init__(
+        self,
+        show: Show,
+        ready: int = TextInode.ready,
+        kind: Callable[[FileSystem, Unspliced], Inode] | None = None,
+    ) -> None:
         self.show = show
         self.ready = ready
+        self.kind = kind or _UnsplicedText
 
 
 class _UnsplicedText(TextInode):
@@ -207,7 +209,7 @@ class DirectoryInode(PseudoInode):
         if isinstance(what, tuple):
             return self.text(self.fs, what[0], what[1])
         if isinstance(what, Unspliced):
-            return _UnsplicedText(self.fs, what)
+            return what.kind(self.fs, what)
         if callable(what):
             return self.text(self.fs, what)
         return self.below(what)
