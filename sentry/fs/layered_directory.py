@@ -7,7 +7,9 @@ from errno import EINVAL, ENOENT, ENOTEMPTY, EPERM, EROFS, EXDEV
 from sentry.abi.fcntl import RENAME_EXCHANGE, RENAME_WHITEOUT
 from sentry.abi.stat import S_IFCHR, S_IFMT
 from sentry.errors import Errno
+from sentry.fs.layered_options import REDIRECT_ON
 from sentry.fs.layers import LayeredFs, LayeredInode, is_whiteout, make
+from sentry.fs.redirects import redirect_of, set_redirect
 from sentry.vfs.namei import child_of
 from sentry.vfs.path import Path
 
@@ -54,23 +56,45 @@ class LayeredDirectory(LayeredInode):
     def _seek(self, name: bytes) -> LayeredInode | None:
         found: list[Path] = []
         upper = False
-        layers = [self.real, *self.lowers] if self.upper else self.lowers
-        for index, layer in enumerate(layers):
-            child = _child(layer, name)
-            if child is None:
-                continue
-            inode = child.inode
-            if is_whiteout(inode):
-                break
-            if not inode.is_dir():
+        bases, parts = [self.real, *self.lowers] if self.upper else self.lowers, [name]
+        while bases:
+            base, bases = bases[0], bases[1:]
+            child, hides, further = self._down(base, parts, bool(bases))
+            if child is not None and not child.inode.is_dir():
                 if found:
                     break
-                return make(self.fs, child, self.upper and index == 0, self, name)
-            upper = upper or (self.upper and index == 0)
-            found.append(child)
-            if self._is_opaque(inode):
+                return make(self.fs, child, base is self.real and self.upper, self, name)
+            if child is not None:
+                upper = upper or (base is self.real and self.upper)
+                found.append(child)
+            if hides:
                 break
+            if further[0] == b"":  # from the root, in the layers below this one
+                layers = self.fs.places
+                below = next(index for index, layer in enumerate(layers) if layer.mount is base.mount)
+                bases, further = layers[below + 1 :], further[1:]
+            parts = further
         return LayeredDirectory(self.fs, found, upper, self, name) if found else None
+
+    def _down(self, base: Path, parts: list[bytes], more: bool) -> tuple[Path | None, bool, list[bytes]]:
+        """What is at the end of a path in one layer, whether that hides the layers below, and, with `more` of
+        them, the path there if not: from the root when its first name is empty.
+        """
+        hides = False
+        further: list[bytes] = []
+        for index, part in enumerate(parts):
+            child = _child(base, part)
+            if child is None:
+                return None, hides, further + parts[index:]
+            if is_whiteout(child.inode):
+                return None, True, []
+            if not child.inode.is_dir():
+                return (child if index == len(parts) - 1 else None), True, []
+            hides = hides or self._is_opaque(child.inode)
+            redirect = redirect_of(self.fs, child.inode) if more and not hides else b""
+            further = redirect.split(b"/") if redirect[:1] == b"/" else [*further, redirect or part]
+            base = child
+        return base, hides, further
 
     def _is_opaque(self, inode: Inode) -> bool:
         try:
@@ -223,15 +247,18 @@ class LayeredDirectory(LayeredInode):
             raise Errno(EINVAL)
         moved, replaced = self.lookup(old), newdir.find(new)
         exchange = flags & RENAME_EXCHANGE
-        for inode in (moved, replaced) if exchange else (moved,):
-            if isinstance(inode, LayeredDirectory) and inode.lowers:
-                raise Errno(EXDEV)  # what is below would have to come along
+        both = (moved, replaced) if exchange else (moved,)
+        merged = [inode for inode in both if isinstance(inode, LayeredDirectory) and inode.lowers]
+        if merged and self.fs.redirect != REDIRECT_ON:
+            raise Errno(EXDEV)  # what is below would have to come along
         if replaced is not None and replaced.is_dir() and not exchange and replaced.entries():
             raise Errno(ENOTEMPTY)
         moved.copy_up()
         if exchange and replaced is not None:
             replaced.copy_up()
         here, there = self._writable(), newdir._writable()
+        for inode in merged:
+            set_redirect(inode, self is newdir)
         target = _child(there, new)
         if target is not None and not exchange:
             if target.inode.is_dir():
@@ -239,9 +266,9 @@ class LayeredDirectory(LayeredInode):
             elif moved.is_dir():
                 newdir._clear(new)
         here.inode.rename(old, there.inode, new, flags, creds)
-        if moved.is_dir() and newdir.lowers:
+        if moved.is_dir() and moved not in merged and newdir.lowers:
             moved.real.inode.setxattr(self.fs.private + b"opaque", b"y", 0)
-        if exchange and replaced is not None and replaced.is_dir() and self.lowers:
+        if exchange and replaced is not None and replaced.is_dir() and replaced not in merged and self.lowers:
             replaced.real.inode.setxattr(self.fs.private + b"opaque", b"y", 0)
         child_of(here, old).move(child_of(there, new), here.dentry, there.dentry, bool(exchange))
         del self.names[old]

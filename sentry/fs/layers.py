@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from sentry.fs.layered_directory import LayeredDirectory
+    from sentry.fs.layered_options import LayeredOptions
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
@@ -42,15 +43,14 @@ ESCAPE = b"overlay."
 class LayeredFs(FileSystem):
     """One overlay; `places` keeps the mounts of its layers, the upper first where there is one."""
 
-    def __init__(
-        self, upper: Path | None, lowers: list[Path], text: bytes, private: bytes, creds: Creds
-    ) -> None:
+    def __init__(self, upper: Path | None, lowers: list[Path], asked: LayeredOptions, creds: Creds) -> None:
         super().__init__(b"overlay", OVERLAYFS_MAGIC)
         self.places = [upper, *lowers] if upper is not None else lowers
         self.writable = upper is not None
-        self.private = private  # what its own extended attributes start with
+        self.private = asked.private  # what its own extended attributes start with
         self.creds = creds  # whose right it is to write to the upper layer
-        self._text = text
+        self.redirect = asked.redirect  # whether lower directories can be renamed, and found again
+        self._text = asked.shown()
         self.set_flags(0)
 
     def options(self) -> bytes:
