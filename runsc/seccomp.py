@@ -72,9 +72,9 @@ LIMITED = {
     "ptrace": (
         0,
         {
-            "PTRACE_SYSEMU": 31, "PTRACE_CONT": 7, "PTRACE_GETREGS": 12, "PTRACE_SETREGS": 13,
-            "PTRACE_GETSIGINFO": 0x4202, "PTRACE_GETREGSET": 0x4204, "PTRACE_SETREGSET": 0x4205,
-            "PTRACE_INTERRUPT": 0x4207, "PTRACE_GET_SYSCALL_INFO": 0x420E,
+            "PTRACE_SYSEMU": 31, "PTRACE_CONT": 7, "PTRACE_SINGLESTEP": 9, "PTRACE_GETREGS": 12,
+            "PTRACE_SETREGS": 13, "PTRACE_GETSIGINFO": 0x4202, "PTRACE_GETREGSET": 0x4204,
+            "PTRACE_SETREGSET": 0x4205, "PTRACE_INTERRUPT": 0x4207, "PTRACE_GET_SYSCALL_INFO": 0x420E,
         },
     ),
     # Its own PID namespace holds no process but itself and its stubs.

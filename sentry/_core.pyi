@@ -451,6 +451,9 @@ class TaskBase:
     altstack_flags: int  # as set; without a size there is no alternate stack
     clear_child_tid: int
     robust_list: int
+    rseq_address: int  # what rseq(2) has registered, 0: nothing.  Read-only, as the next two
+    rseq_length: int
+    rseq_signature: int
     guard: int  # GUARD_* bits: who sees its calls before they are answered
     filter: Any  # SeccompFilter or None: the latest
     fault_error: int  # error code, trap number and address of the last fault: sigcontext's
@@ -462,6 +465,14 @@ class TaskBase:
     syscw: int
     waits: int  # how often it has waited for something
     def __init__(self) -> None: ...
+    def register_rseq(self, addr: int, length: int, flags: int, signature: int) -> int:
+        """rseq(2) of a task in a call: 0 or -errno."""
+    def abort_rseq(self) -> bool:
+        """Out of the critical section that it has stopped in.  False: what is registered makes no sense."""
+    def inherit_rseq(self, parent: TaskBase) -> None:
+        """A fork of the parent's has what it has registered."""
+    def end_rseq(self, shared: bool) -> None:
+        """Forget what is registered.  The address space is `shared`: the host must leave it alone."""
     def filter_verdict(self) -> tuple[int, Any, bytes]:
         """What the filters say of the call that the registers describe: the strictest value, the filter it is
         of (None: all allow it), struct seccomp_data."""

@@ -15,6 +15,7 @@ int op_space_new(struct pf_context **ctx);
 int op_space_fork(struct pf_context *ctx, struct pf_context **child);
 int op_thread_new(struct pf_context *ctx, struct pf_context **thread);
 void op_thread_end(struct pf_context *ctx);
+int op_rseq(struct pf_context *ctx, const struct pf_rseq *rseq);
 void op_confine(struct pf_context *ctx, const void *mask, size_t size);
 
 ssize_t op_read(struct pf_context *ctx, uint64_t addr, void *buf, size_t len);

@@ -45,7 +45,8 @@ enum pf_kind {
 			 * it the call is made again (wherever the guest was really trapped) */
 	PF_FAULT,	/* the CPU raised signo/code at addr; rip is at the instruction */
 	PF_INTERRUPTED, /* `interrupt` took effect (or spuriously): registers as the guest left them */
-	PF_GONE,	/* the host thread is dead (killed from outside, or the host ran out of memory) */
+	PF_GONE,	/* the host thread is dead: killed from outside, the host ran out of memory, or its guest
+			 * has broken what the host needs of it (`rseq`) */
 };
 
 struct pf_space;
@@ -71,7 +72,7 @@ struct pf_space {
 struct pf_event {
 	enum pf_kind kind;
 	struct pf_context *ctx;
-	int signo, code; /* PF_FAULT: siginfo's si_signo and si_code */
+	int signo, code; /* PF_FAULT: siginfo's si_signo and si_code; PF_GONE: what killed it */
 	uint64_t addr;	 /* PF_FAULT: si_addr */
 	bool site;	     /* PF_SYSCALL: it came from code that `patch` could change */
 	uint64_t error_code; /* PF_FAULT: the x86 page-fault error code where known, else 0 */
@@ -91,6 +92,12 @@ enum pf_patches {
 	PF_PATCH_ANY,	 /* all it can */
 	PF_PATCH_ASKING, /* every call of a patched site gives an event, whatever has been published */
 	PF_PATCH_NONE,	 /* nothing: the code is as the guest has it, for whoever looks at it */
+};
+
+/* What a thread has registered by rseq(2). */
+struct pf_rseq {
+	uint64_t addr; /* 0: nothing */
+	uint32_t len, sig;
 };
 
 struct pf_iov {
@@ -186,6 +193,12 @@ struct pf_ops {
 	/* Let ctx, running or not, run on these CPUs only: a mask as of sched_setaffinity(2), of `size` bytes; 0: on
 	 * any.  A new context, forked ones included, may use any. */
 	void (*confine)(struct pf_context *ctx, const void *mask, size_t size);
+	/* rseq(2) of the host for the thread of a stopped context: it keeps the guest's struct rseq, and aborts the
+	 * critical sections in which the thread is preempted; NULL: no more.  A fork inherits it, a thread does not,
+	 * it ends with the context.  Work that a context does while it is stopped makes the host forget the critical
+	 * section that rip is in: who has an event other than PF_SYSCALL moves rip out of it before anything else.
+	 * 0 or -errno; -ENOSYS where the host has no such call. */
+	int (*rseq)(struct pf_context *ctx, const struct pf_rseq *rseq);
 	/* Whether events tell of sites from now on; no unless this is called. */
 	void (*patching)(bool on);
 	/* Size of that state on this machine, in bytes. */

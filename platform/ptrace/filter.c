@@ -34,6 +34,7 @@ static const struct sock_filter program[] = {
 	CALL(SYS_mremap),
 	CALL(SYS_madvise),
 	CALL(SYS_msync),
+	CALL(SYS_rseq),
 	CALL_WITH_EITHER(SYS_clone, 0, NEW_SPACE, NEW_THREAD),
 	CALL_WITH(SYS_recvmsg, 0, STUB_SOCKET),
 	CALL_WITH(SYS_close, 0, STUB_RECEIVED),

@@ -2,6 +2,10 @@
  *
  * Cheaper than it could be: the thread's own registers are not put back (that is left to the next `resume`,
  * which has to set them anyway), and one PTRACE_GETREGS tells both where it stopped and the result.
+ *
+ * Whose thread has registered a struct rseq can have it go on elsewhere whenever it is about to run code of the
+ * stub's (rseq(2)): with our registers, and with its system calls made for good.  Such a thread takes a single step,
+ * and it is killed unless that was the call.
  */
 #include "ptrace.h"
 
@@ -29,12 +33,13 @@ static void find_dead(struct thread *thread)
 
 static void reap_others(struct thread *thread)
 {
+	int status;
 	awaited = thread->base.host_tid;
 	do {
 		found = NULL;
 		threads_each(find_dead);
-		if (found && waitpid(found->base.host_tid, NULL, __WALL) > 0)
-			thread_reaped(found);
+		if (found && waitpid(found->base.host_tid, &status, __WALL) > 0)
+			thread_reaped(found, status);
 	} while (found);
 }
 
@@ -60,12 +65,8 @@ static int wait_for(struct thread *thread, int *status)
 	}
 }
 
-/* `regs`: those the routine wants; segments and bases are the guest's. */
-int inject_start(struct thread *thread, unsigned entry, struct pf_regs *regs)
+static void prepare(struct thread *thread, unsigned entry, struct pf_regs *regs)
 {
-	int tid = thread->base.host_tid;
-	if (thread->dead)
-		return -ESRCH;
 	regs->rip = PF_STUB_BASE + entry;
 	regs->orig_rax = (uint64_t)-1; /* whatever the thread was doing, there is no call to restart */
 	regs->cs = USER_CS;
@@ -79,20 +80,34 @@ int inject_start(struct thread *thread, unsigned entry, struct pf_regs *regs)
 	regs->gs = thread->fetched.gs;
 	thread->stale = true;
 	affinity_resume(thread);
-	return ptrace(PTRACE_SETREGS, tid, 0, regs) < 0 || ptrace(PTRACE_CONT, tid, 0, 0) < 0 ? -errno : 0;
 }
 
-int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs)
+static int start(struct thread *thread, unsigned entry, struct pf_regs *regs, int request)
+{
+	int tid = thread->base.host_tid;
+	if (thread->dead)
+		return -ESRCH;
+	prepare(thread, entry, regs);
+	return ptrace(PTRACE_SETREGS, tid, 0, regs) < 0 || ptrace(request, tid, 0, 0) < 0 ? -errno : 0;
+}
+
+/* `regs`: those the routine wants; segments and bases are the guest's. */
+int inject_start(struct thread *thread, unsigned entry, struct pf_regs *regs)
+{
+	return start(thread, entry, regs, PTRACE_CONT);
+}
+
+static int64_t run(struct thread *thread, unsigned entry, struct pf_regs *regs)
 {
 	int tid = thread->base.host_tid, status;
-	int failed = inject_start(thread, entry, regs);
+	int failed = start(thread, entry, regs, PTRACE_CONT);
 	while (!failed) {
 		failed = wait_for(thread, &status);
 		if (failed < 0)
 			break;
 		failed = 0;
 		if (!WIFSTOPPED(status)) {
-			thread_reaped(thread);
+			thread_reaped(thread, status);
 			return -ESRCH;
 		}
 		if (ptrace(PTRACE_GETREGS, tid, 0, regs) < 0)
@@ -110,9 +125,57 @@ int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs)
 	return failed;
 }
 
+/* Linux's restart codes: the call has not been made. */
+static bool must_restart(int64_t result)
+{
+	return result <= -512 && result >= -516;
+}
+
+int64_t inject_step(struct thread *thread, long nr, struct pf_regs *regs)
+{
+	int tid = thread->base.host_tid, status;
+	regs->rax = (uint64_t)nr;
+	int failed = start(thread, STUB_CALL, regs, PTRACE_SINGLESTEP);
+	while (!failed) {
+		failed = wait_for(thread, &status);
+		if (failed < 0)
+			break;
+		failed = 0;
+		if (!WIFSTOPPED(status)) {
+			thread_reaped(thread, status);
+			return -ESRCH;
+		}
+		if (ptrace(PTRACE_GETREGS, tid, 0, regs) < 0)
+			continue; /* being killed: the next wait tells */
+		/* Nothing but the call itself leaves its number in there. */
+		bool called = regs->rip == STUB_BASE + STUB_TRAP && regs->orig_rax == (uint64_t)nr;
+		int signo = status >> 16 ? 0 : WSTOPSIG(status);
+		if (called && signo == SIGTRAP && !must_restart((int64_t)regs->rax))
+			return (int64_t)regs->rax;
+		if ((!called && regs->rip != STUB_BASE + STUB_CALL) || signo == SIGSEGV)
+			rseq_break(thread);
+		ptrace(PTRACE_SINGLESTEP, tid, 0, 0);
+	}
+	return failed;
+}
+
+int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs)
+{
+	const struct pf_rseq rseq = thread->rseq;
+	if (!rseq.addr)
+		return run(thread, entry, regs);
+	int failed = op_rseq(&thread->base, NULL);
+	if (failed)
+		return failed;
+	int64_t result = run(thread, entry, regs);
+	if (result != -ESRCH && op_rseq(&thread->base, &rseq) < 0)
+		rseq_break(thread); /* the routine has unmapped it */
+	return result;
+}
+
 int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 		    uint64_t e, uint64_t f)
 {
 	struct pf_regs regs = {.rax = (uint64_t)nr, .rdi = a, .rsi = b, .rdx = c, .r10 = d, .r8 = e, .r9 = f};
-	return inject(thread, STUB_CALL, &regs);
+	return thread->rseq.addr ? inject_step(thread, nr, &regs) : run(thread, STUB_CALL, &regs);
 }

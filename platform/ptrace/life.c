@@ -43,12 +43,21 @@ kill:
 	return NULL;
 }
 
-void thread_reaped(struct thread *thread)
+void note_death(struct thread *thread, int signo)
+{
+	struct space *space = (struct space *)thread->base.space;
+	if (!space->killed_by)
+		space->killed_by = signo;
+}
+
+void thread_reaped(struct thread *thread, int status)
 {
 	threads_remove(thread);
 	turns_forget(thread);
 	if (thread->state == THREAD_LIVE) {
 		thread->dead = true;
+		if (thread->base.space)
+			note_death(thread, WIFSIGNALED(status) ? WTERMSIG(status) : SIGKILL);
 		if (thread->base.running) {
 			running_contexts--;
 			report_gone(thread);
@@ -85,12 +94,12 @@ static void find_corpse(struct thread *thread)
  * there is none, or it takes too long. */
 static bool made_room(void)
 {
-	for (int i = 0; i < PATIENCE_MS; i++) {
+	for (int i = 0, status; i < PATIENCE_MS; i++) {
 		corpse = NULL;
 		dying = false;
 		threads_each(find_corpse);
-		if (corpse && waitpid(corpse->base.host_tid, NULL, __WALL) > 0) {
-			thread_reaped(corpse);
+		if (corpse && waitpid(corpse->base.host_tid, &status, __WALL) > 0) {
+			thread_reaped(corpse, status);
 			return true;
 		}
 		if (!dying)
@@ -118,6 +127,8 @@ static int clone_from(struct thread *from, unsigned long flags, struct space *sp
 	thread->debt = from->debt;
 	thread->fetched = from->fetched;
 	thread->base.regs = from->base.regs;
+	if (flags == NEW_SPACE)
+		thread->rseq = from->rseq;
 	if (!space->base.host_pid)
 		space->base.host_pid = (int)tid;
 	space->base.nthreads++;
@@ -209,7 +220,10 @@ void op_thread_end(struct pf_context *ctx)
 {
 	struct thread *thread = thread_of(ctx);
 	struct space *space = (struct space *)ctx->space;
-	bool last = --space->base.nthreads == 0, leader = ctx->host_tid == space->base.host_pid;
+	bool last = space->base.nthreads == 1, leader = ctx->host_tid == space->base.host_pid;
+	if (!last && op_rseq(ctx, NULL) < 0 && !thread->dead)
+		rseq_break(thread);
+	space->base.nthreads--;
 	live_contexts--;
 	if (thread->dead)
 		free(thread);
@@ -237,6 +251,6 @@ void kill_all(void)
 			break;
 		struct thread *thread = tid > 0 ? threads_find(tid) : NULL;
 		if (thread && !WIFSTOPPED(status))
-			thread_reaped(thread);
+			thread_reaped(thread, status);
 	}
 }

@@ -27,6 +27,7 @@ const struct pf_ops ptrace_ops = {
 	.advise = op_advise,
 	.sync = op_sync,
 	.confine = op_confine,
+	.rseq = op_rseq,
 	.get_fpu = op_get_fpu,
 	.set_fpu = op_set_fpu,
 	.fpu_size = op_fpu_size,

@@ -42,6 +42,7 @@ struct thread {
 	int cpu;	     /* affinity.c: the only CPU it may use; -1: any */
 	bool confined;	     /* ... of the next ones, whatever is best for us */
 	cpu_set_t cpus;
+	struct pf_rseq rseq; /* what it has registered on the host */
 	int debt;	     /* ... events until it may be packed again */
 	bool quiet;	     /* ... no event since the last tick */
 	struct thread *next; /* in space.parked, or in the queue of PF_GONE events */
@@ -53,6 +54,7 @@ struct space {
 	struct pf_space base;
 	struct thread *parked;
 	int nparked;
+	int killed_by; /* the signal, once a thread of it is dead */
 };
 
 /* threads.c: tid -> thread */
@@ -69,7 +71,8 @@ int threads_count(void);
 #define NEW_THREAD \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE)
 struct thread *thread_adopt(int tid, struct space *space);
-void thread_reaped(struct thread *thread); /* waitpid has reported its death */
+void thread_reaped(struct thread *thread, int status); /* waitpid has reported its death */
+void note_death(struct thread *thread, int signo); /* the first is the space's */
 void kill_all(void);
 
 /* template.c, filter.c: the first stub */
@@ -82,6 +85,12 @@ int inject_start(struct thread *thread, unsigned entry,
 int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs);
 int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 		    uint64_t e, uint64_t f);
+
+/* One call, for certain, of a thread that has a struct rseq registered, or is about to. */
+int64_t inject_step(struct thread *thread, long nr, struct pf_regs *regs);
+
+/* rseq.c */
+void rseq_break(struct thread *thread); /* kill its process: SIGSEGV */
 
 /* channel.c */
 extern int channel; /* for channel_send; -1: there is none */

@@ -39,7 +39,7 @@ void turns_gather(struct thread *thread, int status)
 		if (thread && WIFSTOPPED(status))
 			hold(thread, status);
 		else if (thread)
-			thread_reaped(thread);
+			thread_reaped(thread, status);
 	}
 	unlooked = first && first->next_held ? 0 : ALONE;
 }

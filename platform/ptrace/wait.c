@@ -75,6 +75,7 @@ int op_wait(struct pf_event *event, bool block)
 		if (gone) {
 			event->kind = PF_GONE;
 			event->ctx = &gone->base;
+			event->signo = ((struct space *)gone->base.space)->killed_by;
 			gone->base.running = false;
 			gone = gone->next;
 			return 0;
@@ -93,7 +94,7 @@ int op_wait(struct pf_event *event, bool block)
 			if (thread && WIFSTOPPED(status))
 				turns_gather(thread, status);
 			else if (thread)
-				thread_reaped(thread);
+				thread_reaped(thread, status);
 			continue;
 		}
 		if (tid == -EINTR && block) {

@@ -68,8 +68,9 @@ void child_disown(struct space *space)
 	child->space = NULL;
 }
 
-static void bury(struct space *space)
+static void bury(struct space *space, int status)
 {
+	space->killed_by = WIFSIGNALED(status) ? WTERMSIG(status) : SIGKILL;
 	space->base.host_pid = 0; /* the number may soon be another's */
 	for (struct thread *thread = space->threads; thread; thread = thread->sibling) {
 		thread->dead = true;
@@ -80,7 +81,7 @@ static void bury(struct space *space)
 	}
 }
 
-static void reaped(int pid)
+static void reaped(int pid, int status)
 {
 	nreaped++;
 	struct child **link = &children;
@@ -93,7 +94,7 @@ static void reaped(int pid)
 	}
 	*link = child->next;
 	if (child->space)
-		bury(child->space);
+		bury(child->space, status);
 	free(child);
 }
 
@@ -101,7 +102,7 @@ void reap(void)
 {
 	int status, pid;
 	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
-		reaped(pid);
+		reaped(pid, status);
 }
 
 static bool any_killed(void)
@@ -137,7 +138,7 @@ void kill_all(int family)
 	kill(family, SIGKILL); /* it may not have made the group yet */
 	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
 		if (pid > 0)
-			reaped(pid);
+			reaped(pid, status);
 	nstrays = 0;
 	for (int i = 0; i < STRAYS; i++)
 		strays[i] = 0;

@@ -46,6 +46,7 @@ static const struct sock_filter program[] = {
 	KILL,
 	CALL(SYS_msync),
 	CALL(SYS_sched_yield),
+	CALL(SYS_rseq), /* of the guest's memory, which it may have written to, or break its own process */
 	CALL_WITH(SYS_recvmsg, 0, STUB_SOCKET),
 	/* Nobody but us may make processes: each time, birth.c is asked. */
 	UNLESS_EQ(SYS_clone, 6),

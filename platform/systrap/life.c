@@ -63,6 +63,7 @@ static int deliver(struct thread *thread, struct thread *from, int64_t pid)
 		thread->base.host_tid = (int)pid;
 		space->base.nthreads = 1;
 		space->foreign_gs = space_of(from)->foreign_gs;
+		thread->rseq = from->rseq;
 		adopt(thread, from);
 		return 0;
 	}
@@ -269,7 +270,10 @@ void op_thread_end(struct pf_context *ctx)
 	struct space *space = (struct space *)ctx->space;
 	wait_forget(thread);
 	live_contexts--;
-	if (--space->base.nthreads == 0)
+	space->base.nthreads--;
+	if (space->base.nthreads && op_rseq(ctx, NULL) < 0)
+		kill_space(space); /* as the host would have: what was registered is no more */
+	if (!space->base.nthreads)
 		destroy(space);
 	else if (thread->dead)
 		thread_free(thread);

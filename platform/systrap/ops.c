@@ -34,6 +34,7 @@ const struct pf_ops systrap_ops = {
 	.patch = op_patch,
 	.limit_patches = op_limit_patches,
 	.confine = op_confine,
+	.rseq = op_rseq,
 	.patching = op_patching,
 	.fpu_size = op_fpu_size,
 	.reset_fpu = op_reset_fpu,

@@ -48,6 +48,7 @@ struct thread {
 	unsigned placed;     /* place.c: the placement that its host thread has */
 	bool confined;
 	cpu_set_t cpus; /* if so: the only ones it may use */
+	struct pf_rseq rseq; /* what its host thread has registered for it */
 	int running_at;	     /* index in the table of running threads */
 	struct thread *next; /* in space.parked, or in the queue of PF_GONE events */
 	struct thread *sibling; /* in space.threads */
@@ -62,6 +63,7 @@ struct space {
 	int socket;	 /* our end of the channel, its own, so that none can take another's descriptors */
 	int place;	 /* its part of the facts file */
 	int used;	 /* slots that have been given out */
+	int killed_by;	 /* the signal, once its process is gone */
 	bool foreign_gs; /* a thread of it uses %gs: no trampolines */
 	struct thread *threads, *parked;
 	struct thread *dismissed; /* their host threads are on the way out; then the slot is free */

@@ -132,6 +132,7 @@ static bool take_gone(struct pf_event *event)
 	thread->reported = false;
 	event->kind = PF_GONE;
 	event->ctx = &thread->base;
+	event->signo = space_of(thread)->killed_by;
 	return true;
 }
 

@@ -74,6 +74,7 @@ PTRACE_SYSCALL_INFO_NONE = 0
 PTRACE_SYSCALL_INFO_ENTRY = 1
 PTRACE_SYSCALL_INFO_EXIT = 2
 PTRACE_SYSCALL_INFO_SECCOMP = 3
+RSEQ_CONFIGURATION = Struct("<QIIIxxxx")  # struct ptrace_rseq_configuration: address, size, signature, flags
 SYSCALL_INFO_HEAD = Struct("<BxHIQQ")  # op, flags, arch, instruction_pointer, stack_pointer
 SYSCALL_INFO_CALL = Struct("<7Q")  # nr, args
 SYSCALL_INFO_EXIT = Struct("<qB")  # rval, is_error

@@ -193,6 +193,7 @@ struct Task {
 	unsigned long long sigmask, pending;
 	unsigned long long altstack_sp, altstack_size;
 	unsigned long long clear_child_tid, robust_list;
+	struct pf_rseq rseq;
 	unsigned long long fault_error, fault_trapno, fault_addr; /* of the last fault: sigcontext's */
 	unsigned long long rchar, wchar, syscr, syscw;		  /* of /proc/PID/io */
 	unsigned long long waits;				  /* how often it has waited: voluntary switches */
@@ -308,6 +309,15 @@ int sigframe_leave(Task *task);
 int altstack_flags(Task *task, uint64_t sp);
 int altstack_set(Task *task, uint64_t base, int flags, uint64_t size, uint64_t sp);
 
+/* rseq.c: have a task that has stopped in a critical section go on at its abort handler.  false: what its struct
+ * rseq says makes no sense. */
+bool rseq_abort(Task *task, struct pf_context *pf);
+/* TaskBase's methods */
+PyObject *task_rseq(Task *task, PyObject *args);
+PyObject *task_abort_rseq(Task *task, PyObject *unused);
+PyObject *task_inherit_rseq(Task *task, PyObject *parent);
+PyObject *task_end_rseq(Task *task, PyObject *shared);
+
 /* pipe.c */
 size_t pipe_room(PipeBuffer *pipe, unsigned char **at); /* first contiguous free part; *at NULL: no memory */
 size_t pipe_part(PipeBuffer *pipe, unsigned char **at); /* first contiguous part of the data */
@@ -363,6 +373,7 @@ void hot_path_init(void);
 int hot_path_load(void);
 void hot_fd_init(void);
 void hot_dirents_init(void);
+void hot_rseq_init(void);
 extern PyMethodDef dirents_methods[]; /* dirents.c */
 /* hot_inode.c: the inode of a regular file that C may use as it is, else NULL; bytes moved, -EFAULT or
  * HOT_MISS.  `pos` is not negative; the file's own position stays. */

@@ -34,6 +34,16 @@ static bool is_restart(int64_t result)
 	return result <= -512 && result >= -516;
 }
 
+/* The task's context is dead; `signo` killed it, 0: not known. */
+static int report_gone(PyObject *kernel, Task *task, int signo)
+{
+	PyObject *number = PyLong_FromLong(signo);
+	PyObject *gone = number ? PyObject_CallMethodObjArgs(kernel, name_gone, task, number, NULL) : NULL;
+	Py_XDECREF(number);
+	Py_XDECREF(gone);
+	return gone ? 0 : -1;
+}
+
 /* Let the task run guest code after its pending work.  `result` (borrowed) is what Kernel.on_return gets.
  * 0, or -1 with an exception. */
 static int go_on(PyObject *kernel, Task *task, bool work, PyObject *result)
@@ -55,12 +65,7 @@ static int go_on(PyObject *kernel, Task *task, bool work, PyObject *result)
 		return -1;
 	}
 	facts_publish(task, pf);
-	if (ops->resume(pf) < 0) {
-		PyObject *gone = PyObject_CallMethodOneArg(kernel, name_gone, (PyObject *)task);
-		Py_XDECREF(gone);
-		return gone ? 0 : -1;
-	}
-	return 0;
+	return ops->resume(pf) < 0 ? report_gone(kernel, task, 0) : 0;
 }
 
 /* A call's answer in Python's hands: an int or NO_RESULT. */
@@ -195,6 +200,8 @@ static int dispatch(Machine *self, PyObject *kernel, struct pf_event *event)
 		return -1;
 	}
 	Py_INCREF(task); /* it may die under its own call */
+	if (task->rseq.addr && (event->kind == PF_FAULT || event->kind == PF_INTERRUPTED))
+		rseq_abort(task, event->ctx); /* if it makes no sense the host ends the process */
 	int status = task->work & WORK_BARRIER && event->kind != PF_NONE ? pass_barriers(kernel, task) : 0;
 	switch (status ? PF_NONE : event->kind) {
 	case PF_SYSCALL:
@@ -208,12 +215,9 @@ static int dispatch(Machine *self, PyObject *kernel, struct pf_event *event)
 	case PF_INTERRUPTED:
 		status = go_on(kernel, task, work_pending(task), no_result);
 		break;
-	case PF_GONE: {
-		PyObject *gone = PyObject_CallMethodOneArg(kernel, name_gone, (PyObject *)task);
-		Py_XDECREF(gone);
-		status = gone ? 0 : -1;
+	case PF_GONE:
+		status = report_gone(kernel, task, event->signo);
 		break;
-	}
 	case PF_NONE:
 		break;
 	}

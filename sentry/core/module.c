@@ -77,6 +77,7 @@ PyMODINIT_FUNC PyInit__core(void)
 	hot_epoll_init();
 	hot_signal_init();
 	hot_process_init();
+	hot_rseq_init();
 	hot_stat_init();
 	hot_path_init();
 	hot_fd_init();

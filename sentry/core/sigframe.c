@@ -164,7 +164,7 @@ int sigframe_enter(Task *task, int signo, const struct signal_action *action, co
 {
 	struct pf_context *pf = context_of(task);
 	const uint32_t end = MAGIC2;
-	if (!pf || !(action->flags & RESTORER) || !fetch_fpu(pf))
+	if (!pf || !(action->flags & RESTORER) || !rseq_abort(task, pf) || !fetch_fpu(pf))
 		return -EFAULT;
 	struct pf_regs *regs = &pf->regs;
 	size_t size = native.size + sizeof end;

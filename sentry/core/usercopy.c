@@ -329,6 +329,10 @@ PyMethodDef usercopy_methods[] = {
 	{"gather", (PyCFunction)gather, METH_O, NULL},
 	{"scatter", (PyCFunction)scatter, METH_VARARGS, NULL},
 	{"end_wait", (PyCFunction)task_end_wait, METH_O, NULL},
+	{"register_rseq", (PyCFunction)task_rseq, METH_VARARGS, NULL},
+	{"abort_rseq", (PyCFunction)task_abort_rseq, METH_NOARGS, NULL},
+	{"inherit_rseq", (PyCFunction)task_inherit_rseq, METH_O, NULL},
+	{"end_rseq", (PyCFunction)task_end_rseq, METH_O, NULL},
 	{"filter_verdict", (PyCFunction)task_filter_verdict, METH_NOARGS, NULL},
 	{0},
 };

@@ -302,6 +302,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
         child.mm.users += 1
     else:
         child.mm = task.mm.fork(task, child)
+        child.inherit_rseq(task)
         if child.mm.attached:
             shm.inherited(task, child.mm)
     child.keyrings = task.keyrings.inherit(task.creds, thread=bool(flags & CLONE_THREAD))

@@ -131,6 +131,7 @@ def exit_task(task: Task) -> None:
 def release_mm(task: Task) -> None:
     """Leave the address space (exit, execve): robust futexes, clear_child_tid, the vfork parent."""
     robust.leave(task)
+    task.end_rseq(task.mm.users > 1)  # before anybody is told that the thread's memory is free
     if task.clear_child_tid:
         address, task.clear_child_tid = task.clear_child_tid, 0
         if task.mm.users > 1:

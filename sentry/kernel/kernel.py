@@ -185,10 +185,10 @@ class Kernel:
             self._bug(task)
             return run.abandon(task)
 
-    def on_gone(self, task: Task) -> None:
-        """The host killed the task's thread."""
+    def on_gone(self, task: Task, signo: int) -> None:
+        """The host killed the task's thread, by a signal where that is known."""
         try:
-            run.on_gone(task)
+            run.on_gone(task, signo)
         except Exception:  # noqa: BLE001
             self._bug(task)
 

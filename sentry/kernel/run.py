@@ -201,10 +201,10 @@ def abandon(task: Task) -> bool:
     return False
 
 
-def on_gone(task: Task) -> None:
-    """The host killed the thread's context (out of memory, or someone outside): the process dies of
-    SIGKILL.
+def on_gone(task: Task, signo: int) -> None:
+    """The host killed the thread's context: the process dies of SIGKILL (out of memory, or someone outside),
+    or of SIGSEGV, the host's word for what is wrong with its restartable sequences (rseq(2)).
     """
-    task.group.begin_exit(SIGKILL)
+    task.group.begin_exit(SIGSEGV if signo == SIGSEGV else SIGKILL)
     if task.state == "running" and task.coroutine is None:
         exit.exit_task(task)

@@ -23,6 +23,8 @@ from sentry.abi.elf import (
     AT_PAGESZ,
     AT_PLATFORM,
     AT_RANDOM,
+    AT_RSEQ_ALIGN,
+    AT_RSEQ_FEATURE_SIZE,
 )
 from sentry.abi.mman import PAGE_SIZE
 from sentry.errors import Errno
@@ -47,7 +49,7 @@ def _read_host() -> dict[int, int]:
 _host = _read_host()
 # Patched call sites find their thread by %gs (platform/README.md): who wants %gs is to ask, by arch_prctl(2).
 HWCAP2_FSGSBASE = 1 << 1
-_MACHINE = (
+_MACHINE: tuple[int, ...] = (
     AT_HWCAP, _host.get(AT_HWCAP, 0),
     AT_PAGESZ, PAGE_SIZE,
     AT_CLKTCK, _CLOCK_TICKS,
@@ -55,6 +57,10 @@ _MACHINE = (
     AT_HWCAP2, _host.get(AT_HWCAP2, 0) & ~HWCAP2_FSGSBASE,
     AT_MINSIGSTKSZ, _host.get(AT_MINSIGSTKSZ, 2048),
 )  # fmt: skip
+# The fields of struct rseq that we vouch for: up to mm_cid.  A host without it may not have these entries.
+_RSEQ_SIZE, _RSEQ_ALIGN = 28, 32
+if _host.get(AT_RSEQ_FEATURE_SIZE, 0) >= _RSEQ_SIZE:
+    _MACHINE += AT_RSEQ_FEATURE_SIZE, _RSEQ_SIZE, AT_RSEQ_ALIGN, _RSEQ_ALIGN
 _PLATFORM = b"x86_64".ljust(16, b"\0")
 
 

@@ -13,6 +13,7 @@ from sentry.abi.ptrace import (
     PTRACE_EVENT_STOP,
     PTRACE_EVENTMSG_SYSCALL_ENTRY,
     PTRACE_EVENTMSG_SYSCALL_EXIT,
+    PTRACE_GET_RSEQ_CONFIGURATION,
     PTRACE_GET_SYSCALL_INFO,
     PTRACE_GETEVENTMSG,
     PTRACE_GETSIGINFO,
@@ -44,6 +45,7 @@ from sentry.abi.ptrace import (
     PTRACE_SYSEMU,
     PTRACE_SYSEMU_SINGLESTEP,
     PTRACE_TRACEME,
+    RSEQ_CONFIGURATION,
     SYSCALL_INFO_CALL,
     SYSCALL_INFO_EXIT,
     SYSCALL_INFO_HEAD,
@@ -299,6 +301,13 @@ def _syscall_info(task: "Task", target: "Task", size: int, data: int) -> int:
     return len(info)
 
 
+def _rseq_configuration(task: "Task", target: "Task", size: int, data: int) -> int:
+    registered = target.rseq_address, target.rseq_length, target.rseq_signature
+    configuration = RSEQ_CONFIGURATION.pack(*registered, 0)
+    task.copy_out(data, configuration[:size])
+    return len(configuration)
+
+
 def _get_filter(task: "Task", target: "Task", index: int, data: int) -> int:
     if not task.creds.has_cap(CAP_SYS_ADMIN) or task.filter is not None:
         raise Errno(errno.EACCES)
@@ -350,6 +359,7 @@ _REQUESTS: "dict[int, Request]" = {
     PTRACE_GETSIGMASK: _get_mask,
     PTRACE_SETSIGMASK: _set_mask,
     PTRACE_GET_SYSCALL_INFO: _syscall_info,
+    PTRACE_GET_RSEQ_CONFIGURATION: _rseq_configuration,
     PTRACE_SECCOMP_GET_FILTER: _get_filter,
     PTRACE_SECCOMP_GET_METADATA: _get_metadata,
 }

@@ -69,6 +69,8 @@ def push(task: Task, info: SigInfo, action: Action, mask: int) -> None:
     ctx = task.ctx
     if not action.flags & SA_RESTORER:
         raise Errno(errno.EFAULT)  # x86-64 has no other way back
+    if task.rseq_address and not task.abort_rseq():
+        raise Errno(errno.EFAULT)  # rseq(2): SIGSEGV
     fpu = _mark(ctx.get_fpu())
     sp = ctx.rsp - _RED_ZONE
     nested = altstack.contains(task, ctx.rsp)

@@ -36,7 +36,7 @@ static void must(bool good, const char *what)
 static bool is_the_stubs(long nr)
 {
 	return nr == SYS_mmap || nr == SYS_munmap || nr == SYS_mprotect || nr == SYS_mremap || nr == SYS_madvise ||
-	       nr == SYS_msync || nr == SYS_clone || nr == SYS_exit;
+	       nr == SYS_msync || nr == SYS_clone || nr == SYS_exit || nr == SYS_rseq;
 }
 
 /* uretprobe and uprobe: never given to filters (Linux 6.11, 6.18); SIGILL when no probe is set. */
@@ -76,7 +76,7 @@ static bool kills(uint64_t rip, long nr, uint64_t first)
 		ops->thread_end(ctx);
 		return false;
 	}
-	thread_reaped(thread_of(ctx));
+	thread_reaped(thread_of(ctx), status);
 	ops->thread_end(ctx);
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
 }
