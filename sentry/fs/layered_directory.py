@@ -16,7 +16,7 @@ from sentry.vfs.path import Path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.creds import Creds
-    from sentry.vfs.inode import Inode
+    from sentry.vfs.inode import DirEntry, Inode
 
 
 class LayeredDirectory(LayeredInode):
@@ -129,6 +129,16 @@ class LayeredDirectory(LayeredInode):
                     hidden = child is None or is_whiteout(child.inode)
                 seen[entry[0]] = None if hidden else entry
         return [entry for entry in seen.values() if entry is not None]
+
+    def relisted(self, entry: DirEntry) -> DirEntry | None:
+        if not self.upper:
+            return entry  # lower layers do not change
+        name = entry[0]
+        child = _child(self.real, name)
+        if child is None:
+            return entry if self._is_below(name) else None
+        inode = child.inode
+        return None if is_whiteout(inode) else (name, inode.ino, inode.mode >> 12)
 
     def _is_below(self, name: bytes) -> bool:
         """Whether a lower layer has something of that name to show, so that its absence needs a whiteout."""

@@ -17,106 +17,102 @@ static pid_t fork_init(void)
 	return CHECK_OK(syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0));
 }
 
-CASE(first_process_is_number_1_and_has_no_parent_there, "pid_namespaces(7)")
-{
-	pid_t init, tid_inside = 0;
+static pid_t outside; /* who made the namespace, by its number there */
 
-	NEEDS_NAMESPACES();
+/* Runs `body` as the first process of a new namespace, which ends with `code`. */
+static void run_init(void (*body)(void), int code)
+{
+	pid_t init;
+
+	outside = getpid();
 	init = fork_init();
 	if (init == 0) {
-		CHECK_EQ(syscall(SYS_getpid), 1);
-		CHECK_EQ(syscall(SYS_gettid), 1);
-		CHECK_EQ(syscall(SYS_getppid), 0);
-		CHECK_EQ(syscall(SYS_set_tid_address, &tid_inside), 1);
-		CHECK_EQ(syscall(SYS_getpgid, 0), 0);
-		CHECK_EQ(syscall(SYS_getsid, 0), 0);
-		CHECK_EQ(syscall(SYS_getpgrp), 0);
-		_exit(0);
+		body();
+		_exit(code);
 	}
 	CHECK(init > 1);
-	CHECK_EQ(wait_status(init), 0);
+	CHECK_EQ(wait_status(init), code << 8);
 }
 
-CASE(children_are_numbered_from_2_on, "pid_namespaces(7)")
+/* A case that is the life of such a process; its body comes behind. */
+#define INIT_CASE(name, page, needs, code)						\
+	static void name##_init(void);							\
+	CASE(name, page)								\
+	{										\
+		needs();								\
+		run_init(name##_init, code);						\
+	}										\
+	static void name##_init(void)
+
+INIT_CASE(first_process_is_number_1_and_has_no_parent_there, "pid_namespaces(7)", NEEDS_NAMESPACES, 0)
 {
-	pid_t init;
+	pid_t tid_inside = 0;
 
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		pid_t child;
-		int status;
-		siginfo_t info;
-
-		child = fork();
-		if (child == 0) {
-			CHECK_EQ(getppid(), 1);
-			CHECK_EQ(getpid(), 2);
-			_exit(7);
-		}
-		CHECK_EQ(child, 2);
-		CHECK_OK(waitid(P_PID, 2, &info, WEXITED | WNOWAIT));
-		CHECK_EQ(info.si_pid, 2);
-		CHECK_EQ(waitpid(-1, &status, 0), 2);
-		CHECK_EQ(WEXITSTATUS(status), 7);
-		CHECK_EQ(waitpid(2, &status, 0), -1);
-		child = fork();
-		if (child == 0)
-			_exit(0);
-		CHECK_EQ(child, 3);
-		CHECK_EQ(waitpid(3, &status, 0), 3);
-		_exit(0);
-	}
-	CHECK_EQ(wait_status(init), 0);
+	CHECK_EQ(syscall(SYS_getpid), 1);
+	CHECK_EQ(syscall(SYS_gettid), 1);
+	CHECK_EQ(syscall(SYS_getppid), 0);
+	CHECK_EQ(syscall(SYS_set_tid_address, &tid_inside), 1);
+	CHECK_EQ(syscall(SYS_getpgid, 0), 0);
+	CHECK_EQ(syscall(SYS_getsid, 0), 0);
+	CHECK_EQ(syscall(SYS_getpgrp), 0);
 }
 
-CASE(setsid_and_setpgid_use_the_numbers_of_the_namespace, "pid_namespaces(7)")
+INIT_CASE(children_are_numbered_from_2_on, "pid_namespaces(7)", NEEDS_NAMESPACES, 0)
 {
-	pid_t init;
+	pid_t child;
+	int status;
+	siginfo_t info;
 
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		CHECK_EQ(setsid(), 1);
-		CHECK_EQ(getpgrp(), 1);
-		CHECK_EQ(getsid(0), 1);
-		pid_t child = fork();
-		if (child == 0) {
-			CHECK_OK(setpgid(0, 0));
-			CHECK_EQ(getpgid(2), 2);
-			CHECK_EQ(getpgrp(), 2);
-			CHECK_EQ(getsid(2), 1);
-			CHECK_ERR(setpgid(0, 77), EPERM);
-			_exit(0);
-		}
-		int status;
-		CHECK_EQ(waitpid(child, &status, 0), 2);
-		CHECK_EQ(status, 0);
-		_exit(0);
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(getppid(), 1);
+		CHECK_EQ(getpid(), 2);
+		_exit(7);
 	}
-	CHECK_EQ(wait_status(init), 0);
+	CHECK_EQ(child, 2);
+	CHECK_OK(waitid(P_PID, 2, &info, WEXITED | WNOWAIT));
+	CHECK_EQ(info.si_pid, 2);
+	CHECK_EQ(waitpid(-1, &status, 0), 2);
+	CHECK_EQ(WEXITSTATUS(status), 7);
+	CHECK_EQ(waitpid(2, &status, 0), -1);
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	CHECK_EQ(child, 3);
+	CHECK_EQ(waitpid(3, &status, 0), 3);
 }
 
-CASE(processes_outside_can_not_be_named, "pid_namespaces(7)")
+INIT_CASE(setsid_and_setpgid_use_the_numbers_of_the_namespace, "pid_namespaces(7)", NEEDS_NAMESPACES, 0)
 {
-	pid_t init, outside = getpid();
-
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		int number = outside < 10 ? 1000 : outside;
-
-		CHECK_ERR(kill(number, 0), ESRCH);
-		CHECK_ERR(syscall(SYS_tkill, number, 0), ESRCH);
-		CHECK_ERR(syscall(SYS_tgkill, number, number, 0), ESRCH);
-		CHECK_ERR(syscall(SYS_getpgid, number), ESRCH);
-		CHECK_ERR(syscall(SYS_pidfd_open, number, 0), ESRCH);
-		CHECK_ERR(syscall(SYS_sched_getscheduler, number), ESRCH);
-		CHECK_ERR(getpriority(PRIO_PROCESS, number), ESRCH);
-		CHECK_ERR(kill(-1, 0), ESRCH);
+	CHECK_EQ(setsid(), 1);
+	CHECK_EQ(getpgrp(), 1);
+	CHECK_EQ(getsid(0), 1);
+	pid_t child = fork();
+	if (child == 0) {
+		CHECK_OK(setpgid(0, 0));
+		CHECK_EQ(getpgid(2), 2);
+		CHECK_EQ(getpgrp(), 2);
+		CHECK_EQ(getsid(2), 1);
+		CHECK_ERR(setpgid(0, 77), EPERM);
 		_exit(0);
 	}
-	CHECK_EQ(wait_status(init), 0);
+	int status;
+	CHECK_EQ(waitpid(child, &status, 0), 2);
+	CHECK_EQ(status, 0);
+}
+
+INIT_CASE(processes_outside_can_not_be_named, "pid_namespaces(7)", NEEDS_NAMESPACES, 0)
+{
+	int number = outside < 10 ? 1000 : outside;
+
+	CHECK_ERR(kill(number, 0), ESRCH);
+	CHECK_ERR(syscall(SYS_tkill, number, 0), ESRCH);
+	CHECK_ERR(syscall(SYS_tgkill, number, number, 0), ESRCH);
+	CHECK_ERR(syscall(SYS_getpgid, number), ESRCH);
+	CHECK_ERR(syscall(SYS_pidfd_open, number, 0), ESRCH);
+	CHECK_ERR(syscall(SYS_sched_getscheduler, number), ESRCH);
+	CHECK_ERR(getpriority(PRIO_PROCESS, number), ESRCH);
+	CHECK_ERR(kill(-1, 0), ESRCH);
 }
 
 static volatile sig_atomic_t sender = -1;
@@ -152,27 +148,19 @@ CASE(sender_outside_is_0, "pid_namespaces(7)")
 	CHECK_EQ(wait_status(init), 0);
 }
 
-CASE(init_is_spared_its_default_actions, "pid_namespaces(7)")
+INIT_CASE(init_is_spared_its_default_actions, "pid_namespaces(7)", NEEDS_NAMESPACES, 11)
 {
-	pid_t init;
-
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		CHECK_OK(kill(1, SIGTERM));
+	CHECK_OK(kill(1, SIGTERM));
+	CHECK_OK(kill(1, SIGKILL));
+	CHECK_OK(kill(1, SIGSTOP));
+	CHECK_OK(syscall(SYS_tgkill, 1, 1, SIGINT));
+	pid_t child = fork();
+	if (child == 0) {
 		CHECK_OK(kill(1, SIGKILL));
-		CHECK_OK(kill(1, SIGSTOP));
-		CHECK_OK(syscall(SYS_tgkill, 1, 1, SIGINT));
-		pid_t child = fork();
-		if (child == 0) {
-			CHECK_OK(kill(1, SIGKILL));
-			_exit(0);
-		}
-		int status;
-		CHECK_EQ(waitpid(child, &status, 0), child);
-		_exit(11);
+		_exit(0);
 	}
-	CHECK_EQ(wait_status(init), 11 << 8);
+	int status;
+	CHECK_EQ(waitpid(child, &status, 0), child);
 }
 
 CASE(parent_outside_can_kill_init_but_not_by_a_signal_without_handler, "pid_namespaces(7)")
@@ -257,89 +245,65 @@ CASE(unshare_moves_children_only, "unshare(2)")
 	CHECK_EQ(wait_status(child), SIGKILL);
 }
 
-CASE(orphans_go_to_the_namespaces_init, "pid_namespaces(7)")
+INIT_CASE(orphans_go_to_the_namespaces_init, "pid_namespaces(7)", NEEDS_NAMESPACES, 0)
 {
-	pid_t init;
+	int done[2], status;
 
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		int done[2], status;
-
-		CHECK_OK(pipe(done));
+	CHECK_OK(pipe(done));
+	if (fork() == 0) {
 		if (fork() == 0) {
-			if (fork() == 0) {
-				while (getppid() != 1)
-					usleep(1000);
-				tell(done[1]);
-				_exit(5);
-			}
-			_exit(4);
+			while (getppid() != 1)
+				usleep(1000);
+			tell(done[1]);
+			_exit(5);
 		}
-		CHECK_EQ(waitpid(2, &status, 0), 2);
-		await(done[0]);
-		CHECK_EQ(waitpid(-1, &status, 0), 3);
-		CHECK_EQ(WEXITSTATUS(status), 5);
-		_exit(0);
+		_exit(4);
 	}
-	CHECK_EQ(wait_status(init), 0);
+	CHECK_EQ(waitpid(2, &status, 0), 2);
+	await(done[0]);
+	CHECK_EQ(waitpid(-1, &status, 0), 3);
+	CHECK_EQ(WEXITSTATUS(status), 5);
 }
 
-CASE(namespaces_nest, "pid_namespaces(7)")
+INIT_CASE(namespaces_nest, "pid_namespaces(7)", NEEDS_NAMESPACES, 0)
 {
-	pid_t init;
+	pid_t inner = fork_init();
 
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		pid_t inner = fork_init();
-
-		if (inner == 0) {
-			CHECK_EQ(getpid(), 1);
-			CHECK_EQ(getppid(), 0);
-			_exit(0);
-		}
-		CHECK_EQ(inner, 2);
-		CHECK_EQ(wait_status(inner), 0);
+	if (inner == 0) {
+		CHECK_EQ(getpid(), 1);
+		CHECK_EQ(getppid(), 0);
 		_exit(0);
 	}
-	CHECK_EQ(wait_status(init), 0);
+	CHECK_EQ(inner, 2);
+	CHECK_EQ(wait_status(inner), 0);
 }
 
-CASE(clone3_gives_wanted_numbers, "clone3(2)")
+INIT_CASE(clone3_gives_wanted_numbers, "clone3(2)", NEEDS_ROOT, 0)
 {
-	pid_t init;
+	pid_t wanted[2] = { 77, 0 };
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)wanted,
+		.set_tid_size = 1,
+	};
+	pid_t child = CHECK_OK(syscall(SYS_clone3, &args, sizeof(args)));
 
-	NEEDS_ROOT();
-	init = fork_init();
-	if (init == 0) {
-		pid_t wanted[2] = { 77, 0 };
-		struct clone_args args = {
-			.exit_signal = SIGCHLD,
-			.set_tid = (uintptr_t)wanted,
-			.set_tid_size = 1,
-		};
-		pid_t child = CHECK_OK(syscall(SYS_clone3, &args, sizeof(args)));
-
-		if (child == 0)
-			_exit(getpid() == 77 ? 0 : 1);
-		CHECK_EQ(child, 77);
-		wanted[0] = 1;
-		CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EEXIST);
-		wanted[0] = 77;
-		CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EEXIST);
-		CHECK_EQ(wait_status(child), 0);
-		wanted[0] = 0;
-		CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
-		wanted[0] = -5;
-		CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
-		args.set_tid_size = 33;
-		CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
-		args.set_tid_size = 0;
-		CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
-		_exit(0);
-	}
-	CHECK_EQ(wait_status(init), 0);
+	if (child == 0)
+		_exit(getpid() == 77 ? 0 : 1);
+	CHECK_EQ(child, 77);
+	wanted[0] = 1;
+	CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EEXIST);
+	wanted[0] = 77;
+	CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EEXIST);
+	CHECK_EQ(wait_status(child), 0);
+	wanted[0] = 0;
+	CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
+	wanted[0] = -5;
+	CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
+	args.set_tid_size = 33;
+	CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
+	args.set_tid_size = 0;
+	CHECK_ERR(syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
 }
 
 CASE(first_process_must_be_number_1, "clone3(2)")
@@ -461,41 +425,25 @@ CASE(proc_shows_the_namespace_of_its_mount, "pid_namespaces(7)")
 
 static int mutex_word;
 
-CASE(pi_futex_holds_the_number_of_the_namespace, "futex(2)")
+INIT_CASE(pi_futex_holds_the_number_of_the_namespace, "futex(2)", NEEDS_NAMESPACES, 0)
 {
-	pid_t init;
-
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		CHECK_OK(syscall(SYS_futex, &mutex_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
-		CHECK_EQ(mutex_word, 1);
-		CHECK_ERR(syscall(SYS_futex, &mutex_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), EDEADLK);
-		CHECK_OK(syscall(SYS_futex, &mutex_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
-		_exit(0);
-	}
-	CHECK_EQ(wait_status(init), 0);
+	CHECK_OK(syscall(SYS_futex, &mutex_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+	CHECK_EQ(mutex_word, 1);
+	CHECK_ERR(syscall(SYS_futex, &mutex_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), EDEADLK);
+	CHECK_OK(syscall(SYS_futex, &mutex_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
 }
 
-CASE(last_number_may_be_set, "pid_namespaces(7)")
+INIT_CASE(last_number_may_be_set, "pid_namespaces(7)", NEEDS_ROOT, 0)
 {
-	pid_t init;
+	int fd = CHECK_OK(open("/proc/sys/kernel/ns_last_pid", O_WRONLY));
+	pid_t child;
 
-	NEEDS_ROOT();
-	init = fork_init();
-	if (init == 0) {
-		int fd = CHECK_OK(open("/proc/sys/kernel/ns_last_pid", O_WRONLY));
-		pid_t child;
-
-		CHECK_EQ(write(fd, "99", 2), 2);
-		child = fork();
-		if (child == 0)
-			_exit(0);
-		CHECK_EQ(child, 100);
-		CHECK_EQ(wait_status(child), 0);
+	CHECK_EQ(write(fd, "99", 2), 2);
+	child = fork();
+	if (child == 0)
 		_exit(0);
-	}
-	CHECK_EQ(wait_status(init), 0);
+	CHECK_EQ(child, 100);
+	CHECK_EQ(wait_status(child), 0);
 }
 
 CASE(nesting_ends_at_32_levels, "pid_namespaces(7)")
@@ -523,50 +471,34 @@ CASE(nesting_ends_at_32_levels, "pid_namespaces(7)")
 	CHECK(WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 132);
 }
 
-CASE(its_end_waits_for_no_zombie_whose_parent_it_kills, "pid_namespaces(7)")
+INIT_CASE(its_end_waits_for_no_zombie_whose_parent_it_kills, "pid_namespaces(7)", NEEDS_NAMESPACES, 3)
 {
-	pid_t init;
+	int ready[2];
+	char byte;
 
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		int ready[2];
-		char byte;
+	CHECK_OK(pipe(ready));
+	if (fork() == 0) {
+		siginfo_t info;
+		pid_t zombie = fork();
 
-		CHECK_OK(pipe(ready));
-		if (fork() == 0) {
-			siginfo_t info;
-			pid_t zombie = fork();
-
-			if (zombie == 0)
-				_exit(0);
-			waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT);
-			if (write(ready[1], "x", 1) == 1)
-				for (;;)
-					pause();
-		}
-		CHECK_EQ(read(ready[0], &byte, 1), 1);
-		_exit(3);
+		if (zombie == 0)
+			_exit(0);
+		waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT);
+		if (write(ready[1], "x", 1) == 1)
+			for (;;)
+				pause();
 	}
-	CHECK_EQ(WEXITSTATUS(wait_status(init)), 3);
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
 }
 
-CASE(its_end_waits_for_no_child_that_signals_otherwise, "pid_namespaces(7)")
+INIT_CASE(its_end_waits_for_no_child_that_signals_otherwise, "pid_namespaces(7)", NEEDS_NAMESPACES, 3)
 {
-	pid_t init;
+	for (int i = 0; i < 3; i++) {
+		static const int signals[] = { 0, SIGUSR1, SIGCHLD };
 
-	NEEDS_NAMESPACES();
-	init = fork_init();
-	if (init == 0) {
-		for (int i = 0; i < 3; i++) {
-			static const int signals[] = { 0, SIGUSR1, SIGCHLD };
-
-			/* At its end a child sends no signal, or another one: nothing that SIGCHLD's action says is for it. */
-			if (syscall(SYS_clone, (long)signals[i], 0, 0, 0, 0) == 0)
-				for (;;)
-					pause();
-		}
-		_exit(3);
+		/* At its end a child sends no signal, or another one: nothing that SIGCHLD's action says is for it. */
+		if (syscall(SYS_clone, (long)signals[i], 0, 0, 0, 0) == 0)
+			for (;;)
+				pause();
 	}
-	CHECK_EQ(WEXITSTATUS(wait_status(init)), 3);
 }
