@@ -13,6 +13,7 @@ import os
 from sentry import _core
 from sentry.errors import Errno, StartError
 from sentry.fs.cgroup_files import configure
+from sentry.kernel import core_dump
 from sentry.kernel.exec import start_init
 from sentry.kernel.kernel import Kernel
 from sentry.kernel.log import Log
@@ -52,6 +53,7 @@ def prepare(config: Config) -> Kernel:
 
         report.on_signal(kernel)
     kernel.mounts = build_root(kernel, config)
+    kernel.dump_core = core_dump.dump
     return kernel
 
 

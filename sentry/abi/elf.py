@@ -9,6 +9,7 @@ ELFCLASS64 = 2
 ELFDATA2LSB = 1
 ET_EXEC = 2
 ET_DYN = 3
+ET_CORE = 4
 EM_X86_64 = 62
 
 # e_ident, e_type, e_machine, e_version, e_entry, e_phoff, e_shoff, e_flags, e_ehsize, e_phentsize, e_phnum,
@@ -25,6 +26,7 @@ SYM = Struct("<IBBHQQ")
 PT_LOAD = 1
 PT_DYNAMIC = 2
 PT_INTERP = 3
+PT_NOTE = 4
 PT_GNU_STACK = 0x6474E551
 DT_STRTAB = 5
 DT_SYMTAB = 6

@@ -20,7 +20,7 @@ from sentry.fs.proc_sys_names import NameInode
 from sentry.fs.proc_sys_namespaces import namespace_limits, show_last_pid, store_last_pid
 from sentry.fs.pseudo import fixed, parse_decimal, parse_int
 from sentry.ipc import aio
-from sentry.kernel import acct, settings, version
+from sentry.kernel import acct, core_pattern, settings, version
 from sentry.kernel.namespaces import uts_names
 from sentry.mm.layout import GUEST_START, MAX_MAP_COUNT
 from sentry.vfs import epoll, leases
@@ -167,10 +167,18 @@ def _store_accounting(task: Task, data: bytes) -> None:
     acct.parameters[: len(values)] = values
 
 
+def _show_core_pattern(task: Task) -> bytes:
+    return core_pattern.pattern[0] + b"\n"
+
+
+def _store_core_pattern(task: Task, data: bytes) -> None:
+    core_pattern.set_pattern(data)
+
+
 def _kernel(boot_id: bytes, fs: FileSystem) -> Tree:
     tree: dict[bytes, Tree | Show | tuple[Show, Store] | Inode] = dict(
         _numbers(
-            cap_last_cap=len(NAMES) - 1, core_pattern=b"core", core_pipe_limit=0, core_uses_pid=0,
+            cap_last_cap=len(NAMES) - 1, core_pipe_limit=0,
             dmesg_restrict=1, kptr_restrict=2,
             ngroups_max=NGROUPS_MAX, osrelease=version.RELEASE, ostype=version.SYSNAME,
             overflowgid=OVERFLOW_ID, overflowuid=OVERFLOW_ID, panic=0, panic_on_oops=0,
@@ -181,6 +189,7 @@ def _kernel(boot_id: bytes, fs: FileSystem) -> Tree:
     tree.update(_settings(settings.KERNEL))
     tree.update(ipc_controls())
     tree[b"acct"] = (lambda task: b"%d\t%d\t%d\n" % tuple(acct.parameters)), _store_accounting
+    tree[b"core_pattern"] = _show_core_pattern, _store_core_pattern
     tree[b"keys"] = key_controls()
     tree[b"hostname"] = NameInode(fs, uts_names.HOST)
     tree[b"domainname"] = NameInode(fs, uts_names.DOMAIN)

@@ -7,7 +7,17 @@ group's leader stays in kernel.tasks until the group is reaped (kernel.reap); ot
 from __future__ import annotations
 
 from sentry._core import WORK_EXIT
-from sentry.abi.signal import CLD_EXITED, CLD_KILLED, NSIG, SA_NOCLDWAIT, SIG_IGN, SIGCHLD, SIGKILL
+from sentry.abi.core import CORE_DUMPED
+from sentry.abi.signal import (
+    CLD_DUMPED,
+    CLD_EXITED,
+    CLD_KILLED,
+    NSIG,
+    SA_NOCLDWAIT,
+    SIG_IGN,
+    SIGCHLD,
+    SIGKILL,
+)
 from sentry.abi.wait import exited
 from sentry.errors import Errno
 from sentry.ipc import aio, sem_undo, shm
@@ -279,7 +289,8 @@ def _tell_parent(group: ThreadGroup) -> None:
         auto_reap = action.handler == SIG_IGN or bool(action.flags & SA_NOCLDWAIT)
     if 0 < signo <= NSIG:
         if code & 0x7F:
-            info = job_control.child_info(group, CLD_KILLED, code & 0x7F)
+            why = CLD_DUMPED if code & CORE_DUMPED else CLD_KILLED
+            info = job_control.child_info(group, why, code & 0x7F)
         else:
             info = job_control.child_info(group, CLD_EXITED, code >> 8)
         info.signo = signo

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sentry.kernel.namespaces.namespaces import Namespaces
     from sentry.kernel.reactor import Reactor
     from sentry.kernel.sessions import ProcessGroup
+    from sentry.kernel.signals.siginfo import SigInfo
     from sentry.kernel.task import Task
     from sentry.kernel.thread_group import ThreadGroup
     from sentry.kernel.timekeeping.timers import Timer
@@ -79,6 +80,7 @@ class Kernel:
         self.mounts: MountNamespace  # set when the root is built
         self.first_ns: Namespaces  # of the first process, set when it is started
         self.helpers = 0  # how many programs run that the kernel itself started (kernel.user_helper)
+        self.dump_core: Callable[[Task, SigInfo], Coroutine[None, None, object]]  # set by boot
         self.exit_status = 0  # wait status of init once it is dead
 
     # Scheduling

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 
+from sentry.abi.core import CORE_DUMPED
 from sentry.abi.poll import POLLHUP
-from sentry.abi.signal import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT
+from sentry.abi.signal import CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT
 from sentry.abi.wait import (
     CONTINUED_STATUS,
     P_PGID,
@@ -120,7 +121,8 @@ def _take(task: Task, child: ThreadGroup, options: int) -> Reaped | None:
             return None
         code = child.exit_code
         if code & 0x7F:
-            info = job_control.child_info(child, CLD_KILLED, code & 0x7F)
+            why = CLD_DUMPED if code & CORE_DUMPED else CLD_KILLED
+            info = job_control.child_info(child, why, code & 0x7F)
         else:
             info = job_control.child_info(child, CLD_EXITED, code >> 8)
         found = Reaped(info.seen_by(task), code, rusage(child))

@@ -11,6 +11,7 @@ import errno
 from sentry import _core
 from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOINTR, ERESTARTSYS, RESTARTS
 from sentry.abi.signal import (
+    CORE_SIGNALS,
     DEFAULT_IGNORED,
     SA_NODEFER,
     SA_RESETHAND,
@@ -24,7 +25,7 @@ from sentry.abi.signal import (
     UNBLOCKABLE,
 )
 from sentry.errors import Errno
-from sentry.kernel import exit
+from sentry.kernel import core_pattern, exit
 from sentry.kernel.cgroups import freezer
 from sentry.kernel.signals import job_control, sigframe, signals
 from sentry.kernel.signals.siginfo import SigInfo, fault
@@ -76,6 +77,11 @@ def on_return(task: Task, result: object) -> bool:
                 if not _over(task, trace_stops.group_stop(task)):
                     return False
                 continue
+        if task.signal.core is not None:
+            taken, task.signal.core = task.signal.core, None
+            if not _over(task, task.kernel.dump_core(task, taken)):
+                return False
+            continue
         task.work = 0
         info = signals.dequeue(task, ~task.sigmask)
         if info is None:
@@ -116,7 +122,10 @@ def act(task: Task, info: SigInfo) -> bool:
         if signo == SIGSTOP or not group.process_group.is_orphaned():
             job_control.stop(group, signo)
         return False
-    group.begin_exit(signo)
+    if bit & CORE_SIGNALS and core_pattern.is_wanted(group):
+        task.signal.core = info  # on_return goes on with that
+    else:
+        group.begin_exit(signo)
     return False
 
 

@@ -11,6 +11,7 @@ PID_MAX_MOST = 1 << 22
 
 # name: (first value, least, most); what is out of bounds is refused: EINVAL
 KERNEL = {
+    "core_uses_pid": (0, -_INT_MAX, _INT_MAX),
     "pid_max": (32768, 301, PID_MAX_MOST),
     "sched_rr_timeslice_ms": (100, -_INT_MAX, _INT_MAX),
     "threads-max": (TASKS_MAX, 1, 0x3FFFFFFF),

@@ -15,6 +15,7 @@ from sentry import _core
 from sentry._core import Action
 from sentry.abi.resource import RLIMIT_SIGPENDING
 from sentry.abi.signal import (
+    CORE_SIGNALS,
     DEFAULT_IGNORED,
     NSIG,
     SIG_DFL,
@@ -29,6 +30,7 @@ from sentry.abi.signal import (
     mask_of,
 )
 from sentry.errors import Errno
+from sentry.kernel import core_pattern
 from sentry.kernel.signals import job_control
 from sentry.kernel.signals.siginfo import SigInfo, from_task
 
@@ -92,11 +94,12 @@ class SignalState:
     call.
     """
 
-    __slots__ = ("no_sigpipe", "queue", "restart", "restart_block", "saved_mask", "wanted")
+    __slots__ = ("core", "no_sigpipe", "queue", "restart", "restart_block", "saved_mask", "wanted")
 
     def __init__(self) -> None:
         self.queue = PendingQueue()
         self.saved_mask: int | None = None  # to restore once sigsuspend, ppoll, ... are over
+        self.core: SigInfo | None = None  # has been taken, and the process is to leave a core
         self.no_sigpipe = False  # the call under way wants none (pwritev2(2), RWF_NOSIGNAL)
         self.wanted = 0  # blocked signals that rt_sigtimedwait waits for
         self.restart = 0  # the restart code of the call under way, until it is acted upon
@@ -226,7 +229,8 @@ def _notify(task: Task, signo: int, shared: bool, force: bool) -> None:
         return
     if signo != SIGKILL and (chosen.state == "stopped" or chosen.sigmask & ~chosen.signal.wanted & bit):
         return  # it is taken once the thread goes on, or unblocks it
-    if _is_fatal(chosen, signo, force) and not group.exiting:
+    dumps = bit & CORE_SIGNALS and core_pattern.is_wanted(group)  # then somebody must take it
+    if not dumps and _is_fatal(chosen, signo, force) and not group.exiting:
         group.begin_exit(signo)
         return
     if chosen.signal.wanted & bit:

@@ -8,8 +8,10 @@ kernel.tracing.trace_stops'.
 from __future__ import annotations
 
 from sentry._core import GUARD_CALLS, GUARD_FILTER, GUARD_TRACED, PF_PATCH_ANY, PF_PATCH_ASKING, WORK_STOP
+from sentry.abi.core import CORE_DUMPED
 from sentry.abi.ptrace import PTRACE_O_EXITKILL
 from sentry.abi.signal import (
+    CLD_DUMPED,
     CLD_EXITED,
     CLD_KILLED,
     CLD_TRAPPED,
@@ -142,7 +144,7 @@ def notify(task: Task, why: int, status: int) -> None:
     assert trace is not None
     group = trace.tracer.group
     action = group.sighand[SIGCHLD]
-    dead = why in (CLD_EXITED, CLD_KILLED)
+    dead = why in (CLD_EXITED, CLD_KILLED, CLD_DUMPED)
     if action.handler != SIG_IGN and (dead or not action.flags & SA_NOCLDSTOP):
         signals.send_group(group, SIGCHLD, _child_info(task, why, status))
     group.child_queue.wake(_POLLIN)
@@ -173,13 +175,20 @@ def leave(task: Task) -> None:
     trace.exit_code = group.exit_code if group.exiting or task.exit_code is None else task.exit_code
     if task is not group.leader:
         code = trace.exit_code
-        notify(task, CLD_KILLED if code & 0x7F else CLD_EXITED, code & 0x7F or code >> 8)
+        notify(task, _end_of(code), code & 0x7F or code >> 8)
+
+
+def _end_of(status: int) -> int:
+    """The CLD_ code of a death with this wait status."""
+    if not status & 0x7F:
+        return CLD_EXITED
+    return CLD_DUMPED if status & CORE_DUMPED else CLD_KILLED
 
 
 def notify_death(task: Task) -> None:
     """Tell the tracer of a process's death (`task` is the leader)."""
     code = task.group.exit_code
-    notify(task, CLD_KILLED if code & 0x7F else CLD_EXITED, code & 0x7F or code >> 8)
+    notify(task, _end_of(code), code & 0x7F or code >> 8)
 
 
 def hides(task: Task) -> bool:
@@ -223,7 +232,7 @@ def take(task: Task, tracee: Task, options: int) -> tuple[SigInfo, int] | None:
         if not options & WEXITED or (tracee is group.leader and (not group.dead or not hides(tracee))):
             return None
         code = group.exit_code if tracee is group.leader else trace.exit_code
-        why = CLD_KILLED if code & 0x7F else CLD_EXITED
+        why = _end_of(code)
         info = _child_info(tracee, why, code & 0x7F or code >> 8).seen_by(task)
         if not keep:
             _forget(tracee)
