@@ -56,6 +56,7 @@ class NamespaceFile(File):
     __slots__ = ()
 
     seekable = True  # as pread(2) sees it
+    can_read = can_write = False
     inode: NamespaceInode
 
     def __init__(self, flags: int, path: Path, inode: NamespaceInode | None = None) -> None:

@@ -108,6 +108,8 @@ class PagemapFile(_OfMemory):
 
     __slots__ = ()
 
+    can_write = False
+
     def read(self, task: Task, count: int, pos: int | None) -> bytes:
         at = self.pos if pos is None else pos
         if at % _ENTRY or count % _ENTRY:

@@ -110,6 +110,7 @@ class PidFile(File):
     __slots__ = ("group", "thread")
 
     seekable = True  # as pread(2) sees it
+    can_read = can_write = False
 
     def __init__(
         self, group: ThreadGroup, flags: int = 0, thread: Task | None = None, path: Path | None = None

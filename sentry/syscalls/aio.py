@@ -123,7 +123,7 @@ async def _transfer(
     check_flags(file, flags)
     if not (file.readable if reads else file.writable):
         raise Errno(errno.EBADF)
-    if not (file.reads_iter if reads else file.writes_iter):
+    if not (file.can_read and file.reads_iter if reads else file.can_write and file.writes_iter):
         raise Errno(errno.EINVAL)
     if opcode in (IOCB_CMD_PREADV, IOCB_CMD_PWRITEV):
         vectors = task.read_iovec(buffer, count)

@@ -19,12 +19,34 @@ if TYPE_CHECKING:
     Count = int | Coroutine[Any, Any, int]
 
 
-def _buffer(allowed: bool, address: int, count: int) -> "list[tuple[int, int]]":
-    if not allowed:  # the file's mode is looked at before the buffer
+# The file's mode comes first, then whether it can be read or written at all, then the memory.
+
+
+def _check_read(file: File) -> None:
+    if not file.readable:
         raise Errno(EBADF)
+    if not file.can_read:
+        raise Errno(EINVAL)
+
+
+def _check_write(file: File) -> None:
+    if not file.writable:
+        raise Errno(EBADF)
+    if not file.can_write:
+        raise Errno(EINVAL)
+
+
+def _buffer(address: int, count: int) -> "list[tuple[int, int]]":
     if address + count > TASK_SIZE:
         raise Errno(EFAULT)
     return [(address, min(count, MAX_RW_COUNT))]
+
+
+def _vectors(task: "Task", address: int, count: int) -> "list[tuple[int, int]]":
+    """What an array of struct iovec describes; empty: no bytes at all, which the file is not asked about."""
+    # The kernel takes the count as an unsigned long: what doesn't fit is too much.
+    vectors = task.read_iovec(address, count if count <= 0x7FFFFFFF else 0x7FFFFFFF)
+    return vectors if any(length for _, length in vectors) else []
 
 
 def _positioned(task: "Task", fd: int, pos: int) -> File:
@@ -38,73 +60,78 @@ def _positioned(task: "Task", fd: int, pos: int) -> File:
 
 
 def read(task: "Task", file: File, buf: Ptr, count: Size) -> "Count":
-    return read_into(task, file, _buffer(file.readable, buf, count), None)
+    _check_read(file)
+    return read_into(task, file, _buffer(buf, count), None)
 
 
 def write(task: "Task", file: File, buf: Ptr, count: Size) -> "Count":
-    return write_from(task, file, _buffer(file.writable, buf, count), None)
+    _check_write(file)
+    return write_from(task, file, _buffer(buf, count), None)
 
 
 def pread64(task: "Task", fd: Fd, buf: Ptr, count: Size, pos: Long) -> "Count":
     file = _positioned(task, fd, pos)
-    return read_into(task, file, _buffer(file.readable, buf, count), pos)
+    _check_read(file)
+    return read_into(task, file, _buffer(buf, count), pos)
 
 
 def pwrite64(task: "Task", fd: Fd, buf: Ptr, count: Size, pos: Long) -> "Count":
     file = _positioned(task, fd, pos)
-    return write_from(task, file, _buffer(file.writable, buf, count), pos)
+    _check_write(file)
+    return write_from(task, file, _buffer(buf, count), pos)
 
 
 def readv(task: "Task", file: File, iov: Ptr, count: Size) -> "Count":
-    return read_into(task, file, task.read_iovec(iov, _vectors(count)), None)
+    return _readv(task, file, iov, count, None)
 
 
 def writev(task: "Task", file: File, iov: Ptr, count: Size) -> "Count":
-    return write_from(task, file, task.read_iovec(iov, _vectors(count)), None)
+    return _writev(task, file, iov, count, None)
 
 
 def preadv(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long) -> "Count":
-    file = _positioned(task, fd, pos)
-    return read_into(task, file, task.read_iovec(iov, _vectors(count)), pos)
+    return _readv(task, _positioned(task, fd, pos), iov, count, pos)
 
 
 def pwritev(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long) -> "Count":
-    file = _positioned(task, fd, pos)
-    return write_from(task, file, task.read_iovec(iov, _vectors(count)), pos)
+    return _writev(task, _positioned(task, fd, pos), iov, count, pos)
 
 
 def preadv2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
-    vectors = task.read_iovec(iov, _vectors(count)) if file.readable else []
-    if flags:
-        _check_flags(file, file.readable, file.reads_iter, vectors, flags)
-    return read_into(task, file, vectors, at, not flags & RWF_NOWAIT)
+    return _readv(task, file, iov, count, at, flags)
 
 
 def pwritev2(task: "Task", fd: Fd, iov: Ptr, count: Size, pos: Long, high: Long, flags: Int) -> "Count":
     at, file = (None, task.files.get(fd)) if pos == -1 else (pos, _positioned(task, fd, pos))
-    vectors = task.read_iovec(iov, _vectors(count)) if file.writable else []
+    return _writev(task, file, iov, count, at, flags)
+
+
+def _readv(task: "Task", file: File, iov: int, count: int, at: int | None, flags: int = 0) -> "Count":
+    _check_read(file)
+    vectors = _vectors(task, iov, count)
+    if not vectors:
+        return 0
     if flags:
-        _check_flags(file, file.writable, file.writes_iter, vectors, flags)
+        _check_flags(file, file.reads_iter, flags)
+    return read_into(task, file, vectors, at, not flags & RWF_NOWAIT)
+
+
+def _writev(task: "Task", file: File, iov: int, count: int, at: int | None, flags: int = 0) -> "Count":
+    _check_write(file)
+    vectors = _vectors(task, iov, count)
+    if not vectors:
+        return 0
+    if not flags:
+        return write_from(task, file, vectors, at)
+    _check_flags(file, file.writes_iter, flags)
     return write_with_flags(task, file, vectors, at, flags)
 
 
-def _check_flags(
-    file: File, allowed: bool, by_iter: bool, vectors: "list[tuple[int, int]]", flags: int
-) -> None:
-    """The file's mode comes first, and nothing needs no flags."""
-    if not allowed:
-        raise Errno(EBADF)
-    if not any(length for _, length in vectors):
-        return
+def _check_flags(file: File, by_iter: bool, flags: int) -> None:
     if not by_iter and flags & ~RWF_HIPRI:
         raise Errno(EOPNOTSUPP)
     check_flags(file, flags)
-
-
-def _vectors(count: int) -> int:
-    # The kernel takes the count as an unsigned long: what doesn't fit is too much.
-    return count if count <= 0x7FFFFFFF else 0x7FFFFFFF
 
 
 def lseek(task: "Task", file: File, offset: Long, whence: Int) -> int:

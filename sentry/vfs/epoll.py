@@ -104,6 +104,8 @@ class EpollFile(AnonymousFile):
 
     __slots__ = ("_uid", "_watches", "ready")
 
+    can_read = can_write = False
+
     def __init__(self, watches: UserCount, uid: int) -> None:
         self._watches = watches
         self._uid = uid

@@ -49,9 +49,10 @@ class File(_core.FileBase):
 
     `whole`: a read goes on until it has all it asked for or the file ends (regular files), so that the read
     handlers may do it in pieces.  `seekable`: `pos` is the file offset.  `has_readiness`: epoll(7) may watch
-    it although it is a regular file.  `gives` and `takes`: whether splice(2) and its kin
-    may move bytes from it and to it.  `reads_iter` and `writes_iter`: whether there
-    are asynchronous I/O and RWF_ flags; `can_nowait`: whether RWF_NOWAIT is one of them.
+    it although it is a regular file.  `gives` and `takes`: whether splice(2) and its kin may move bytes from
+    it and to it.  `can_read` and `can_write`: whether there is anything to read or write, in whatever mode.
+    `reads_iter` and `writes_iter`: whether there are asynchronous I/O and RWF_ flags; `can_nowait`: whether
+    RWF_NOWAIT is one of them.
     """
 
     __slots__ = ("__weakref__",)
@@ -63,6 +64,8 @@ class File(_core.FileBase):
     gives = False
     takes = False
     has_readiness = False
+    can_read = True
+    can_write = True
     reads_iter = True
     writes_iter = True
     can_nowait = True

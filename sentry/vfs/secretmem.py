@@ -85,6 +85,7 @@ class SecretFile(File):
     __slots__ = ()
 
     inode: SecretInode
+    can_read = can_write = False
     mapping_flags = VM_SECRET | VM_LOCKED | VM_DONTDUMP
 
     def truncate(self, length: int) -> None:

@@ -27,6 +27,8 @@ class SignalFile(AnonymousFile):
 
     __slots__ = ("mask", "task")
 
+    can_write = False
+
     def __init__(self, task: Task, mask: int, flags: int) -> None:
         super().__init__(flags, b"[signalfd]")
         self.mask = mask & ~UNBLOCKABLE

@@ -42,6 +42,8 @@ class TimerFile(AnonymousFile):
         "expiry", "interval", "set_flags",
     )  # fmt: skip
 
+    can_write = False
+
     def __init__(self, clock: int, flags: int, kernel: Kernel) -> None:
         self.clock = clock
         self.expiry = 0  # when it expires, or did last; ns

@@ -3,7 +3,10 @@
 #include "fixtures.h"
 
 #include <limits.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 static char buffer[3 * 65536];
@@ -423,6 +426,68 @@ CASE(descriptors_without_a_file_have_no_offset, "preadv2(2)")
 	CHECK_ERR(pwrite(fd, buffer, 1, 0), EBADF);
 	CHECK_ERR(pwritev(fd, &one, 1, 0), EBADF);
 	CHECK_ERR(pread(fd, buffer, 1, -1), EINVAL);
+}
+
+CASE(vectors_without_bytes_ask_no_file, "readv(2)")
+{
+	struct iovec none = { buffer, 0 };
+	int event = CHECK_OK(eventfd(1, 0)), directory = CHECK_OK(open(".", O_RDONLY)), ends[2];
+	int full = CHECK_OK(open("/dev/full", O_WRONLY));
+
+	CHECK_ERR(read(event, buffer, 0), EINVAL);
+	CHECK_EQ(readv(event, &none, 1), 0);
+	CHECK_EQ(writev(event, &none, 1), 0);
+	CHECK_EQ(readv(event, NULL, 0), 0);
+	CHECK_ERR(read(directory, buffer, 0), EISDIR);
+	CHECK_EQ(readv(directory, &none, 1), 0);
+	CHECK_EQ(preadv(directory, &none, 1, 0), 0);
+	CHECK_ERR(write(full, buffer, 0), ENOSPC);
+	CHECK_EQ(writev(full, &none, 1), 0);
+	CHECK_EQ(pwritev2(full, &none, 1, 0, 1 << 20), 0);
+	CHECK_OK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends));
+	CHECK_EQ(writev(ends[0], &none, 1), 0); /* no empty message */
+	CHECK_ERR(read(ends[1], buffer, 1), EAGAIN);
+	CHECK_EQ(write(ends[0], buffer, 0), 0); /* but here */
+	CHECK_EQ(read(ends[1], buffer, 1), 0);
+}
+
+CASE(mode_of_a_file_comes_before_the_memory, "read(2)")
+{
+	struct iovec *bad = unmapped();
+	int ends[2], directory = CHECK_OK(open(".", O_RDONLY));
+
+	CHECK_OK(pipe(ends));
+	CHECK_ERR(readv(ends[1], bad, 1), EBADF);
+	CHECK_ERR(writev(ends[0], bad, 1), EBADF);
+	CHECK_ERR(readv(ends[0], bad, 1), EFAULT);
+	CHECK_ERR(syscall(SYS_readv, ends[1], bad, -1L), EBADF);
+	CHECK_ERR(syscall(SYS_readv, ends[0], bad, -1L), EINVAL);
+	CHECK_ERR(pwritev(directory, bad, 1, 0), EBADF);
+	CHECK_ERR(preadv2(ends[1], bad, 1, -1, 1 << 20), EBADF);
+}
+
+CASE(files_with_nothing_to_read_or_write_say_so_first, "read(2)")
+{
+	struct iovec none = { buffer, 0 };
+	int epoll = CHECK_OK(epoll_create1(0)), timer = CHECK_OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
+	int pid = CHECK_OK(syscall(SYS_pidfd_open, getpid(), 0));
+	int space = CHECK_OK(open("/proc/self/ns/uts", O_RDONLY));
+	const int neither[] = { epoll, pid };
+	char *above = (char *)-4096L;
+
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_ERR(read(neither[i], above, 1), EINVAL);
+		CHECK_ERR(write(neither[i], above, 1), EINVAL);
+		CHECK_ERR(readv(neither[i], &none, 1), EINVAL);
+		CHECK_ERR(writev(neither[i], unmapped(), 1), EINVAL);
+		CHECK_ERR(preadv2(neither[i], &none, 1, -1, 1 << 20), EINVAL);
+	}
+	CHECK_ERR(write(timer, above, 8), EINVAL);
+	CHECK_ERR(writev(timer, &none, 1), EINVAL);
+	CHECK_ERR(read(timer, above, 8), EFAULT);
+	CHECK_EQ(readv(timer, &none, 1), 0);
+	CHECK_ERR(read(space, above, 1), EINVAL);
+	CHECK_ERR(write(space, above, 1), EBADF);
 }
 
 CASE(fallocate_refuses_what_memory_can_not_do, "fallocate(2)")

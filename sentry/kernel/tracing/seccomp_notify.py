@@ -93,6 +93,8 @@ class Listener(AnonymousFile):
 
     __slots__ = ("filter", "pending")
 
+    can_read = can_write = False
+
     queue: WaitQueue
 
     def __init__(self, notifier: Notifier) -> None:

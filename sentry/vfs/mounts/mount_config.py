@@ -34,6 +34,7 @@ class MountConfig(AnonymousFile):
     __slots__ = ("_messages", "_off", "_on", "_options", "fs", "phase", "source", "type")
 
     can_seek = False
+    can_write = False
 
     def __init__(self, kind: FileSystemType | None, fs: FileSystem | None) -> None:
         """Of a new file system of type `kind`, or of an existing `fs`."""
