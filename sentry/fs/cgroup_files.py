@@ -45,10 +45,13 @@ class ControlFile:
 def present(group: Cgroup) -> dict[bytes, ControlFile]:
     """The files that a group has now."""
     available, is_root = group.available(), group.parent is None
+    hidden = (b"cpu.pressure", b"io.pressure", b"memory.pressure") if group.hides_pressure else ()
     return {
         name: file
         for name, file in FILES.items()
-        if (not file.controller or file.controller in available) and (file.root or not is_root)
+        if (not file.controller or file.controller in available)
+        and (file.root or not is_root)
+        and name not in hidden
     }
 
 
@@ -187,6 +190,14 @@ def _kill(group: Cgroup, task: Task, data: bytes) -> None:
     group.kill()
 
 
+def _set_shown(group: Cgroup, task: Task, data: bytes) -> None:
+    """cgroup.pressure: whether there are files about pressure."""
+    value = _number(data)
+    if value not in (0, 1):
+        raise Errno(ERANGE)
+    group.hides_pressure = not value
+
+
 def _pressure(group: Cgroup, task: Task) -> bytes:
     return CALM
 
@@ -202,6 +213,7 @@ FILES: dict[bytes, ControlFile] = {
     b"cgroup.kill": ControlFile(None, _kill, root=False),
     b"cgroup.max.depth": ControlFile(_show_limit("max_depth"), _set_limit("max_depth")),
     b"cgroup.max.descendants": ControlFile(_show_limit("max_descendants"), _set_limit("max_descendants")),
+    b"cgroup.pressure": ControlFile(lambda group, task: b"%d\n" % (not group.hides_pressure), _set_shown),
     b"cgroup.procs": ControlFile(_procs, _move_process),
     b"cgroup.stat": ControlFile(_stat),
     b"cgroup.subtree_control": ControlFile(lambda group, task: _names(group.controls), _set_controls),
@@ -209,6 +221,7 @@ FILES: dict[bytes, ControlFile] = {
     b"cgroup.type": ControlFile(_type, _set_type, root=False),
     b"cpu.pressure": ControlFile(_pressure, _set_pressure),
     b"cpu.stat": ControlFile(cgroup_resources.cpu_stat),
+    b"cpu.stat.local": ControlFile(cgroup_resources.cpu_stat_local),
     b"io.pressure": ControlFile(_pressure, _set_pressure),
     b"memory.pressure": ControlFile(_pressure, _set_pressure),
     **{

@@ -76,6 +76,13 @@ def cpu_stat(group: Cgroup, task: Task) -> bytes:
     return text
 
 
+def cpu_stat_local(group: Cgroup, task: Task) -> bytes:
+    """How long cpu.max has held the group itself."""
+    if group.parent is None or b"cpu" not in group.available():
+        return b""
+    return b"throttled_usec %d\n" % (group.throttle[2] // _USEC)
+
+
 def _cpu_max(group: Cgroup, task: Task) -> bytes:
     quota = group.quota
     if quota is None:
@@ -181,7 +188,7 @@ def _memory_limit(name: bytes, default: int) -> tuple[Show, Store]:
 
 def set_memory_limit(group: Cgroup, name: bytes, value: int) -> None:
     """Set one of memory.max, memory.high, ... in bytes; MAX: none."""
-    if name == b"memory.max" and value == MAX:
+    if name in (b"memory.max", b"memory.high") and value == MAX:
         group.values.pop(name, None)
     else:
         group.values[name] = value

@@ -85,3 +85,28 @@ def test_memory_that_is_mapped_but_never_touched_does_not_count(tmp_path: Path) 
         tmp_path,
     )
     assert out == "1\noom_kill 0\n"
+
+
+def test_memory_high_slows_a_group_down_and_kills_nobody(tmp_path: Path) -> None:
+    out = guest(
+        "echo +memory > cgroup.subtree_control; mkdir g; echo 8M > g/memory.high; cat g/memory.high;"
+        "(echo 0 > g/cgroup.procs; exec python3 -c '\n"
+        "import time\n"
+        "kept = []\n"
+        "for _ in range(64):\n"
+        '    kept.append(bytearray(b"x") * (1 << 20)); time.sleep(0.01)\n'
+        'print("alive")\');'
+        "awk '$1 == \"high\" { print ($2 > 0) } $1 ~ /oom_kill$/ { print $2 }' g/memory.events;"
+        "sleep 0.2; rmdir g; echo gone",
+        tmp_path,
+    )
+    assert out == "8388608\nalive\n1\n0\ngone\n"
+
+
+def test_cgroup_pressure_hides_the_files_about_it(tmp_path: Path) -> None:
+    out = guest(
+        "mkdir g; ls g | grep -c '[a-z]*\\.pressure'; echo 0 > g/cgroup.pressure; ls g | grep 'pressure';"
+        "echo 2 2>/dev/null > g/cgroup.pressure || echo refused; cat g/cgroup.pressure",
+        tmp_path,
+    )
+    assert out == "4\ncgroup.pressure\nrefused\n0\n"

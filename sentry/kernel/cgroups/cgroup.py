@@ -71,8 +71,9 @@ class Cgroup:
     """One control group."""
 
     __slots__ = (
-        "children", "controls", "counts", "events", "frozen", "gid", "kernel", "max_depth", "max_descendants",
-        "mode", "name", "number", "parent", "peaks", "quota", "removed", "spent", "throttle", "uid", "values",
+        "children", "controls", "counts", "events", "frozen", "gid", "hides_pressure", "kernel", "max_depth",
+        "max_descendants", "mode", "name", "number", "parent", "peaks", "quota", "removed", "spent",
+        "throttle", "uid", "values",
     )  # fmt: skip
 
     last_number = 0
@@ -89,6 +90,7 @@ class Cgroup:
         self.uid = self.gid = 0
         self.controls: set[bytes] = set()  # cgroup.subtree_control
         self.max_depth = self.max_descendants = MAX
+        self.hides_pressure = False
         self.frozen = False  # as cgroup.freeze was written
         self.values: dict[bytes, int] = {}
         self.peaks: dict[bytes, int] = {}
@@ -285,6 +287,7 @@ def move(group: ThreadGroup, into: Cgroup) -> None:
     group.cgroup, group.cgroup_base = into, used
     freezer.set_hold(group, freezer.FROZEN, into.is_frozen())
     freezer.set_hold(group, freezer.THROTTLED, False)
+    freezer.set_hold(group, freezer.RECLAIMING, False)
     old.changed()
     into.changed()
 

@@ -1,4 +1,4 @@
-"""Holding tasks: cgroup.freeze, the pauses of cpu.max, and threads while their process's core is written.
+"""Holding tasks: cgroup.freeze, the pauses of cpu.max and memory.high, and the wait for a core file.
 
 What must hold: `ThreadGroup.held` says why a process must not run, and while it isn't 0 every thread is
 parked (state "stopped") or on its way to be; a fatal signal ends it all the same.  A held thread takes no
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FROZEN = 1
 THROTTLED = 2
 DUMPING = 4
+RECLAIMING = 8
 
 
 def set_hold(group: ThreadGroup, reason: int, on: bool) -> None:

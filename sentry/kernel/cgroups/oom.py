@@ -1,14 +1,18 @@
-"""memory.max: what a control group's processes have in memory, and the end of one of them beyond the limit.
+"""memory.max and memory.high: what a control group's processes have in memory, and what happens beyond.
 
 Memory is the host's: a guest takes a page by touching it, and nobody asks the sentry.  So while a group has
 a limit a timer looks at what the host counts, and kills as Linux's OOM killer would; what can be touched
 between two looks is used beyond the limit.  Where the host doesn't tell (kernel.host_proc), no limit is
 enforced.
+
+Beyond memory.high Linux takes pages away and has the processes wait: here there is nowhere to put a page, so
+that a group that goes on growing is held for every other interval, and nothing else happens to it.
 """
 
 from __future__ import annotations
 
 from sentry.abi.signal import SIGKILL
+from sentry.kernel.cgroups import freezer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 _INTERVAL = 50_000_000  # ns between two looks
 _PAGE = 4096
+_LIMITS = frozenset((b"memory.max", b"memory.high"))
 _NEVER = -1000  # oom_score_adj of what is not to be killed
 
 
@@ -54,11 +59,13 @@ def current(group: Cgroup) -> int:
 class OomKiller:
     """Looks after all groups with a limit."""
 
-    __slots__ = ("_armed", "_kernel")
+    __slots__ = ("_armed", "_held", "_kernel", "_seen")
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._armed = False
+        self._held: list[ThreadGroup] = []  # because of memory.high
+        self._seen: dict[int, int] = {}  # bytes of the groups beyond memory.high, by the group's number
 
     def watch(self) -> None:
         """A group has a limit now: begin to look, unless that is under way or nothing can be seen."""
@@ -68,12 +75,32 @@ class OomKiller:
 
     def _look(self) -> None:
         self._armed = False
-        limited = [group for group in self._kernel.cgroups.root.subtree() if b"memory.max" in group.values]
+        had_pause = bool(self._held)
+        for process in self._held:
+            freezer.set_hold(process, freezer.RECLAIMING, False)
+        self._held = []
+        seen: dict[int, int] = {}
+        groups = self._kernel.cgroups.root.subtree()
+        limited = [group for group in groups if not _LIMITS.isdisjoint(group.values)]
         for group in limited:
-            if current(group) > group.values[b"memory.max"]:
+            used = current(group)
+            if used > group.values.get(b"memory.max", used):
                 self._kill(group)
-        if limited:
+            elif used > group.values.get(b"memory.high", used):
+                seen[group.number] = used
+                if not had_pause and used > self._seen.get(group.number, 0):
+                    self._slow_down(group)
+        self._seen = seen
+        if limited or self._held:
             self.watch()
+
+    def _slow_down(self, group: Cgroup) -> None:
+        """It grows beyond memory.high: let its processes wait until the next look."""
+        group.count(b"memory.high")
+        for process in group.below():
+            if not process.dead:
+                freezer.set_hold(process, freezer.RECLAIMING, True)
+                self._held.append(process)
 
     def _kill(self, group: Cgroup) -> None:
         processes = [process for process in group.below() if not process.dead]
