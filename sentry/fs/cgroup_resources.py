@@ -9,7 +9,7 @@ from errno import EAGAIN, EINVAL, ERANGE
 
 from sentry.errors import Errno
 from sentry.kernel import cpus
-from sentry.kernel.cgroups import cpu_quota, oom
+from sentry.kernel.cgroups import cpu_quota, cpuset, oom
 from sentry.kernel.cgroups.cgroup import MAX
 from sentry.kernel.cgroups.cpu_quota import CpuQuota
 from sentry.kernel.settings import TASKS_MAX
@@ -133,25 +133,14 @@ def _set_weight_nice(group: Cgroup, task: Task, data: bytes) -> None:
 
 
 def _cpuset(group: Cgroup, task: Task) -> bytes:
-    return cpus.list_text(group.values.get(b"cpuset.cpus", 0)) + b"\n"
-
-
-def effective_cpus(group: Cgroup) -> int:
-    """The CPUs that the group's tasks may use, as a mask."""
-    mask = group.kernel.cpus
-    for each in reversed(group.lineage()):
-        mask = mask & each.values.get(b"cpuset.cpus", mask) or mask
-    return mask
+    return cpus.list_text(group.values.get(cpuset.FILE, 0)) + b"\n"
 
 
 def _set_cpuset(group: Cgroup, task: Task, data: bytes) -> None:
     mask = cpus.parse_list(data.strip())
     if mask & ~task.kernel.cpus:
         raise Errno(EINVAL)
-    if mask:
-        group.values[b"cpuset.cpus"] = mask
-    else:
-        group.values.pop(b"cpuset.cpus", None)
+    cpuset.set_cpus(group, mask)
 
 
 def _set_mems(group: Cgroup, task: Task, data: bytes) -> None:
@@ -297,8 +286,8 @@ FILES: dict[bytes, tuple[Show | None, Store | None]] = {
     b"cpu.max": (_cpu_max, _set_cpu_max),
     b"cpu.weight": _between(b"cpu.weight", 100, 1, 10000),
     b"cpu.weight.nice": (_weight_nice, _set_weight_nice),
-    b"cpuset.cpus": (_cpuset, _set_cpuset),
-    b"cpuset.cpus.effective": (lambda group, task: cpus.list_text(effective_cpus(group)) + b"\n", None),
+    cpuset.FILE: (_cpuset, _set_cpuset),
+    b"cpuset.cpus.effective": (lambda group, task: cpus.list_text(cpuset.effective(group)) + b"\n", None),
     b"cpuset.mems": (lambda g, task: cpus.list_text(g.values.get(b"cpuset.mems", 0)) + b"\n", _set_mems),
     b"cpuset.mems.effective": (lambda group, task: b"0\n", None),
     b"io.stat": (_nothing, None),

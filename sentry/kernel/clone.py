@@ -45,7 +45,7 @@ from sentry.abi.signal import SIGCHLD, SIGSTOP
 from sentry.errors import Errno
 from sentry.ipc import shm
 from sentry.kernel import pidfd, sessions
-from sentry.kernel.cgroups import freezer
+from sentry.kernel.cgroups import cpuset, freezer
 from sentry.kernel.cgroups.cgroup import charge_fork
 from sentry.kernel.namespaces import unshare
 from sentry.kernel.namespaces.namespaces import enter_time
@@ -332,6 +332,8 @@ def _found_family(task: Task, child: Task, args: CloneArgs) -> None:
         if args.flags & CLONE_CLEAR_SIGHAND:
             group.sighand.reset_handlers()
     group.cgroup = args.cgroup or old.cgroup
+    if args.cgroup is not None:
+        cpuset.refit(child)
     if args.cgroup is not None and args.cgroup.is_frozen():
         freezer.set_hold(group, freezer.FROZEN, True)
     group.dumpable, group.program_ns = old.dumpable, old.program_ns

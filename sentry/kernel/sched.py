@@ -24,7 +24,17 @@ class IoContext:
 class SchedPolicy:
     """One thread's policy, real-time priority, nice value and what else is asked of schedulers."""
 
-    __slots__ = ("affinity", "deadline", "io", "nice", "policy", "priority", "reset_on_fork", "slice")
+    __slots__ = (
+        "affinity",
+        "deadline",
+        "io",
+        "nice",
+        "policy",
+        "priority",
+        "reset_on_fork",
+        "slice",
+        "wanted",
+    )
 
     def __init__(self) -> None:
         self.policy = SCHED_OTHER
@@ -32,6 +42,7 @@ class SchedPolicy:
         self.nice = 0
         self.reset_on_fork = False
         self.affinity = 0  # a mask of CPUs, 0: all that the sandbox has
+        self.wanted = 0  # the one that was asked for, before its control group had its say; 0: none
         self.io: IoContext | None = None  # until a priority is set
         self.slice = 0  # ns, 0: the usual one
         self.deadline: tuple[int, int, int, int] | None = None  # runtime, deadline, period in ns; flags
@@ -50,7 +61,7 @@ class SchedPolicy:
     def copy(self, share_io: bool) -> SchedPolicy:
         """What a child gets; `share_io`: CLONE_IO."""
         new = SchedPolicy()
-        new.affinity = self.affinity
+        new.affinity, new.wanted = self.affinity, self.wanted
         if self.io is not None and (share_io or self.io.priority):
             new.io = self.io if share_io else IoContext(self.io.priority)
         if self.reset_on_fork:

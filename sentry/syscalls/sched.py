@@ -30,6 +30,7 @@ from sentry.abi.sched import (
 from sentry.abi.time import NSEC, TIMESPEC
 from sentry.errors import Errno
 from sentry.kernel import settings
+from sentry.kernel.cgroups import cpuset
 from sentry.kernel.sched import confine
 from sentry.kernel.targets import by_which
 from sentry.syscalls.args import Int, Ptr, UInt
@@ -335,9 +336,9 @@ def sched_setaffinity(task: "Task", pid: Int, size: UInt, address: Ptr) -> int:
     data = task.copy_in(address, min(size, 1024)) if size else b""
     other = _task_of(task, pid)
     _check_owner(task, other)
-    mask = int.from_bytes(data, "little") & task.kernel.cpus
+    mask = int.from_bytes(data, "little") & cpuset.effective(other.group.cgroup)
     if not mask:
         raise Errno(errno.EINVAL)
-    other.sched.affinity = mask
+    other.sched.affinity = other.sched.wanted = mask
     confine(other)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,20 @@ def test_cgroup_pressure_hides_the_files_about_it(tmp_path: Path) -> None:
         tmp_path,
     )
     assert out == "4\ncgroup.pressure\nrefused\n0\n"
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="takes two CPUs")
+def test_cpuset_says_where_a_group_runs(tmp_path: Path) -> None:
+    first, second, *_ = sorted(os.sched_getaffinity(0))
+    told = "grep Cpus_allowed_list /proc/self/status | cut -f2"
+    out = guest(
+        f"echo +cpuset > cgroup.subtree_control; mkdir g; echo {first} > g/cpuset.cpus;"
+        f"(echo 0 > g/cgroup.procs; {told}; taskset -c {second} true 2>/dev/null || echo refused;"
+        f"echo {second} > g/cpuset.cpus; {told}; python3 -c 'import os; print(os.sched_getaffinity(0))';"
+        f"taskset -c {second} sh -c 'echo {first} > g/cpuset.cpus; {told}; echo > g/cpuset.cpus; {told}';"
+        f"echo {first} > g/cpuset.cpus; echo 0 > cgroup.procs; {told}); cat g/cpuset.cpus.effective",
+        tmp_path,
+    )
+    every = guest(told, tmp_path).strip()
+    lines = [f"{first}", "refused", f"{second}", f"{{{second}}}", f"{first}", f"{second}", every, f"{first}"]
+    assert out.splitlines() == lines

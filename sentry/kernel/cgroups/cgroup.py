@@ -15,7 +15,7 @@ from sentry._core import WaitQueue
 from sentry.abi.fcntl import POLLERR, POLLPRI
 from sentry.abi.signal import SIGKILL
 from sentry.errors import Errno
-from sentry.kernel.cgroups import freezer
+from sentry.kernel.cgroups import cpuset, freezer
 from sentry.kernel.namespaces.namespaces import Namespace
 
 TYPE_CHECKING = False
@@ -288,6 +288,8 @@ def move(group: ThreadGroup, into: Cgroup) -> None:
     freezer.set_hold(group, freezer.FROZEN, into.is_frozen())
     freezer.set_hold(group, freezer.THROTTLED, False)
     freezer.set_hold(group, freezer.RECLAIMING, False)
+    for task in group.tasks:
+        cpuset.refit(task)
     old.changed()
     into.changed()
 
