@@ -64,6 +64,7 @@ class File(_core.FileBase):
     gives = False
     takes = False
     has_readiness = False
+    tells_events = False  # a read of no bytes waits for one too, then finds no room for it
     can_read = True
     can_write = True
     reads_iter = True

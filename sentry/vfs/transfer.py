@@ -97,7 +97,7 @@ def _read_into(
                 return done
             raise
         if data is WOULD_BLOCK:
-            if done or not total:
+            if done or not (total or file.tells_events):
                 return done
             if not wait or file.flags & O_NONBLOCK:
                 raise Errno(EAGAIN)

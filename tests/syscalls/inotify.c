@@ -75,6 +75,31 @@ CASE(removed_file_tells_attrib_delete_self_and_ignored, "inotify(7)")
 	CHECK_ERR(inotify_rm_watch(fd, 1), EINVAL);
 }
 
+static void make_a_file(int signo)
+{
+	(void)signo;
+	put_file("late", "");
+}
+
+CASE(read_of_no_bytes_waits_for_an_event_and_finds_no_room, "inotify(7)")
+{
+	struct itimerval soon = { .it_value.tv_usec = 20000 };
+	int fd = CHECK_OK(inotify_init1(IN_NONBLOCK));
+	char byte;
+
+	CHECK_OK(inotify_add_watch(fd, ".", IN_CREATE));
+	CHECK_ERR(read(fd, &byte, 0), EAGAIN);
+	CHECK_ERR(read(fd, &byte, 1), EAGAIN);
+	put_file("file", "");
+	CHECK_ERR(read(fd, &byte, 0), EINVAL);
+	CHECK_ERR(read(fd, &byte, 1), EINVAL);
+	CHECK_STREQ(events(fd), "1:create/file");
+	CHECK_OK(fcntl(fd, F_SETFL, 0));
+	handle(SIGALRM, make_a_file, SA_RESTART);
+	CHECK_OK(setitimer(ITIMER_REAL, &soon, NULL));
+	CHECK_ERR(read(fd, &byte, 0), EINVAL);
+}
+
 CASE(delete_self_comes_with_the_last_close, "inotify(7)")
 {
 	int fd, file = make_file("file", "x");

@@ -364,6 +364,7 @@ class FanotifyFile(AnonymousFile):
     __slots__ = ()
 
     can_signal = True
+    tells_events = True
 
     state: Group
 

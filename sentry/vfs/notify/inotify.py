@@ -171,6 +171,7 @@ class InotifyFile(AnonymousFile):
     __slots__ = ()
 
     can_signal = True
+    tells_events = True
     reads_iter = can_nowait = False
 
     state: EventQueue
