@@ -54,7 +54,7 @@ void birth_shutdown(void)
 
 static void expect(struct thread *thread)
 {
-	thread->consented = false;
+	thread->consents = 0;
 	ordered[ordered[0] && ordered[0] != thread] = thread;
 }
 
@@ -80,7 +80,7 @@ static struct thread *expected(const struct seccomp_notif *asked)
  * once more.  Or it has a child, and lies. */
 static bool may_clone(struct thread *thread)
 {
-	return !thread->consented || thread == template || !miscarried(space_of(thread));
+	return !thread->consents || thread == template || !miscarried(space_of(thread));
 }
 
 /* Answer whoever asks. */
@@ -98,7 +98,7 @@ static void attend(void)
 		.flags = thread ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
 	};
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0 && thread)
-		thread->consented = true; /* else a signal came between: the stub asks once more */
+		thread->consents++; /* else a signal came between: the stub asks once more */
 }
 
 /* 1: somebody does; 0: nobody in that time; -1: interrupted. */
@@ -119,7 +119,7 @@ static void consent(struct thread *thread)
 {
 	int64_t start = now_ns();
 	int moments = 0;
-	while (!thread->dead && !is_ours(thread) && !thread->consented) {
+	while (!thread->dead && !is_ours(thread) && !thread->consents) {
 		bool spin = now_ns() - start < SPIN_NS && may_spin_for(thread);
 		int found = look_for_asker(spin ? 0 : MOMENT_NS / 1000000);
 		if (found > 0)

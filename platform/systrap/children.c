@@ -1,8 +1,8 @@
 /* The sentry's children: which host processes are whose.
  *
  * The number of a new process comes from the stub that cloned it, in memory that its guest can write.  It is
- * believed only when the kernel says that it is a child of ours and it is none that we know: at most one is not
- * accounted for at a time.
+ * believed only when the kernel says that it is a child of ours and it is none that we know.  Whom nobody owns up
+ * to is looked for when a birth has failed, so that there can't be more of them than of their parents.
  */
 #include "systrap.h"
 
@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define STRAYS 8
+#define NEAR 64	 /* numbers to look at on either side of the newest */
+#define DOUBTS 8 /* births to look again after, for one that was slow to come */
 #define PATIENCE_MS 50 /* with a process that has been killed and does not go */
 
 struct child {
@@ -26,6 +28,8 @@ struct child {
 static struct child *children;
 static int strays[STRAYS], nstrays; /* dead before we knew them */
 unsigned nreaped;
+static int newest; /* the last number given out that we know of */
+static int doubts;
 int sentry_pid;
 
 static struct child *find(int pid)
@@ -53,8 +57,48 @@ int child_adopt(struct space *space, int64_t pid)
 	}
 	*child = (struct child){(int)pid, space, children};
 	children = child;
-	space->base.host_pid = (int)pid;
+	space->base.host_pid = newest = (int)pid;
 	return 0;
+}
+
+bool child_thread(struct space *space, int64_t tid)
+{
+	if (tid <= 1 || tid > INT_MAX || syscall(SYS_tgkill, space->base.host_pid, (int)tid, 0) < 0)
+		return false;
+	newest = (int)tid;
+	return true;
+}
+
+/* A process that exists although its parent says that it could not be had, or had it and then another.  Numbers
+ * are given out in order, and nobody but stubs is born in our PID namespace; in one of others' we don't guess. */
+void child_seek(bool doubtful)
+{
+	siginfo_t info;
+	if (doubtful)
+		doubts = DOUBTS;
+	if (!doubts || sentry_pid != 1)
+		return;
+	doubts--;
+	for (int pid = newest < NEAR ? 2 : newest - NEAR; pid < newest + NEAR; pid++)
+		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && !find(pid))
+			kill(pid, SIGKILL);
+}
+
+static bool knows(const struct space *space, int tid)
+{
+	for (const struct thread *thread = space->threads; thread; thread = thread->sibling)
+		if (thread->base.host_tid == tid)
+			return true;
+	return false;
+}
+
+/* The same for a thread, with whose whole process it ends. */
+void child_seek_thread(struct space *space)
+{
+	int process = space->base.host_pid;
+	for (int tid = newest < NEAR ? 2 : newest - NEAR; process > 0 && tid < newest + NEAR; tid++)
+		if (syscall(SYS_tgkill, process, tid, 0) == 0 && !knows(space, tid))
+			kill_space(space);
 }
 
 void child_disown(struct space *space)

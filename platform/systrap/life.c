@@ -65,12 +65,14 @@ static int deliver(struct thread *thread, struct thread *from, int64_t pid)
 		space->foreign_gs = space_of(from)->foreign_gs;
 		thread->rseq = from->rseq;
 		adopt(thread, from);
+		child_seek(from->consents > 1);
 		return 0;
 	}
 	/* There may be a process that its parent does not own up to.  The host's limits make clone(2) fail, too, but
 	 * who is short of processes does not go on trying. */
 	if (from != template && (failed == -EPERM || miscarried(space_of(from))))
 		kill_space(space_of(from));
+	child_seek(from != template);
 	thread_free(thread);
 	space_free(space);
 	return failed == -EPERM ? -EAGAIN : failed;
@@ -185,16 +187,16 @@ static int clone_thread(struct thread *from, struct thread **result)
 				  0, 0);
 	if (!tid)
 		tid = birth_end(from);
-	/* A number of the guest's choice: is it a thread of that process? */
-	if (tid > 0 && (tid > INT_MAX || syscall(SYS_tgkill, space_of(from)->base.host_pid, (int)tid, 0) < 0)) {
-		kill_space(space_of(from));
-		tid = -EAGAIN;
-	}
-	if (tid > 0) {
+	if (tid > 0 && child_thread(space_of(from), tid)) {
 		thread->base.host_tid = (int)tid;
 		*result = thread;
 		return 0;
 	}
+	if (tid > 0) {
+		kill_space(space_of(from));
+		tid = -EAGAIN;
+	}
+	child_seek_thread(space_of(from));
 	__atomic_store_n(&thread->slot->alive, 0, __ATOMIC_RELEASE);
 	thread->next = space_of(from)->dismissed; /* for its slot */
 	space_of(from)->dismissed = thread;

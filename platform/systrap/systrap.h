@@ -38,7 +38,7 @@ struct thread {
 	bool errand; /* its stub may still be busy with ORDER_ERRAND */
 	bool call;    /* stopped in a call: what changes only %rax may answer with ORDER_RESULT */
 	bool trapped; /* ... that came by a signal, not by a trampoline */
-	bool consented; /* it may clone, as it was ordered to */
+	int consents; /* to the clone(2) that it has been ordered to */
 	bool dead;    /* its process is gone */
 	bool reported; /* ... and `wait` has yet to say so */
 	bool fp_known;
@@ -96,6 +96,9 @@ extern int live_contexts;
 extern int sentry_pid;
 /* Believe that `pid` is the process of `space`: 0, -EAGAIN: it has died, -EPERM: it can't be. */
 int child_adopt(struct space *space, int64_t pid);
+bool child_thread(struct space *space, int64_t tid); /* is `tid`, a number of the guest's choice, a thread of it? */
+void child_seek(bool doubtful); /* after a birth: kill whom nobody owns up to */
+void child_seek_thread(struct space *space);
 void child_disown(struct space *space); /* kill it; it is reaped when it comes */
 void reap(void);			/* after SIGCHLD */
 bool made_room(unsigned before);	/* the host was short of processes: another try is worth it */

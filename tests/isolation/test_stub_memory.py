@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
-from tests.isolation.support import compile_guest, logged_run
+from tests.isolation.support import compile_guest, eventually, logged_run, running, status_of
+from tests.sandbox import need_runsc
 
 pytestmark = pytest.mark.usefixtures("mode")
 
@@ -42,3 +44,21 @@ def test_who_overwrites_its_stub_harms_nobody_else(
     pages, _, rest = done.stdout.partition(" ")
     assert rest == "pages, the other process worked on\n", done
     assert int(pages) >= 2  # it did find something to write to: the stub's code, at least
+
+
+def host_threads(pids: list[int]) -> int:
+    count = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has just ended
+            count += int(status_of(pid)["Threads"])
+    return count
+
+
+@pytest.mark.hot_and_cold
+@pytest.mark.parametrize("what", ["processes", "threads"])
+def test_nothing_that_is_born_can_be_hidden(what: str, build_directory: Path) -> None:
+    need_runsc()
+    compile_guest("disown", build_directory)
+    with running(["/t/disown", what], volumes=[f"{build_directory}:/t:ro"]) as sandbox:
+        # The template, the spare space and the program; on ptrace there is nothing to write to.
+        assert eventually(lambda: host_threads(sandbox.stubs) <= 3), host_threads(sandbox.stubs)
