@@ -98,6 +98,7 @@ enum pf_patches {
 struct pf_rseq {
 	uint64_t addr; /* 0: nothing */
 	uint32_t len, sig;
+	bool shared; /* in memory that other spaces may change: not private and anonymous */
 };
 
 struct pf_iov {

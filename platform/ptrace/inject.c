@@ -4,8 +4,8 @@
  * which has to set them anyway), and one PTRACE_GETREGS tells both where it stopped and the result.
  *
  * Whose thread has registered a struct rseq can have it go on elsewhere whenever it is about to run code of the
- * stub's (rseq(2)): with our registers, and with its system calls made for good.  Such a thread takes a single step,
- * and it is killed unless that was the call.
+ * stub's (rseq(2)): with our registers, and with its system calls made for good.  When somebody is there who could
+ * ask for that, such a thread takes a single step, and is killed unless that was the call.
  */
 #include "ptrace.h"
 
@@ -118,6 +118,8 @@ static int64_t run(struct thread *thread, unsigned entry, struct pf_regs *regs)
 				return (int64_t)regs->rax;
 			if ((signo == SIGSEGV || signo == SIGBUS) && regs->rip == PF_STUB_BASE + entry)
 				return -EFAULT;
+			if (signo == SIGSEGV && thread->rseq.addr)
+				rseq_break(thread); /* it would come again and again */
 		}
 		/* Dropped: PTRACE_EVENT_STOP (an interrupt, or SIGCONT from outside), or a signal. */
 		ptrace(PTRACE_CONT, tid, 0, 0);
@@ -131,10 +133,10 @@ static bool must_restart(int64_t result)
 	return result <= -512 && result >= -516;
 }
 
-int64_t inject_step(struct thread *thread, long nr, struct pf_regs *regs)
+static int64_t step(struct thread *thread, struct pf_regs *regs)
 {
+	const uint64_t nr = regs->rax;
 	int tid = thread->base.host_tid, status;
-	regs->rax = (uint64_t)nr;
 	int failed = start(thread, STUB_CALL, regs, PTRACE_SINGLESTEP);
 	while (!failed) {
 		failed = wait_for(thread, &status);
@@ -148,7 +150,7 @@ int64_t inject_step(struct thread *thread, long nr, struct pf_regs *regs)
 		if (ptrace(PTRACE_GETREGS, tid, 0, regs) < 0)
 			continue; /* being killed: the next wait tells */
 		/* Nothing but the call itself leaves its number in there. */
-		bool called = regs->rip == STUB_BASE + STUB_TRAP && regs->orig_rax == (uint64_t)nr;
+		bool called = regs->rip == STUB_BASE + STUB_TRAP && regs->orig_rax == nr;
 		int signo = status >> 16 ? 0 : WSTOPSIG(status);
 		if (called && signo == SIGTRAP && !must_restart((int64_t)regs->rax))
 			return (int64_t)regs->rax;
@@ -159,10 +161,16 @@ int64_t inject_step(struct thread *thread, long nr, struct pf_regs *regs)
 	return failed;
 }
 
+int64_t inject_safely(struct thread *thread, long nr, const struct pf_rseq *rseq, struct pf_regs *regs)
+{
+	regs->rax = (uint64_t)nr;
+	return rseq_rests(thread, rseq) ? run(thread, STUB_CALL, regs) : step(thread, regs);
+}
+
 int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs)
 {
 	const struct pf_rseq rseq = thread->rseq;
-	if (!rseq.addr)
+	if (rseq_rests(thread, &rseq))
 		return run(thread, entry, regs);
 	int failed = op_rseq(&thread->base, NULL);
 	if (failed)
@@ -176,6 +184,6 @@ int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs)
 int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 		    uint64_t e, uint64_t f)
 {
-	struct pf_regs regs = {.rax = (uint64_t)nr, .rdi = a, .rsi = b, .rdx = c, .r10 = d, .r8 = e, .r9 = f};
-	return thread->rseq.addr ? inject_step(thread, nr, &regs) : run(thread, STUB_CALL, &regs);
+	struct pf_regs regs = {.rdi = a, .rsi = b, .rdx = c, .r10 = d, .r8 = e, .r9 = f};
+	return inject_safely(thread, nr, &thread->rseq, &regs);
 }

@@ -128,7 +128,7 @@ static int clone_from(struct thread *from, unsigned long flags, struct space *sp
 	thread->fetched = from->fetched;
 	thread->base.regs = from->base.regs;
 	if (flags == NEW_SPACE)
-		thread->rseq = from->rseq;
+		rseq_inherit(thread, from);
 	if (!space->base.host_pid)
 		space->base.host_pid = (int)tid;
 	space->base.nthreads++;

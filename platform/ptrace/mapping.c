@@ -38,6 +38,8 @@ int op_map(struct pf_context *ctx, uint64_t addr, size_t len, int prot, int flag
 	if (ctx->running || !guest_range(addr, len))
 		return -EINVAL;
 	flags |= MAP_FIXED;
+	if (fd >= 0 || !(flags & MAP_ANONYMOUS) || flags & MAP_SHARED)
+		rseq_overlaid((struct space *)ctx->space, addr, len);
 	if (fd >= 0 && !(flags & MAP_ANONYMOUS))
 		return map_descriptor(thread_of(ctx), addr, len, prot, flags, fd, offset);
 	int64_t result = inject_call(thread_of(ctx), SYS_mmap, addr, len, (uint64_t)prot, (uint64_t)flags,
@@ -59,6 +61,7 @@ int op_remap(struct pf_context *ctx, uint64_t old, size_t old_len, size_t new_le
 {
 	if (!guest_range(target, new_len))
 		return -EINVAL;
+	rseq_overlaid((struct space *)ctx->space, target, new_len);
 	return order(ctx, SYS_mremap, old, old_len, new_len, MREMAP_MAYMOVE | MREMAP_FIXED | (unsigned)flags,
 		     target);
 }

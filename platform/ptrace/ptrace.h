@@ -55,6 +55,8 @@ struct space {
 	struct thread *parked;
 	int nparked;
 	int killed_by; /* the signal, once a thread of it is dead */
+	uint64_t rseq_low, rseq_high; /* all that its threads have registered is in there */
+	bool rseq_shared; /* ... and others may have written there */
 };
 
 /* threads.c: tid -> thread */
@@ -86,10 +88,13 @@ int64_t inject(struct thread *thread, unsigned entry, struct pf_regs *regs);
 int64_t inject_call(struct thread *thread, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 		    uint64_t e, uint64_t f);
 
-/* One call, for certain, of a thread that has a struct rseq registered, or is about to. */
-int64_t inject_step(struct thread *thread, long nr, struct pf_regs *regs);
+/* One call of a thread that has registered a struct rseq, or is about to. */
+int64_t inject_safely(struct thread *thread, long nr, const struct pf_rseq *rseq, struct pf_regs *regs);
 
 /* rseq.c */
+void rseq_inherit(struct thread *child, const struct thread *from);
+bool rseq_rests(struct thread *thread, const struct pf_rseq *rseq);
+void rseq_overlaid(struct space *space, uint64_t addr, size_t len); /* by memory that others may change */
 void rseq_break(struct thread *thread); /* kill its process: SIGSEGV */
 
 /* channel.c */

@@ -3,7 +3,7 @@
  * The host does the work, since it alone knows when it takes the CPU from a thread: it keeps the guest's struct up to
  * date and aborts critical sections (the platform's `rseq`).  Here it is checked, remembered and ended.
  */
-#include "core.h"
+#include "vma.h"
 
 #include <errno.h>
 #include <linux/rseq.h>
@@ -31,7 +31,15 @@ static int end(Task *task, const struct pf_rseq *which)
 	return failed;
 }
 
-static int begin(Task *task, const struct pf_rseq *which)
+static bool is_private(Task *task, const struct pf_rseq *which)
+{
+	if (!task->mm || !PyObject_TypeCheck(task->mm, &SpaceType))
+		return false;
+	Vma *vma = vma_list_find(((Space *)task->mm)->areas, which->addr);
+	return vma && !vma->source && !(vma->flags & (VM_SHARED | VM_SPECIAL)) && which->len <= vma->end - which->addr;
+}
+
+static int begin(Task *task, struct pf_rseq *which)
 {
 	const struct pf_rseq *own = &task->rseq;
 	uint64_t section;
@@ -44,6 +52,7 @@ static int begin(Task *task, const struct pf_rseq *which)
 		return -EINVAL;
 	if (!which->addr || which->addr >= PF_GUEST_END || which->len > PF_GUEST_END - which->addr)
 		return -EFAULT;
+	which->shared = !is_private(task, which);
 	int failed = ops->rseq(context_of(task), which);
 	/* It may be on a stack that has yet to grow. */
 	if (failed == -EFAULT && task_read(task, which->addr, &section, sizeof section) == sizeof section)
@@ -55,7 +64,7 @@ static int begin(Task *task, const struct pf_rseq *which)
 
 static int64_t rseq(Task *task, uint64_t addr, uint32_t len, int flags, uint32_t sig)
 {
-	const struct pf_rseq which = {addr, len, sig};
+	struct pf_rseq which = {addr, len, sig, true};
 	if (!ops->rseq || !context_of(task))
 		return -ENOSYS;
 	if (flags & ~RSEQ_FLAG_UNREGISTER)

@@ -12,6 +12,7 @@ from tests.modes import Mode
 pytestmark = pytest.mark.usefixtures("mode")
 
 HOWS = ["loop", "calls", "enters", "above", "kernel", "description-above", "description-kernel"]
+HOWS += ["processes", "processes-call", "overlaid", "moved"]
 SPOILED = ["unmapped", "read-only", "file"]
 
 
@@ -21,7 +22,7 @@ def test_who_makes_sections_of_the_platform_harms_nobody_else(
 ) -> None:
     compile_guest("sections", build_directory)
     # A stub that is led astray by systrap's host is given five seconds.
-    turns = 1 if how == "loop" and mode.platform == "systrap" else 3
+    turns = 1 if how in ("loop", "processes") and mode.platform == "systrap" else 3
     done = logged_run(build_directory, ["/t/sections", how, str(turns)])
     assert (done.status, done.bugs) == (0, []), done
     deaths, _, rest = done.stdout.partition(" ")

@@ -11,6 +11,7 @@
 #include <linux/rseq.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/rseq.h>
 
 #define ABOVE 0x7fff80000000UL
@@ -30,6 +31,7 @@ struct section {
 
 static struct section section;
 static char *areas; /* a page for each victim */
+static int pages;   /* a file with them, shared */
 
 /* Abort handlers, each with the signature before it. */
 extern char loop[], calls[], enters[];
@@ -123,22 +125,39 @@ static void map_a_file(void *area)
 	close(file);
 }
 
+static void overlay(void *area)
+{
+	mmap(area, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, pages, (char *)area - areas);
+}
+
+static void overlay_by_moving(void *area)
+{
+	void *other = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, pages, (char *)area - areas);
+
+	mremap(other, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, area);
+}
+
 static const struct {
 	const char *name;
 	void (*describe)(void);
 	uint64_t (*address)(void);
 	void (*spoil)(void *area);
+	int apart;	/* 1: processes, not threads; 2: what they register is private at first */
 } hows[] = {
-	{ "loop", cover_all_loop, its_address, NULL },
-	{ "calls", cover_all_calls, its_address, NULL },
-	{ "enters", cover_all_enter, its_address, NULL },
-	{ "above", abort_above, its_address, NULL },
-	{ "kernel", abort_in_the_kernel, its_address, NULL },
-	{ "description-above", nothing, an_address_above, NULL },
-	{ "description-kernel", nothing, an_address_of_the_kernel, NULL },
-	{ "unmapped", nothing, its_address, unmap },
-	{ "read-only", nothing, its_address, protect },
-	{ "file", nothing, its_address, map_a_file },
+	{ "loop", cover_all_loop, its_address, NULL, 0 },
+	{ "calls", cover_all_calls, its_address, NULL, 0 },
+	{ "enters", cover_all_enter, its_address, NULL, 0 },
+	{ "above", abort_above, its_address, NULL, 0 },
+	{ "kernel", abort_in_the_kernel, its_address, NULL, 0 },
+	{ "description-above", nothing, an_address_above, NULL, 0 },
+	{ "description-kernel", nothing, an_address_of_the_kernel, NULL, 0 },
+	{ "unmapped", nothing, its_address, unmap, 0 },
+	{ "read-only", nothing, its_address, protect, 0 },
+	{ "file", nothing, its_address, map_a_file, 0 },
+	{ "processes", cover_all_loop, its_address, NULL, 1 },
+	{ "processes-call", cover_all_calls, its_address, NULL, 1 },
+	{ "overlaid", cover_all_calls, its_address, overlay, 2 },
+	{ "moved", cover_all_calls, its_address, overlay_by_moving, 2 },
 };
 
 static unsigned how;
@@ -149,6 +168,8 @@ static void *make_calls(void *number)
 	char *area = areas + (uintptr_t)number * PAGE;
 	int file = open("/etc/passwd", O_RDONLY), word = 0, other = 0;
 
+	if (hows[how].apart == 2)
+		mmap(area, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	call(SYS_rseq, (uint64_t)__builtin_thread_pointer() + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, SIGNATURE, 0, 0);
 	if (call(SYS_rseq, (uint64_t)area, 32, 0, SIGNATURE, 0, 0))
 		_exit(1);
@@ -180,11 +201,20 @@ static void victim(void)
 	pthread_t thread;
 	const uint64_t address = hows[how].address();
 
-	areas = mmap(NULL, VICTIMS * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pages = memfd_create("areas", 0);
+	if (pages < 0 || ftruncate(pages, VICTIMS * PAGE))
+		_exit(1);
+	areas = mmap(NULL, VICTIMS * PAGE, PROT_READ | PROT_WRITE, hows[how].apart ? MAP_SHARED : MAP_PRIVATE, pages, 0);
 	hows[how].describe();
-	for (uintptr_t i = 0; i < VICTIMS; i++)
-		pthread_create(&thread, NULL, make_calls, (void *)i);
-	if (hows[how].spoil)
+	for (uintptr_t i = 0; i < VICTIMS; i++) {
+		if (!hows[how].apart) {
+			pthread_create(&thread, NULL, make_calls, (void *)i);
+		} else if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			make_calls((void *)i);
+		}
+	}
+	if (hows[how].spoil && !hows[how].apart)
 		for (;;)
 			pause();
 	for (;;) /* what the kernel clears is set again */
