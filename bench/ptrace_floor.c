@@ -38,6 +38,14 @@ static double now(void)
 	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
+static void die(const char *what, int failed)
+{
+	if (failed) {
+		fprintf(stderr, "ptrace_floor: %s: %s\n", what, strerror(-failed));
+		exit(1);
+	}
+}
+
 static void pin(int pid, int cpu)
 {
 	cpu_set_t set = everywhere;
@@ -52,6 +60,7 @@ static double bare(int tracer_cpu, int tracee_cpu)
 {
 	struct user_regs_struct regs;
 	int status, child = fork();
+	die("fork", child < 0 ? -errno : 0);
 	if (!child)
 		for (;;)
 			syscall(SYS_getppid);
@@ -80,14 +89,6 @@ static double bare(int tracer_cpu, int tracee_cpu)
 	waitpid(child, NULL, __WALL);
 	pin(0, -1);
 	return best;
-}
-
-static void die(const char *what, int failed)
-{
-	if (failed) {
-		fprintf(stderr, "ptrace_floor: %s: %s\n", what, strerror(-failed));
-		exit(1);
-	}
 }
 
 static const struct pf_ops *ops = &ptrace_ops;

@@ -10,11 +10,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <sys/resource.h>
 
 #define ABOVE 0x7fff80000000UL
 #define END 0x7ffffffff000UL
 #define GRAIN 0x10000UL
 #define TURN_MS 150
+#define NOBODY 65534
+#define PROCESSES 100 /* and threads, of a scribbler: what it becomes may do nothing but fork */
 
 static sigjmp_buf beyond;
 static uintptr_t found[2048];
@@ -236,8 +239,12 @@ static void *make_calls(void *argument)
 
 static void scribbler(unsigned how, unsigned turn)
 {
+	struct rlimit processes = { PROCESSES, PROCESSES };
 	pthread_t threads[3];
 
+	setpgid(0, 0); /* whoever of the two is first */
+	if (setrlimit(RLIMIT_NPROC, &processes) || setresuid(NOBODY, NOBODY, NOBODY))
+		_exit(1);
 	seed(turn * 7 + how + 1);
 	look_everywhere();
 	shared->pages = found_count;
@@ -250,6 +257,17 @@ static void scribbler(unsigned how, unsigned turn)
 	usleep(2000);
 	for (;;)
 		hows[how].scribble();
+}
+
+/* The scribbler, unless it has ended, and all that it has left. */
+static int end(pid_t scribbler, int alive)
+{
+	kill(-scribbler, SIGKILL);
+	if (alive && waitpid(scribbler, NULL, 0) != scribbler)
+		return printf("lost\n"), 4;
+	while (waitpid(-scribbler, NULL, 0) > 0) /* we are init */
+		;
+	return 0;
 }
 
 /* The other process: all its answers have to be right, all the time. */
@@ -303,10 +321,11 @@ int main(int argc, char **argv)
 	if (other == 0)
 		bystander();
 	for (int turn = 0; turn < turns; turn++) {
-		pid_t victim = fork();
+		pid_t victim = fork(), scribbler_id = victim;
 
 		if (victim == 0)
 			scribbler(how, turn);
+		setpgid(victim, victim);
 		for (int ms = 0; shared->pages == 0 && ms < 10000; ms += 5) /* until it has looked around, once */
 			usleep(5000);
 		before = shared->turns;
@@ -319,11 +338,8 @@ int main(int argc, char **argv)
 		}
 		if (hows[how].survives && (victim || status != 42 << 8))
 			return printf("it was to survive: %d, status %x\n", victim, status), 3;
-		if (victim) {
-			kill(victim, SIGKILL);
-			if (waitpid(victim, NULL, 0) != victim)
-				return printf("lost\n"), 4;
-		}
+		if (end(scribbler_id, victim != 0))
+			return 4;
 		for (int ms = 0; shared->turns == before; ms++) {
 			if (waitpid(other, &status, WNOHANG) != 0)
 				return printf("the other process ended with %x\n", status), 5;
