@@ -97,21 +97,26 @@ int inject_start(struct thread *thread, unsigned entry, struct pf_regs *regs)
 	return start(thread, entry, regs, PTRACE_CONT);
 }
 
+/* Its next stop, and the registers there: 0 or -errno. */
+static int await_stop(struct thread *thread, int *status, struct pf_regs *regs)
+{
+	do {
+		int failed = wait_for(thread, status);
+		if (failed < 0)
+			return failed;
+		if (!WIFSTOPPED(*status)) {
+			thread_reaped(thread, *status);
+			return -ESRCH;
+		}
+	} while (ptrace(PTRACE_GETREGS, thread->base.host_tid, 0, regs) < 0); /* being killed: the next wait tells */
+	return 0;
+}
+
 static int64_t run(struct thread *thread, unsigned entry, struct pf_regs *regs)
 {
 	int tid = thread->base.host_tid, status;
 	int failed = start(thread, entry, regs, PTRACE_CONT);
-	while (!failed) {
-		failed = wait_for(thread, &status);
-		if (failed < 0)
-			break;
-		failed = 0;
-		if (!WIFSTOPPED(status)) {
-			thread_reaped(thread, status);
-			return -ESRCH;
-		}
-		if (ptrace(PTRACE_GETREGS, tid, 0, regs) < 0)
-			continue; /* being killed: the next wait tells */
+	while (!failed && !(failed = await_stop(thread, &status, regs))) {
 		if (!(status >> 16)) {
 			int signo = WSTOPSIG(status);
 			if (signo == SIGTRAP && regs->rip == STUB_BASE + STUB_TRAPPED)
@@ -138,17 +143,7 @@ static int64_t step(struct thread *thread, struct pf_regs *regs)
 	const uint64_t nr = regs->rax;
 	int tid = thread->base.host_tid, status;
 	int failed = start(thread, STUB_CALL, regs, PTRACE_SINGLESTEP);
-	while (!failed) {
-		failed = wait_for(thread, &status);
-		if (failed < 0)
-			break;
-		failed = 0;
-		if (!WIFSTOPPED(status)) {
-			thread_reaped(thread, status);
-			return -ESRCH;
-		}
-		if (ptrace(PTRACE_GETREGS, tid, 0, regs) < 0)
-			continue; /* being killed: the next wait tells */
+	while (!failed && !(failed = await_stop(thread, &status, regs))) {
 		/* Nothing but the call itself leaves its number in there. */
 		bool called = regs->rip == STUB_BASE + STUB_TRAP && regs->orig_rax == nr;
 		int signo = status >> 16 ? 0 : WSTOPSIG(status);
