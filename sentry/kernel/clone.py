@@ -243,7 +243,7 @@ def _fork_into(task: Task, args: CloneArgs, ns: Namespaces, tid: int) -> Context
     context = _fork(task, args, ns.pid_for_children.number(tid))
     if ns.time.shifted != task.shifted:
         try:
-            set_clocks(context, task.kernel.machine.vdso(), ns.time.shifted)
+            set_clocks(context, task.mm, task.kernel.machine.vdso(), ns.time.shifted)
         except Errno:
             context.end()
             raise

@@ -150,7 +150,7 @@ class Image:
 
         ids = task.creds if creds is None else creds
         # The vDSO reads the machine's clocks: a program that has others must ask us.
-        told = vdso[1] and (not task.shifted or set_clocks(ctx, vdso, True))
+        told = vdso[1] and (not task.shifted or set_clocks(ctx, mm, vdso, True))
         auxv = [AT_SYSINFO_EHDR, vdso[1]] if told else []
         auxv += [
             AT_PHDR, program.phdr + bias if program.phdr else 0,

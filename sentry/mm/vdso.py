@@ -2,17 +2,24 @@
 
 The host's vDSO knows the host's clocks alone.  Where a time namespace shifts them, its clock_gettime is
 overwritten, in that address space only, with the system call, which then is answered as any other.  No stub
-may call it there: what it is told of such a task (core/facts.c) is nothing.
+may call it there: what it is told of such a task (core/facts.c) is nothing.  Who has moved its vDSO elsewhere
+(mremap(2)) is left with the host's clocks there.
+
+What must hold: what is read and overwritten is the vDSO, which no guest can write to, and never what a guest
+has mapped in its place: what is found in one is written to others.
 """
 
 from __future__ import annotations
 
 from sentry.abi.elf import DT_STRTAB, DT_SYMTAB, DYN, EHDR, PHDR, PT_DYNAMIC, SYM
-from sentry.abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
+from sentry.abi.mman import PROT_READ, PROT_WRITE
+from sentry.mm.vma import VM_MAYEXEC, VM_SPECIAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry._core import Context
+    from sentry.mm.space import AddressSpace
+    from sentry.mm.vma import Vma
 
 _NAMES = (b"__vdso_clock_gettime", b"clock_gettime")
 _CALL = b"\xb8\xe4\x00\x00\x00\x0f\x05\xc3"  # mov eax, SYS_clock_gettime; syscall; ret
@@ -22,29 +29,33 @@ _found: tuple[int, int, bytes] | None = (
 )
 
 
-def set_clocks(ctx: Context, vdso: tuple[int, int, int], shifted: bool) -> bool:
+def set_clocks(ctx: Context, mm: AddressSpace, vdso: tuple[int, int, int], shifted: bool) -> bool:
     """Have the vDSO in the address space of `ctx`, which is stopped, ask for the time, or not any more.
 
     Args:
+        mm: what is mapped there.
         vdso: as `Machine.vdso` tells.
 
     Returns False where there is none, or none that is understood.  Raises Errno: what the host refuses.
     """
     _, start, end = vdso
-    at, code = _clock_gettime(ctx, start, end)
-    if not at:
+    vma = mm.areas.find(start) if start else None
+    if vma is None or not _is_whole(vma, start, end):
         return False
     ctx.protect(start, end - start, PROT_READ | PROT_WRITE)  # a mapping that can't be split
-    written = ctx.write(at, _CALL if shifted else code)
-    ctx.protect(start, end - start, PROT_READ | PROT_EXEC)
+    at, code = _clock_gettime(ctx, start, end)
+    written = ctx.write(at, _CALL if shifted else code) if at else 0
+    ctx.protect(start, end - start, vma.prot)
     return written == len(_CALL)
+
+
+def _is_whole(vma: Vma, start: int, end: int) -> bool:
+    return bool(vma.flags & VM_SPECIAL and vma.flags & VM_MAYEXEC) and (vma.start, vma.end) == (start, end)
 
 
 def _clock_gettime(ctx: Context, start: int, end: int) -> tuple[int, bytes]:
     """Its address, looked up once, while no space has another; 0: not found.  And how its code begins."""
     global _found
-    if not start:
-        return 0, b""
     if _found is None:
         image = ctx.read(start, end - start)
         offset = find(image)

@@ -196,3 +196,52 @@ CASE(a_program_in_a_shifted_namespace_has_a_vdso, "time_namespaces(7), getauxval
 	}
 	CHECK_EXITS(child, 0);
 }
+
+/* Where the vDSO was, hostile bytes.  Nothing may ask for the time by it any more, the harness included. */
+static int fork_without_vdso(unsigned long start, size_t length, unsigned char filling)
+{
+	unsigned char *place;
+	int status;
+
+	if (munmap((void *)start, length) < 0)
+		return 1;
+	place = mmap((void *)start, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (place == MAP_FAILED)
+		return 2;
+	memset(place, filling, length);
+	memcpy(place, "\177ELF", 4);
+	if (unshare(CLONE_NEWTIME) < 0 || set_offsets("monotonic 100000 0") < 0)
+		return 3;
+	pid_t child = (pid_t)syscall(SYS_fork);
+	if (child == 0) {
+		for (size_t i = 4; i < length; i++)
+			if (place[i] != filling)
+				_exit(4);
+		_exit(0);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return 5;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 6;
+}
+
+CASE(what_is_mapped_in_the_place_of_the_vdso_stays, "time_namespaces(7), vdso(7)")
+{
+	unsigned long start = 0, end = 0;
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	NEEDS_NAMESPACES();
+	CHECK(maps != NULL);
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "[vdso]"))
+			CHECK_EQ(sscanf(line, "%lx-%lx", &start, &end), 2);
+	fclose(maps);
+	if (!start)
+		return;
+	for (int filling = 0; filling < 256; filling += 85) {
+		pid_t child = fork_child();
+		if (child == 0)
+			_exit(fork_without_vdso(start, end - start, (unsigned char)filling));
+		CHECK_EXITS(child, 0);
+	}
+}

@@ -146,7 +146,7 @@ class Entry:
         task = self.task
         shifted = self.ns.time.shifted
         if shifted != task.shifted:
-            set_clocks(task.ctx, task.kernel.machine.vdso(), shifted)
+            set_clocks(task.ctx, task.mm, task.kernel.machine.vdso(), shifted)
         if not _made_by(task.creds, self.creds.user_ns):
             task.group.dumpable = 0  # what it has still is from outside: not for those inside to look into
             task.parent_death_signal = 0
