@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from sentry.fs.layers import LayeredFs, LayeredInode
     from sentry.vfs.inode import Inode
 
-_MAX = 256  # bytes of a path; what is longer must be copied by the program that renames (EXDEV)
+# Bytes of a path, as Linux' module parameter redirect_max has it: what is longer must be copied by whoever
+# renames (EXDEV), and isn't read, since each directory on the way may have one, in each layer.
+_MAX = 256
 
 
 def _value(fs: LayeredFs, inode: Inode) -> bytes:
@@ -38,6 +40,8 @@ def redirect_of(fs: LayeredFs, inode: Inode) -> bytes:
     value = _value(fs, inode)
     if not value:
         return b""
+    if len(value) > _MAX:
+        raise Errno(EINVAL)
     names = value[1:].split(b"/") if value[:1] == b"/" else [value]
     for name in names:
         if name in (b"", b".", b"..") or len(name) > NAME_MAX or b"/" in name or b"\0" in name:
