@@ -1,7 +1,8 @@
 """What a core file holds (core(5), elf(5)): notes about the threads, and the memory by mappings.
 
-What must hold: how much is read of a guest's address space, however it is mapped, is bounded by SCAN_MAX, and
-but for THROUGH_MAX only pages that are there are read, so that a dump makes little memory of its own.
+What must hold: how much is looked at of a guest's address space, however it is mapped, is bounded by
+SCAN_MAX and _PEEKED_MAX, and but for THROUGH_MAX only pages that are there are read, so that a dump makes
+little memory of its own.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ _BLIND_MAX = 256 << 20  # the same where the host does not tell which pages are 
 THROUGH_MAX = 256 << 20  # bytes that are read although the process may not have touched them
 _MAPPINGS_MAX = 65_000
 _FILES_MAX = 4 << 20  # bytes of NT_FILE
-_PEEK_MAX = 256 << 20  # a mapping of a file up to this size is looked through for pages of its own
+_PEEKED_MAX = 2 << 30  # bytes of files' private mappings, of all, that are searched for pages of their own
+_PEEK_COST = 1 << 20  # what each look counts for at the least
 _FXSAVE_SIZE = 512
 _ARGUMENTS_MAX = 79
 _PRESENT = 0xC0  # in the highest byte of an entry of pagemap: in memory or in the swap
@@ -80,14 +82,20 @@ class Piece:
 def pieces(task: Task) -> list[Piece]:
     """Every mapping of the task's, with what of it is dumped (core(5), coredump_filter)."""
     left = SCAN_MAX if task.kernel.host_proc else _BLIND_MAX
-    found = [Piece(vma, _wanted(task, vma)) for vma in list(task.mm.areas)[:_MAPPINGS_MAX]]
+    unseen = _PEEKED_MAX
+    found = []
+    for vma in list(task.mm.areas)[:_MAPPINGS_MAX]:
+        cost = max(vma.length, _PEEK_COST) if vma.file is not None and not vma.shared else 0
+        look = cost <= unseen
+        unseen -= cost if look else 0
+        found.append(Piece(vma, _wanted(task, vma, look)))
     for piece in sorted(found, key=lambda piece: piece.size):  # what is too much is at the end of the largest
         piece.size = min(piece.size, left)
         left -= piece.size
     return found
 
 
-def _wanted(task: Task, vma: Vma) -> int:
+def _wanted(task: Task, vma: Vma, look: bool) -> int:
     kinds = task.group.coredump_filter
     if vma.flags & VM_SPECIAL:
         return vma.length if vma.prot & PROT_EXEC else 0  # the vDSO, but not its data
@@ -98,7 +106,7 @@ def _wanted(task: Task, vma: Vma) -> int:
     if vma.shared:
         named = vma.file is not None and vma.file.inode is not None and vma.file.inode.nlink > 0
         return vma.length if kinds & (DUMP_MAPPED_SHARED if named else DUMP_ANON_SHARED) else 0
-    if vma.file is None or _has_own_pages(task, vma):
+    if vma.file is None or _has_own_pages(task, vma, look):
         if kinds & DUMP_ANON_PRIVATE:
             return vma.length
         if vma.file is None:
@@ -115,10 +123,10 @@ def _wanted(task: Task, vma: Vma) -> int:
     return 0
 
 
-def _has_own_pages(task: Task, vma: Vma) -> bool:
-    """Whether a private mapping of a file has been written to, as far as can be told."""
+def _has_own_pages(task: Task, vma: Vma, look: bool) -> bool:
+    """Whether a private mapping of a file has been written to; without a `look`, whether it may have been."""
     entries = None
-    if vma.length <= _PEEK_MAX:
+    if look:
         entries = task.kernel.host_proc.pagemap(task.group.usage.host_pid, vma.start, vma.end)
     if entries is None:
         return bool(vma.prot & PROT_WRITE)
