@@ -71,7 +71,9 @@ def _field(task: Task, info: SigInfo, letter: bytes) -> bytes:
         else:
             path = task.mm.exe.absolute(task.fs.root) if task.mm.exe is not None else task.comm
             text = path if letter == b"E" else path.rpartition(b"/")[2]
-        return text.replace(b"/", b"!")
+        # Nothing that a process can call itself leads to another directory.
+        text = text.replace(b"/", b"!")
+        return {b"": b"!", b".": b"!", b"..": b"!."}.get(text, text)
     limit = group.rlimit(RLIMIT_CORE)
     numbers = {
         b"p": group.local_tgid, b"P": group.tgid, b"i": task.local_tid, b"I": task.tid,

@@ -20,13 +20,13 @@ def plain() -> Iterator[None]:
     settings.values["core_uses_pid"] = 0
 
 
-def name(text: bytes) -> bytes:
+def name(text: bytes, comm: bytes = b"a/b") -> bytes:
     core_pattern.set_pattern(text)
     group = SimpleNamespace(local_tgid=7, tgid=107, dumpable=1, rlimit=lambda resource: RLIM_INFINITY)
     ids = SimpleNamespace(show_uid=lambda uid: uid, show_gid=lambda gid: gid)
     exe = SimpleNamespace(absolute=lambda root: b"/usr/bin/true")
     task: Any = SimpleNamespace(
-        group=group, tid=108, local_tid=8, comm=b"a/b", creds=SimpleNamespace(user_ns=ids, uid=1000, gid=100),
+        group=group, tid=108, local_tid=8, comm=comm, creds=SimpleNamespace(user_ns=ids, uid=1000, gid=100),
         ns=SimpleNamespace(uts=SimpleNamespace(hostname=b"box")), mm=SimpleNamespace(exe=exe),
         fs=SimpleNamespace(root=None),
     )  # fmt: skip
@@ -47,6 +47,11 @@ def name(text: bytes) -> bytes:
 )
 def test_letters_stand_for_facts(pattern: bytes, expected: bytes) -> None:
     assert name(pattern) == expected
+
+
+@pytest.mark.parametrize(("comm", "shown"), [(b"..", b"!."), (b".", b"!"), (b"", b"!"), (b"../", b"..!")])
+def test_no_name_of_a_process_leads_to_another_directory(comm: bytes, shown: bytes) -> None:
+    assert name(b"/cores/%e/core", comm) == b"/cores/" + shown + b"/core"
 
 
 def test_core_uses_pid_appends_it_where_the_pattern_has_none() -> None:
