@@ -336,9 +336,10 @@ def sched_setaffinity(task: "Task", pid: Int, size: UInt, address: Ptr) -> int:
     data = task.copy_in(address, min(size, 1024)) if size else b""
     other = _task_of(task, pid)
     _check_owner(task, other)
-    mask = int.from_bytes(data, "little") & cpuset.effective(other.group.cgroup)
+    wanted = int.from_bytes(data, "little") & task.kernel.cpus
+    mask = wanted & cpuset.effective(other.group.cgroup)
     if not mask:
         raise Errno(errno.EINVAL)
-    other.sched.affinity = other.sched.wanted = mask
+    other.sched.affinity, other.sched.wanted = mask, wanted
     confine(other)
     return 0

@@ -126,5 +126,12 @@ def test_cpuset_says_where_a_group_runs(tmp_path: Path) -> None:
         tmp_path,
     )
     every = guest(told, tmp_path).strip()
+    out += guest(
+        f"echo +cpuset > cgroup.subtree_control; mkdir g; echo {first} > g/cpuset.cpus;"
+        f"echo 0 > g/cgroup.procs; taskset -c {first},{second} sh -c '{told}; echo 0 > cgroup.procs; {told}'",
+        tmp_path,
+    )
+    wish = f"{first}-{second}" if second == first + 1 else f"{first},{second}"
     lines = [f"{first}", "refused", f"{second}", f"{{{second}}}", f"{first}", f"{second}", every, f"{first}"]
+    lines += [f"{first}", wish]
     assert out.splitlines() == lines
