@@ -71,12 +71,32 @@ def _system_share(cpu: int, seen: Snapshot | None) -> int:
     return cpu * seen.system // (seen.user + seen.system)
 
 
+# What the host counted for its threads when one of ours ended, by their number: they are used again.
+_counted: dict[int, int] = {}
+_COUNTED_MAX = 1024
+
+
+def _host_count(task: Task) -> int:
+    told = task.kernel.host_proc.status(task.group.usage.host_pid, task.ctx.host_tid)
+    return told.get(b"nonvoluntary_ctxt_switches", 0)
+
+
 def preempted(task: Task) -> int:
     """How often the host took the CPU from a thread."""
     if task.ctx is None:
         return task.preempted
-    told = task.kernel.host_proc.status(task.group.usage.host_pid, task.ctx.host_tid)
-    return task.preempted + told.get(b"nonvoluntary_ctxt_switches", 0)
+    return task.preempted + max(0, _host_count(task) - _counted.get(task.ctx.host_tid, 0))
+
+
+def _settle(task: Task) -> None:
+    """The thread is about to leave its host's, which goes on counting."""
+    if task.ctx is None:
+        return
+    tid, count = task.ctx.host_tid, _host_count(task)
+    task.preempted += max(0, count - _counted.pop(tid, 0))
+    _counted[tid] = count
+    if len(_counted) > _COUNTED_MAX:
+        del _counted[next(iter(_counted))]
 
 
 def thread_io(task: Task) -> Io:
@@ -143,13 +163,15 @@ class Usage:
         self._host_pid = host_pid
         self._shared = shared
         self._offset = host_cpu_time(host_pid)
+        if not shared:
+            _counted.pop(host_pid, None)  # another process' number before
 
     def leave(self, last: Task | None = None) -> None:
         """Take the last reading: the host process is about to end, or isn't ours any more.  `last` is the
         only thread."""
         if self._host_pid:
             if last is not None and self._may_have_been_preempted():
-                last.preempted = preempted(last)
+                _settle(last)
             self._past = self.total()
             self._host_pid = 0
 
@@ -203,7 +225,7 @@ class Usage:
     def end_thread(self, task: Task) -> None:
         """Keep the counts of a thread that ends; of the last one after `leave`."""
         if self._host_pid and self._may_have_been_preempted():
-            task.preempted = preempted(task)
+            _settle(task)
         self._switches = self._switches[0] + task.waits, self._switches[1] + task.preempted
         self._io = _sum(self._io, thread_io(task))
 
