@@ -121,12 +121,14 @@ class RangeLocks:
             self._remove(held)
         for held in keep:
             self._add(held)
+        changed = any(held.kind != kind for held in own[first:last])
         own[first:last] = keep
         if own:
             self._owners[owner] = own
         else:
             self._owners.pop(owner, None)
-        self.queue.wake(0xFFFFFFFF)
+        if changed:  # else nothing was given up that somebody may wait for
+            self.queue.wake(0xFFFFFFFF)
 
     def drop(self, owner: int) -> None:
         """Release everything `owner` holds."""

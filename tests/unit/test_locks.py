@@ -98,6 +98,29 @@ def test_ranges_agree_with_a_map_of_single_bytes(places: int) -> None:
         assert seen == model
 
 
+def test_only_who_gives_something_up_wakes_those_who_wait() -> None:
+    woken: list[int] = []
+
+    class Waiter:
+        def notify(self, events: int) -> bool:
+            woken.append(events)
+            return True
+
+    ranges, waiter = RangeLocks(), Waiter()
+    ranges.queue.add(waiter)
+    for start in (0, 20, 10):  # the last makes one range of all
+        ranges.set(1, 1, WR, start, start + 9)
+    ranges.set(1, 1, WR, 5, 15)  # held already
+    ranges.set(2, 2, UN, 0, END)  # nothing
+    assert woken == []
+    ranges.set(1, 1, RD, 0, 4)
+    assert len(woken) == 1
+    ranges.set(1, 1, UN, 8, 9)
+    ranges.drop(1)
+    ranges.drop(1)
+    assert len(woken) == 3
+
+
 def test_the_number_of_ranges_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RangeLocks, "count", MAX_RANGES - 2)
     state, other = RangeLocks(), RangeLocks()
