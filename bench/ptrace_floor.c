@@ -3,7 +3,7 @@
  * BUILD: gcc -O2 -std=gnu11 -Iplatform/include -Iplatform/ptrace -o ptrace_floor bench/ptrace_floor.c \
  *            $(ls platform/ptrace/[!m]*.c platform/ptrace/m[!o]*.c)      (not module.c: that is Python's)
  *
- * RUN:   ptrace_floor platform/ptrace/stub.elf
+ * RUN:   ptrace_floor platform/ptrace/stub.elf [ROUNDS]
  *
  * Prints nanoseconds: the bare loop (waitpid, GETREGS, SETREGS, PTRACE_SYSEMU on a getppid) with tracer and
  * tracee on one CPU, on two, and left to the scheduler; then the back-end's wait and resume in the same run,
@@ -24,12 +24,12 @@
 #include <unistd.h>
 
 #define CODE 0x400000ULL
-#define ROUNDS 7
 #define CALLS 3000
 
 static const unsigned char guest[] = {0xb8, SYS_getppid, 0,    0,   0,
 				      0x0f, 0x05,	 0xeb, 0xf7}; /* 1: getppid; jmp 1b */
 static cpu_set_t everywhere;
+static int rounds = 7;
 
 static double now(void)
 {
@@ -72,7 +72,7 @@ static double bare(int tracer_cpu, int tracee_cpu)
 	waitpid(child, &status, __WALL);
 	ptrace(PTRACE_SYSEMU, child, 0, 0);
 	double best = 1e18;
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		double start = now();
 		for (int i = 0; i < CALLS; i++) {
 			waitpid(-1, &status, __WALL);
@@ -146,7 +146,7 @@ static void step_fork(void)
 static double measure(void (*step)(void), int count)
 {
 	double best = 1e18;
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		double start = now();
 		for (int i = 0; i < count; i++)
 			step();
@@ -158,9 +158,11 @@ static double measure(void (*step)(void), int count)
 
 int main(int argc, char **argv)
 {
-	int stub = argc == 2 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
-	if (stub < 0)
-		die("usage: ptrace_floor STUB", -EINVAL);
+	int stub = argc > 1 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
+	if (argc > 2)
+		rounds = atoi(argv[2]);
+	if (stub < 0 || argc > 3 || rounds < 1)
+		die("usage: ptrace_floor STUB [ROUNDS]", -EINVAL);
 	sched_getaffinity(0, sizeof everywhere, &everywhere);
 	double one = bare(0, 0), two = bare(0, 1), loose = bare(-1, -1), again;
 	double start = now();
