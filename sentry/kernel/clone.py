@@ -160,7 +160,9 @@ def clone(task: Task, args: CloneArgs) -> int | Coroutine[None, None, int]:
     child.creds, child.ns, child.fs = creds, ns, fs
     child.shifted = ns.time.shifted
     _copy(task, child, flags)
-    if not flags & CLONE_THREAD:
+    if flags & CLONE_THREAD:
+        child.cpu_before = group.usage.cpu()
+    else:
         _found_family(task, child, args)
         if flags & CLONE_VM:
             group.usage.enter(task.group.usage.host_pid, shared=True)

@@ -73,6 +73,7 @@ class Task(_core.TaskBase):
         self.vfork_parent: Task | None = None  # waits until we exec or exit
         self.parent_death_signal = 0
         self.personality = 0
+        self.cpu_before = 0  # ns of CPU time that its group had used when it came to be a thread of it
         self.preempted = 0  # how often the host took the CPU from it, while it ran earlier programs
         self.sampled = 0  # its CPU time when it was last chosen to take a CPU timer's signal (cpu_clock)
         self.timer_slack = 50_000  # ns

@@ -170,7 +170,7 @@ class Usage:
         """Take the last reading: the host process is about to end, or isn't ours any more.  `last` is the
         only thread."""
         if self._host_pid:
-            if last is not None and self._may_have_been_preempted():
+            if last is not None and self._may_have_been_preempted(last):
                 _settle(last)
             self._past = self.total()
             self._host_pid = 0
@@ -190,9 +190,9 @@ class Usage:
             return self._past.cpu
         return self._past.cpu + max(0, host_cpu_time(self._host_pid) - self._offset)
 
-    def _may_have_been_preempted(self) -> bool:
-        """Whether to ask the host, which a process that ends within its first slice is spared."""
-        return self.cpu() - self._past.cpu > _SLICE
+    def _may_have_been_preempted(self, task: Task) -> bool:
+        """Whether to ask the host, which a thread that can't have used up its first slice is spared."""
+        return self.cpu() - max(self._past.cpu, task.cpu_before) > _SLICE
 
     def total(self, threads: list[Task] | None = None) -> Total:
         """All that was used so far, children not included; switches: of ended threads and of `threads`."""
@@ -224,7 +224,7 @@ class Usage:
 
     def end_thread(self, task: Task) -> None:
         """Keep the counts of a thread that ends; of the last one after `leave`."""
-        if self._host_pid and self._may_have_been_preempted():
+        if self._host_pid and self._may_have_been_preempted(task):
             _settle(task)
         self._switches = self._switches[0] + task.waits, self._switches[1] + task.preempted
         self._io = _sum(self._io, thread_io(task))
