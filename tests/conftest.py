@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests import modes
+from tests.leftout import LeftOut, summary
 
-LEFT_OUT = pytest.StashKey[list[str]]()
+LEFT_OUT = pytest.StashKey[list[LeftOut]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,7 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: run with --slow only")
     config.addinivalue_line("markers", "hot_and_cold: once more for each switch that turns a short cut off")
-    config.stash[LEFT_OUT] = [f"platform {name}: {reason}" for name, reason in modes.REASONS.items()]
+    config.stash[LEFT_OUT] = [
+        LeftOut(f"platform {name}", "every test", reason) for name, reason in modes.REASONS.items()
+    ]
     # A shell's background job, or nohup's, starts with these ignored, and so would every program under test.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,11 +54,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says what could not run here (for want of root, mostly), one line each."""
+    """Says what could not run here (for want of root, mostly)."""
     left_out = config.stash[LEFT_OUT]
     if left_out:
         terminalreporter.section(f"left out here: {len(left_out)}")
-        for line in left_out:
+        for line in summary(left_out):
             terminalreporter.write_line(line)
 
 
@@ -67,8 +70,8 @@ def mode(request: pytest.FixtureRequest) -> Iterator[modes.Mode]:
 
 
 @pytest.fixture
-def left_out(request: pytest.FixtureRequest) -> list[str]:
-    """Lines appended here are printed at the end of the run."""
+def left_out(request: pytest.FixtureRequest) -> list[LeftOut]:
+    """What is appended here is told at the end of the run."""
     return request.config.stash[LEFT_OUT]
 
 

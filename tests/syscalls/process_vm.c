@@ -3,6 +3,7 @@
 #include "fixtures.h"
 
 #include <linux/kcmp.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/sem.h>
 #include <sys/uio.h>
@@ -298,13 +299,26 @@ static int resident_kib(pid_t child, char *start)
 	return rss ? atoi(rss + 4) : -1;
 }
 
-/* Pages that have only just come wait in their CPU's batch, where the host can't take them out: others push them on. */
+/* Pages that have only just come wait in the batch of the CPU that brought them, where the host can't take them out:
+ * others push them on, on each CPU, as a busy child may keep the one that matters to itself. */
 static void push_pages_on(void)
 {
-	char *pages = map_pages(64, MAP_PRIVATE);
+	cpu_set_t every, one;
 
-	memset(pages, 1, 64 * PAGE);
-	CHECK_OK(munmap(pages, 64 * PAGE));
+	CHECK_OK(sched_getaffinity(0, sizeof(every), &every));
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		char *pages;
+
+		if (!CPU_ISSET(cpu, &every))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		CHECK_OK(sched_setaffinity(0, sizeof(one), &one));
+		pages = map_pages(64, MAP_PRIVATE);
+		memset(pages, 1, 64 * PAGE);
+		CHECK_OK(munmap(pages, 64 * PAGE));
+	}
+	CHECK_OK(sched_setaffinity(0, sizeof(every), &every));
 	usleep(1000);
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.leftout import LeftOut
 from tests.modes import Mode
 from tests.sandbox import ENVIRONMENT, need_runsc, run_lines
 from tests.syscalls.cases import Launcher, Result, Results, compile_program, native, parse_line, sandboxed
@@ -58,13 +59,13 @@ def run(launch: Launcher, cwd: Path) -> Results:
 
 
 @pytest.mark.usefixtures("steps")
-def test_native(build_directory: Path, work_directory: Path, left_out: list[str]) -> None:
+def test_native(build_directory: Path, work_directory: Path, left_out: list[LeftOut]) -> None:
     judge("native", PROGRAM, run(native(compile_program(PROGRAM, build_directory)), work_directory), left_out)
 
 
 @pytest.mark.hot_and_cold
 @pytest.mark.usefixtures("steps")
-def test_sandbox(mode: Mode, build_directory: Path, work_directory: Path, left_out: list[str]) -> None:
+def test_sandbox(mode: Mode, build_directory: Path, work_directory: Path, left_out: list[LeftOut]) -> None:
     need_runsc()
     compile_program(PROGRAM, build_directory)
     judge(mode.name, PROGRAM, run(sandboxed(build_directory), work_directory), left_out)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.leftout import LeftOut
 from tests.modes import Mode
 from tests.sandbox import NOBODY, need_runsc
 from tests.syscalls.cases import (
@@ -46,12 +47,10 @@ def native_run(build_directory: Path) -> NativeRun:
     return run
 
 
-def judge(mode: str, program: str, results: Results, left_out: list[str]) -> None:
+def judge(mode: str, program: str, results: Results, left_out: list[LeftOut]) -> None:
     """Fails with the list of the failed cases; notes the skipped ones."""
     left_out += [
-        f"{mode}: {program}: {case}: {result.reason}"
-        for case, result in results.items()
-        if result.outcome == SKIPPED
+        LeftOut(mode, program, result.reason) for result in results.values() if result.outcome == SKIPPED
     ]
     failed = [f"  {case}: {result.reason}" for case, result in results.items() if result.outcome == FAILED]
     if failed:
@@ -60,14 +59,14 @@ def judge(mode: str, program: str, results: Results, left_out: list[str]) -> Non
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_native(program: str, native_run: NativeRun, work_directory: Path, left_out: list[str]) -> None:
+def test_native(program: str, native_run: NativeRun, work_directory: Path, left_out: list[LeftOut]) -> None:
     judge("native", program, native_run(program, work_directory), left_out)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the native run is an ordinary user's already")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_native_as_ordinary_user(
-    program: str, build_directory: Path, work_directory: Path, left_out: list[str]
+    program: str, build_directory: Path, work_directory: Path, left_out: list[LeftOut]
 ) -> None:
     executable = compile_program(program, build_directory)
     results = run_cases(native(executable), program, list_cases(executable), cwd=work_directory, user=NOBODY)
@@ -82,7 +81,7 @@ def test_sandbox(
     build_directory: Path,
     native_run: NativeRun,
     work_directory: Path,
-    left_out: list[str],
+    left_out: list[LeftOut],
 ) -> None:
     need_runsc()
     natively = native_run(program, work_directory)
