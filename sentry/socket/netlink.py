@@ -268,10 +268,14 @@ class NetlinkSocket(Socket):
         route = self.protocol == NETLINK_ROUTE
         handler = Route(task, endpoint.net, notify).request if route else diagnose
         capped = NETLINK_CAP_ACK in endpoint.switches
-        answers = converse(data, endpoint.port, capped, handler, lambda kind: not route or kind & 3 == 2)
-        begun = not endpoint.is_full()
-        for answer in answers:
-            endpoint.put(Datagram(answer, 0, 0, _KERNEL), begun)
+
+        def dumps(kind: int) -> bool:
+            return not route or kind & 3 == 2
+
+        for answers in converse(data, endpoint.port, capped, handler, dumps, endpoint.is_full):
+            begun = not endpoint.is_full()
+            for answer in answers:
+                endpoint.put(Datagram(answer, 0, 0, _KERNEL), begun)
 
     def receive(self, task: Task, count: int, flags: int) -> Received | _Marker:
         if flags & MSG_OOB:

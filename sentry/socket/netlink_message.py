@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EOPNOTSUPP
+from errno import ENOBUFS, EOPNOTSUPP
 
 from sentry.abi.netlink import (
     NLATTR,
@@ -20,7 +20,7 @@ from sentry.errors import Errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     # (type, flags, body) -> the messages of the answer, (type, body) each
     Handler = Callable[[int, int, bytes], list[tuple[int, bytes]]]
@@ -57,25 +57,33 @@ def message(kind: int, flags: int, sequence: int, port: int, body: bytes) -> byt
 
 
 def converse(
-    data: bytes, port: int, cap_ack: bool, handler: Handler, dumps: Callable[[int], bool]
-) -> list[bytes]:
-    """The datagrams that answer the requests in `data`, which came from `port`.
+    data: bytes,
+    port: int,
+    cap_ack: bool,
+    handler: Handler,
+    dumps: Callable[[int], bool],
+    is_full: Callable[[], bool],
+) -> Iterator[list[bytes]]:
+    """The datagrams that answer the requests in `data`, which came from `port`; for each request in its turn.
 
     Args:
         cap_ack: errors repeat the request's header alone (NETLINK_CAP_ACK).
         dumps: whether requests of this type may ask for all there are (NLM_F_DUMP).
+        is_full: whether who asked has no room for more answers: then nothing is dumped.
     """
-    answers: list[bytes] = []
     at = 0
     while len(data) - at >= NLMSGHDR.size:
         length, kind, flags, sequence, _ = NLMSGHDR.unpack_from(data, at)
         if not NLMSGHDR.size <= length <= len(data) - at:
             break
+        answers: list[bytes] = []
         error = 0
         dumping = False
         if flags & NLM_F_REQUEST and kind >= NLMSG_MIN_TYPE:
             dumping = flags & NLM_F_DUMP == NLM_F_DUMP and dumps(kind)
             try:
+                if dumping and is_full():
+                    raise Errno(ENOBUFS)
                 found = handler(kind, flags, data[at + NLMSGHDR.size : at + length])
                 answers += _dump(found, sequence, port) if dumping else _plain(found, sequence, port)
             except Errno as failure:
@@ -86,8 +94,8 @@ def converse(
             told = NLM_F_CAPPED if not error or cap_ack else 0
             body = (-error).to_bytes(4, "little", signed=True) + repeated
             answers.append(message(NLMSG_ERROR, told, sequence, port, body))
+        yield answers
         at += align(length)
-    return answers
 
 
 def _plain(found: list[tuple[int, bytes]], sequence: int, port: int) -> list[bytes]:

@@ -84,6 +84,8 @@ async def _submit(task: "Task", context: AioContext, address: int) -> None:
     )
     if reserved or count >= 1 << 63:
         raise Errno(errno.EINVAL)
+    if context.dead:  # destroyed while an earlier request of this call waited
+        raise Errno(errno.EINVAL)
     context.reserve()
     file: File = task.files.get(fd)
     if file.flags & O_PATH:

@@ -1,6 +1,6 @@
 """Memory policy: mbind(2), set_mempolicy(2), get_mempolicy(2), migrate_pages(2), move_pages(2), ..."""
 
-from errno import E2BIG, EFAULT, EINVAL, ENODEV, ENOENT, EPERM, ESRCH
+from errno import E2BIG, EFAULT, EINTR, EINVAL, ENODEV, ENOENT, EPERM, ESRCH
 
 from sentry.abi.capability import CAP_SYS_NICE
 from sentry.abi.mempolicy import (
@@ -18,15 +18,18 @@ from sentry.abi.mempolicy import (
 from sentry.abi.mman import PAGE_MASK, PAGE_SIZE, PROT_NONE
 from sentry.errors import Errno
 from sentry.fs.proc_access import may_inspect
+from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm import policy
 from sentry.syscalls.args import Int, Ptr, Size, UInt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sentry.kernel.task import Task
 
 _MASK_BITS_MAX = PAGE_SIZE * 8
-_PAGES_AT_ONCE = 4096
+_PAGES_AT_ONCE = 1024
 _PAGES_MAX = 1 << 20  # in one call
 
 
@@ -155,26 +158,45 @@ def migrate_pages(task: "Task", pid: Int, maxnode: Size, old: Ptr, new: Ptr) -> 
     return 0
 
 
-def move_pages(task: "Task", pid: Int, count: Size, pages: Ptr, nodes: Ptr, status: Ptr, flags: Int) -> int:
+def move_pages(
+    task: "Task", pid: Int, count: Size, pages: Ptr, nodes: Ptr, status: Ptr, flags: Int
+) -> "int | Coroutine[None, None, int]":
     if flags & ~(MPOL_MF_MOVE | MPOL_MF_MOVE_ALL):
         raise Errno(EINVAL)
     if flags & MPOL_MF_MOVE_ALL and not task.creds.has_cap(CAP_SYS_NICE):
         raise Errno(EPERM)
     other = _other_task(task, pid)
-    mm = other.mm
     if count > _PAGES_MAX:
         raise Errno(E2BIG)  # as Linux had it until 2.6.29
-    done = 0
-    while done < count:
-        part = min(count - done, _PAGES_AT_ONCE)
-        addresses = memoryview(task.copy_in(pages + 8 * done, 8 * part)).cast("Q")
-        if nodes:
-            for node in memoryview(task.copy_in(nodes + 4 * done, 4 * part)).cast("i"):
-                _check_node(node)
-        answers = [policy.node_of(mm, address) or _absent(other, address) for address in addresses]
-        task.copy_out(status + 4 * done, b"".join([x.to_bytes(4, "little", signed=True) for x in answers]))
-        done += part
+    if count > _PAGES_AT_ONCE:
+        return _tell_in_turns(task, other, count, pages, nodes, status)
+    _tell_pages(task, other, count, pages, nodes, status)
     return 0
+
+
+async def _tell_in_turns(task: "Task", other: "Task", count: int, pages: int, nodes: int, status: int) -> int:
+    """Others run between the parts, and a fatal signal ends it."""
+    mm = other.mm
+    for done in range(0, count, _PAGES_AT_ONCE):
+        part = min(count - done, _PAGES_AT_ONCE)
+        at = nodes + 4 * done if nodes else 0
+        _tell_pages(task, other, part, pages + 8 * done, at, status + 4 * done)
+        if await suspend(task, 0, interruptible=False) == INTERRUPTED:
+            raise Errno(EINTR)
+        if other.mm is not mm:
+            raise Errno(ESRCH)  # what was asked about is gone
+    return 0
+
+
+def _tell_pages(task: "Task", other: "Task", count: int, pages: int, nodes: int, status: int) -> None:
+    mm = other.mm
+    assert mm is not None
+    addresses = memoryview(task.copy_in(pages, 8 * count)).cast("Q")
+    if nodes:
+        for node in memoryview(task.copy_in(nodes, 4 * count)).cast("i"):
+            _check_node(node)
+    answers = [policy.node_of(mm, address) or _absent(other, address) for address in addresses]
+    task.copy_out(status, b"".join([x.to_bytes(4, "little", signed=True) for x in answers]))
 
 
 def _check_node(node: int) -> None:

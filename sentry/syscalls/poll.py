@@ -1,6 +1,7 @@
 """poll, ppoll, select, pselect6: waiting for any of several files."""
 
 import errno
+from struct import Struct
 
 from sentry import _core
 from sentry.abi.fcntl import O_PATH
@@ -17,7 +18,6 @@ from sentry.vfs.signalfd import SignalFile
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from struct import Struct
     from typing import Any
 
     from sentry.kernel.task import Task
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     # What to look at: (file or None, the events wanted), and what was found, in the same order.
     Watch = list[tuple[File | None, int]]
 
+_REVENTS = Struct("<H")
+_REVENTS_AT = 6  # in struct pollfd
 _FAR = 1 << 62  # nanoseconds; a longer time-out is for ever
 
 
@@ -82,22 +84,30 @@ def _poll(
     """deadline: 0 to look once, None to wait for ever."""
     if count > task.files.limit:
         raise Errno(errno.EINVAL)
-    entries = list(POLLFD.iter_unpack(task.copy_in(fds, POLLFD.size * count))) if count else []
+    records = task.copy_in(fds, POLLFD.size * count) if count else b""
     watch: Watch = []
-    for fd, events, _ in entries:
-        watch.append((_file(task, fd), events & 0xFFFF | POLLERR | POLLHUP))
+    closed = []
+    for index, (fd, events, _) in enumerate(POLLFD.iter_unpack(records)):
+        file = _file(task, fd) if fd >= 0 else None
+        watch.append((file, events & 0xFFFF | POLLERR | POLLHUP))
+        if file is None and fd >= 0:
+            closed.append(index)
 
     def answer(found: list[int]) -> int:
-        records = []
-        for (fd, events, _), (file, _), revents in zip(entries, watch, found, strict=True):
-            records.append(POLLFD.pack(fd, events, POLLNVAL if file is None and fd >= 0 else revents))
-        if records:
-            task.copy_out(fds, b"".join(records))
-        return sum(1 for record in records if record[6:] != b"\0\0")
+        told = bytearray(records)
+        told[_REVENTS_AT :: POLLFD.size] = told[_REVENTS_AT + 1 :: POLLFD.size] = bytes(count)
+        for index in closed:
+            found[index] = POLLNVAL
+        ready = [index for index, revents in enumerate(found) if revents]
+        for index in ready:
+            _REVENTS.pack_into(told, index * POLLFD.size + _REVENTS_AT, found[index])
+        if count:
+            task.copy_out(fds, told)
+        return len(ready)
 
     # A restarted call looks its descriptors up again: until then nothing may keep the files open.
     again = (lambda: _poll(task, fds, count, deadline)) if restart == ERESTART_RESTARTBLOCK else None
-    if any(file is None and fd >= 0 for (fd, _, _), (file, _) in zip(entries, watch, strict=True)):
+    if closed:
         return _wait(task, watch, answer, 0, restart, again)  # a closed descriptor is an event
     return _wait(task, watch, answer, deadline, restart, again)
 
@@ -115,12 +125,14 @@ def _select(
         raise Errno(errno.EINVAL)
     count = min(count, max(task.files.limit, 1024))
     size = (count + 63) // 64 * 8
-    wanted = [int.from_bytes(task.copy_in(at, size), "little") if at and size else 0 for at in sets]
-    fds = [fd for fd in range(count) if (wanted[0] | wanted[1] | wanted[2]) >> fd & 1]
+    wanted = [task.copy_in(at, size) if at and size else bytes(size) for at in sets]
+    fds = _members(wanted, count)
     events = (SELECT_READ, SELECT_WRITE, SELECT_EXCEPT)
     watch: Watch = []
     for fd in fds:
-        mask = sum(mask for bits, mask in zip(wanted, (1, 2, 4), strict=True) if bits >> fd & 1)
+        mask = sum(
+            mask for bits, mask in zip(wanted, (1, 2, 4), strict=True) if bits[fd >> 3] >> (fd & 7) & 1
+        )
         file = _file(task, fd)
         if file is None:
             if fd >= _table_size(task):
@@ -130,17 +142,36 @@ def _select(
         watch.append((file, _SELECT_EVENTS[mask]))
 
     def answer(found: list[int]) -> int:
-        ready = [0, 0, 0]
+        ready = [bytearray(size), bytearray(size), bytearray(size)]
+        total = 0
         for fd, revents in zip(fds, found, strict=True):
+            at, bit = fd >> 3, 1 << (fd & 7)
             for index in range(3):
-                if revents & events[index] and wanted[index] >> fd & 1:
-                    ready[index] |= 1 << fd
-        for at, bits in zip(sets, ready, strict=True):
-            if at and size:
-                task.copy_out(at, bits.to_bytes(size, "little"))
-        return sum(bits.bit_count() for bits in ready)
+                if revents & events[index] and wanted[index][at] & bit:
+                    ready[index][at] |= bit
+                    total += 1
+        for address, bits in zip(sets, ready, strict=True):
+            if address and size:
+                task.copy_out(address, bits)
+        return total
 
     return _wait(task, watch, answer, deadline, ERESTARTNOHAND)
+
+
+def _members(sets: list[bytes], count: int) -> list[int]:
+    """The descriptors below `count` that are in any of the sets, which are equally long."""
+    union = sets[0]
+    for other in sets[1:]:
+        union = (int.from_bytes(union, "little") | int.from_bytes(other, "little")).to_bytes(
+            len(union), "little"
+        )
+    return [
+        fd
+        for index, byte in enumerate(union)
+        if byte
+        for fd in range(index * 8, min(index * 8 + 8, count))
+        if byte >> (fd & 7) & 1
+    ]
 
 
 # The events of each combination of select's three sets (1 read, 2 write, 4 except).

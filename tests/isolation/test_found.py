@@ -18,6 +18,9 @@ ANSWERS = {
     "detached": "detached: done\nagain: EINVAL\n",
     "deadlines": "far: done\nnear: done\nwait: done\nepoll: done\n",
     "vectors": "process_madvise: EINVAL\nreadv: EINVAL\nvmsplice: EINVAL\n",
+    "select": "select: 3481\nthe highest: 1\n",
+    "dumps": "ask: done\nanswers: some, then ENOBUFS\n",
+    "requests": "destroy: done\nsubmitted: 1\n",
 }
 
 RIGHTS = {

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from sentry.abi.inotify import IN_Q_OVERFLOW, INOTIFY_EVENT
 from sentry.abi.stat import S_IFREG
 from sentry.errors import Errno
 from sentry.fs import memory
@@ -17,6 +18,9 @@ from sentry.kernel.tracing.seccomp import Filter
 from sentry.kernel.user_count import UserCount
 from sentry.vfs import landlock
 from sentry.vfs.landlock import Layer
+from sentry.vfs.notify import backlog
+from sentry.vfs.notify.backlog import Backlog
+from sentry.vfs.notify.inotify import EventQueue, InotifyFile
 
 
 def test_a_share_counts_for_its_user_and_for_all() -> None:
@@ -78,3 +82,25 @@ def test_filters_are_counted_unless_malformed() -> None:
     assert Filter.length > before
     del kept
     assert Filter.length == before
+
+
+def test_events_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Backlog.total
+    monkeypatch.setattr(backlog, "UNREAD_MAX", before + 3)
+    one, other = InotifyFile(0, 0), InotifyFile(0, 0)
+    for name in (b"a", b"b", b"c"):
+        one.state.put(1, 1, 0, name)
+    other.state.put(1, 1, 0, b"d")
+    assert lost(other.state)
+    one.state.take(1 << 12)
+    assert not one.state.events
+    other.state.put(1, 1, 0, b"e")
+    assert not lost(other.state)
+    one.release()
+    other.release()
+    assert Backlog.total == before
+
+
+def lost(queue: EventQueue) -> bool:
+    """Whether the newest event says that there were more."""
+    return bool(INOTIFY_EVENT.unpack_from(queue.events[-1])[1] & IN_Q_OVERFLOW)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from _collections import deque
 from _weakref import ref
 from errno import EAGAIN, EBUSY, EDQUOT, EEXIST, EINVAL, EIO, EMFILE, ENOENT, ENOSPC, EPERM, ESPIPE, ETXTBSY
 
@@ -53,6 +52,7 @@ from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFile
 from sentry.vfs.handles import handle_of
 from sentry.vfs.notify import notify
+from sentry.vfs.notify.backlog import UNREAD_MAX, Backlog
 from sentry.vfs.notify.fanotify_event import Event, mount_record, records, rename_records
 
 TYPE_CHECKING = False
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
 
     Marked = Inode | Mount | FileSystem | MountNamespace
 
-QUEUE_MAX = 1 << 18  # events of a group with FAN_UNLIMITED_QUEUE: what there is memory for
 # What a permission event may be refused with, by who has FAN_CLASS_PRE_CONTENT (fanotify(7)).
 _REFUSALS = (EIO, EPERM, EBUSY, ETXTBSY, EAGAIN, ENOSPC, EDQUOT)
 # /proc/sys/fs/fanotify; the last two are for each user
@@ -113,7 +112,7 @@ class Group(notify.Listener):
         self.readers = file.queue
         # By what is marked; by a reference to it where the mark does not keep it: a mount namespace.
         self.marks: dict[Marked | ref[MountNamespace], Mark] = {}
-        self.events: deque[Event] = deque()
+        self.events = Backlog()  # of Event
         self.mergeable: dict[object, Event] = {}
         self.asked: dict[int, Event] = {}  # permission events that were read, by the descriptor given
         self.answered = _core.WaitQueue()
@@ -229,9 +228,9 @@ class Group(notify.Listener):
         if known is not None:
             known.mask |= event.mask
             return
-        limit = QUEUE_MAX if self.flags & FAN_UNLIMITED_QUEUE else limits["max_queued_events"]
-        if len(self.events) >= limit:
-            if self.events[-1].mask == FAN_Q_OVERFLOW:
+        limit = UNREAD_MAX if self.flags & FAN_UNLIMITED_QUEUE else limits["max_queued_events"]
+        if self.events.is_full(limit):
+            if self.events and self.events[-1].mask == FAN_Q_OVERFLOW:
                 return
             event = Event(FAN_Q_OVERFLOW, None, b"", (0, None))
         self.mergeable[event.key] = event
@@ -346,6 +345,7 @@ class Group(notify.Listener):
             self._forget(marked)
         for event in [*self.events, *self.asked.values()]:
             event.response = FAN_ALLOW
+        self.events.clear()
         self.answered.wake(READABLE)
         _count(_groups, self.user)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from _collections import deque
 from errno import EEXIST, EINVAL, EMFILE, ENOSPC, ESPIPE
 
 from sentry.abi.inotify import (
@@ -26,6 +25,7 @@ from sentry.errors import Errno
 from sentry.kernel.user_count import UserCount
 from sentry.kernel.wait import WOULD_BLOCK
 from sentry.vfs.anon import AnonymousFile
+from sentry.vfs.notify.backlog import Backlog
 from sentry.vfs.notify.notify import Event, Mark, add_mark, remove_mark
 
 TYPE_CHECKING = False
@@ -85,7 +85,7 @@ class EventQueue:
         self.user = user
         self.watches: dict[int, Watch] = {}
         self.by_inode: dict[Inode, Watch] = {}
-        self.events: deque[bytes] = deque()
+        self.events = Backlog()  # of bytes
         self.size = 0  # bytes of `events`
         self.last_wd = 0
         self.readers = file.queue
@@ -98,7 +98,7 @@ class EventQueue:
         record = INOTIFY_EVENT.pack(wd, mask, cookie, len(name)) + name
         if events and events[-1] == record and not mask & IN_IGNORED:
             return
-        if len(events) >= limits["max_queued_events"]:
+        if events.is_full(limits["max_queued_events"]):
             record = INOTIFY_EVENT.pack(-1, IN_Q_OVERFLOW, 0, 0)
             if events and events[-1] == record:
                 return
@@ -154,6 +154,7 @@ class EventQueue:
         for watch in list(self.watches.values()):
             remove_mark(watch)
             self.forget(watch)
+        self.events.clear()
         _count(_instances, self.user, -1)
 
 
