@@ -33,7 +33,7 @@ class Kept:
     """What the sentry itself keeps of all file systems in memory together: they lie in its own memory."""
 
     inodes = 0
-    bytes = 0  # of attributes, and of the targets of links
+    bytes = 0  # of attributes and access control lists, and of the targets of links
 
 
 _KEPT = {S_IFREG: FS_MEMORY_FL, S_IFDIR: FS_MEMORY_FL}
@@ -95,7 +95,6 @@ class Node(Inode):
             raise Errno(ENOSPC)
 
     def keep(self, more: int) -> None:
-        """Have `more` bytes in the sentry's memory (less, when negative), or raise Errno(ENOSPC)."""
         if more > 0 and Kept.bytes + more > KEPT_MAX:
             raise Errno(ENOSPC)
         more = max(more, -self.kept)  # what a lower layer had was not counted

@@ -68,6 +68,9 @@ class Inode(_core.InodeBase):
     def permission(self, creds: Creds) -> bool | None:
         """Asked where `guarded` is set: may they use it?  None: as its mode and access list say."""
 
+    def keep(self, more: int) -> None:
+        """Have `more` bytes in the sentry's memory (less, when negative), or raise Errno(ENOSPC)."""
+
     def setattr(self, **changes: Unpack[Attributes]) -> None:
         """Change attributes and set ctime.  EPERM where they are fixed."""
         if not self.settable:

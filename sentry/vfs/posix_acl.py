@@ -25,6 +25,7 @@ _HEADER = Struct("=I")
 _ENTRY = Struct("=HHI")
 _VERSION = 2
 _NO_ID = 0xFFFFFFFF
+_ENTRY_COST = 104  # bytes that an entry takes in the sentry's memory
 
 USER_OBJ = 0x01
 USER = 0x02
@@ -94,6 +95,10 @@ def _check_valid(acl: Acl) -> None:
         raise Errno(EINVAL)
 
 
+def _cost(acl: Acl | None) -> int:
+    return len(acl) * _ENTRY_COST if acl is not None else 0
+
+
 def _bits(acl: Acl) -> int:
     """The permission bits that an access ACL shows as; the group's are the mask's."""
     by_tag = {tag: permissions for tag, permissions, _ in acl if tag not in _NAMED}
@@ -110,10 +115,8 @@ def _with_bits(acl: Acl, mode: int, only_less: bool = False) -> Acl:
     group = MASK if any(tag == MASK for tag, _, _ in acl) else GROUP_OBJ
     bits = {USER_OBJ: mode >> 6 & 7, group: mode >> 3 & 7, OTHER: mode & 7}
     return tuple(
-        (tag, bits[tag] & (permissions if only_less else 7), number)
-        if tag in bits
-        else (tag, permissions, number)
-        for tag, permissions, number in acl
+        (entry[0], bits[entry[0]] & (entry[1] if only_less else 7), entry[2]) if entry[0] in bits else entry
+        for entry in acl
     )
 
 
@@ -127,7 +130,7 @@ def get(creds: Creds, inode: Inode, name: bytes) -> bytes:
 
 
 def set(creds: Creds, inode: Inode, name: bytes, acl: Acl | None) -> None:
-    """setxattr(2) or, with None, removexattr(2) of an ACL: EOPNOTSUPP, EACCES, EPERM, EINVAL."""
+    """setxattr(2) or, with None, removexattr(2) of an ACL: EOPNOTSUPP, EACCES, EPERM, EINVAL, ENOSPC."""
     _check_supported(inode)
     if name == ACL_DEFAULT and not inode.is_dir():
         if acl is not None:
@@ -154,6 +157,8 @@ def _check_supported(inode: Inode) -> None:
 
 
 def _attach(inode: Inode, name: bytes, acl: Acl | None) -> None:
+    """ENOSPC."""
+    inode.keep(_cost(acl) - _cost(inode.acls.get(name) if inode.acls else None))
     if acl is not None:
         inode.setattr()  # a file of a lower layer is now one of ours
         inode.acls = {**(inode.acls or {}), name: acl}
@@ -170,8 +175,17 @@ def mode_changed(inode: Inode) -> None:
 
 
 def masked(directory: Inode, mode: int, umask: int) -> int:
-    """The permission bits that a file is made with in `directory`: a default ACL replaces the umask."""
-    return mode if directory.acls and ACL_DEFAULT in directory.acls else mode & ~umask
+    """The permission bits that a file is made with in `directory`: a default ACL replaces the umask.
+
+    Raises ENOSPC where there is no room for what `inherit` will attach.
+    """
+    acl = directory.acls.get(ACL_DEFAULT) if directory.acls else None
+    if acl is None:
+        return mode & ~umask
+    room = 2 * _cost(acl)
+    directory.keep(room)
+    directory.keep(-room)
+    return mode
 
 
 def inherit(directory: Inode, inode: Inode) -> None:

@@ -13,14 +13,15 @@ from sentry.errors import Errno
 from sentry.fs import memory
 from sentry.fs.memory import Kept
 from sentry.fs.tmpfs import MemoryFile, Tmpfs
-from sentry.kernel.creds import Groups
+from sentry.kernel.creds import Creds, Groups
 from sentry.kernel.tracing.seccomp import Filter
 from sentry.kernel.user_count import UserCount
-from sentry.vfs import landlock
+from sentry.vfs import landlock, posix_acl
 from sentry.vfs.landlock import Layer
 from sentry.vfs.notify import backlog
 from sentry.vfs.notify.backlog import Backlog
 from sentry.vfs.notify.inotify import EventQueue, InotifyFile
+from sentry.vfs.permissions import ACL_ACCESS, ACL_DEFAULT
 
 
 def test_a_share_counts_for_its_user_and_for_all() -> None:
@@ -60,6 +61,28 @@ def test_bytes_that_files_in_memory_keep(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Kept.bytes == before
     node.setxattr(b"user.b", b"x" * 50, 0)
     del node, error
+    assert Kept.bytes == before
+
+
+def test_access_control_lists_and_what_inherits_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Kept.bytes
+    creds, fs = Creds(), Tmpfs()
+    directory = fs.root.inode
+    assert directory is not None
+    names = [(posix_acl.USER, 7, number) for number in range(1000)]
+    rest = [(tag, 7, 0) for tag in (posix_acl.GROUP_OBJ, posix_acl.MASK, posix_acl.OTHER)]
+    acl = ((posix_acl.USER_OBJ, 7, 0), *names, *rest)
+    posix_acl.set(creds, directory, ACL_DEFAULT, acl)
+    monkeypatch.setattr(memory, "KEPT_MAX", before + 4 * (Kept.bytes - before))
+    permissions = posix_acl.masked(directory, 0o700, 0)
+    below = directory.mkdir(b"a", permissions, creds)
+    posix_acl.inherit(directory, below)
+    with pytest.raises(Errno) as error:
+        posix_acl.masked(directory, 0o700, 0)
+    assert error.value.code == errno.ENOSPC
+    for inode in (below, directory):
+        posix_acl.set(creds, inode, ACL_DEFAULT, None)
+    posix_acl.set(creds, below, ACL_ACCESS, None)
     assert Kept.bytes == before
 
 
