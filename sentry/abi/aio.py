@@ -13,6 +13,7 @@ IOCB_CMD_PREADV = 7
 IOCB_CMD_PWRITEV = 8
 
 IOCB_FLAG_RESFD = 1
+IOCB_FLAG_IOPRIO = 2
 KIOCB_KEY = 0
 
 # data key rw_flags opcode reqprio fildes buf nbytes offset reserved2 flags resfd

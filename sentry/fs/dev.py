@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import EINVAL, EIO, ENOSPC, ENXIO, EPERM
+from errno import EINVAL, EIO, ENODEV, ENOSPC, ENXIO, EPERM
 
 from sentry import _core
 from sentry.abi.ioctl import RNDGETENTCNT
@@ -94,6 +94,9 @@ class FullFile(ZeroFile):
     __slots__ = ()
     takes = writes_iter = can_nowait = False
     device_kind = _core.KIND_FULL
+
+    def mmap(self, task: Task, prot: int, flags: int, offset: int, length: int) -> MapSource:
+        raise Errno(ENODEV)
 
     def write(self, task: Task, data: bytes, pos: int | None) -> int:
         raise Errno(ENOSPC)

@@ -190,7 +190,7 @@ def msync(mm: AddressSpace, task: Task, addr: int, length: int, flags: int) -> N
         raise Errno(EINVAL)
     if flags & MS_ASYNC and flags & MS_SYNC:
         raise Errno(EINVAL)
-    end = (addr + length + PAGE_SIZE - 1) & PAGE_MASK
+    end = addr + ((length + PAGE_SIZE - 1) & PAGE_MASK & 2**64 - 1)  # the length alone may wrap, to nothing
     if end >= 2**64:
         raise Errno(ENOMEM)
     hole = mm.areas.covered(addr, end) < end

@@ -11,6 +11,7 @@ from sentry.abi.aio import (
     IOCB_CMD_PREADV,
     IOCB_CMD_PWRITE,
     IOCB_CMD_PWRITEV,
+    IOCB_FLAG_IOPRIO,
     IOCB_FLAG_RESFD,
     IOCB_KEY_OFFSET,
     KIOCB_KEY,
@@ -22,6 +23,7 @@ from sentry.errors import Errno
 from sentry.ipc import aio
 from sentry.ipc.aio import AioContext, PollRequest, Request
 from sentry.syscalls.args import Long, Ptr, UInt
+from sentry.syscalls.ioprio import check_ioprio
 from sentry.syscalls.temporary_mask import read_mask, under_mask
 from sentry.syscalls.timespec import read_timespec
 from sentry.syscalls.transfer_flags import RWF_NOWAIT, check_flags, write_with_flags
@@ -79,7 +81,7 @@ async def io_submit(task: "Task", address: Ptr, count: Long, pointers: Ptr) -> i
 
 async def _submit(task: "Task", context: AioContext, address: int) -> None:
     """Do one request, or have it wait.  What is wrong with the request itself raises."""
-    data, _, rw_flags, opcode, _, fd, buffer, count, offset, reserved, flags, result_fd = IOCB.unpack(
+    data, _, rw_flags, opcode, priority, fd, buffer, count, offset, reserved, flags, result_fd = IOCB.unpack(
         task.copy_in(address, IOCB.size)
     )
     if reserved or count >= 1 << 63:
@@ -93,6 +95,8 @@ async def _submit(task: "Task", context: AioContext, address: int) -> None:
     request = Request(address, data, _eventfd(task, result_fd) if flags & IOCB_FLAG_RESFD else None)
     task.write_u32(address + IOCB_KEY_OFFSET, KIOCB_KEY)
     if opcode in _READS + _WRITES:
+        if flags & IOCB_FLAG_IOPRIO:
+            check_ioprio(task, priority)
         result = await _transfer(task, file, opcode, buffer, count, offset, rw_flags)
     elif opcode in _SYNCS:
         if buffer or offset or count or rw_flags:

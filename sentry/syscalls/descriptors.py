@@ -133,6 +133,10 @@ def fcntl(task: "Task", fd: Fd, cmd: Int, arg: Size) -> "int | Coroutine[None, N
     if cmd == F_GETFL:
         status: int = file.flags & ~(FMODE_NONOTIFY | FMODE_ASKS)
         return status
+    if cmd == F_DUPFD_QUERY:
+        return int(files.get((arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000) is file)
+    if cmd == F_CREATED_QUERY:
+        return int(file.created)
     if file.flags & O_PATH:
         raise Errno(EBADF)
     if cmd == F_SETFL:
@@ -156,10 +160,6 @@ def fcntl(task: "Task", fd: Fd, cmd: Int, arg: Size) -> "int | Coroutine[None, N
     if cmd == F_NOTIFY:
         dnotify.set_notice(task, file, fd, arg & 0xFFFFFFFF)
         return 0
-    if cmd == F_DUPFD_QUERY:
-        return int(files.get((arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000) is file)
-    if cmd == F_CREATED_QUERY:
-        return int(file.created)
     if cmd == F_GET_RW_HINT:
         task.write_u64(arg, write_hint.get(file.inode))
         return 0

@@ -1,11 +1,21 @@
 """getdents and getdents64; mkdir, rmdir, mknod and their *at forms."""
 
-from errno import EINVAL, ENOENT
+from errno import EBADF, EINVAL, ENOENT, EPERM
 
 from sentry._core import directory_records
-from sentry.abi.fcntl import AT_FDCWD, FMODE_ASKS
+from sentry.abi.fcntl import AT_FDCWD, FMODE_ASKS, O_PATH
 from sentry.abi.inotify import IN_ACCESS
-from sentry.abi.stat import DIRENT, DIRENT_MIN
+from sentry.abi.stat import (
+    DIRENT,
+    DIRENT_MIN,
+    S_IFBLK,
+    S_IFCHR,
+    S_IFDIR,
+    S_IFIFO,
+    S_IFMT,
+    S_IFREG,
+    S_IFSOCK,
+)
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Path, Ptr, UInt
 from sentry.vfs import namespace
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
 
     Listing = list[DirEntry | None]
 
+_NODES = (0, S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK)  # what mknod(2) makes; 0: a regular file
 _BUFFER_MAX = 64 << 10  # filled at once, however large the guest's buffer is
 
 
@@ -36,6 +47,8 @@ def getdents(task: "Task", file: File, buf: Ptr, count: UInt) -> "int | Coroutin
 
 def _allowed(task: "Task", file: "OpenFile", read: "Callable[[], int]") -> "int | Coroutine[None, None, int]":
     """`read`, once whoever is asked has allowed it (FAN_ACCESS_PERM)."""
+    if file.flags & O_PATH:
+        raise Errno(EBADF)
     waits = notify.read_questions(file) if file.flags & FMODE_ASKS else []
     return _read_asked(task, waits, read) if waits else read()
 
@@ -106,6 +119,8 @@ def mknod(task: "Task", name: Path, mode: UInt, dev: UInt) -> int:
 
 
 def mknodat(task: "Task", dirfd: Fd, name: Path, mode: UInt, dev: UInt) -> int:
+    if mode & S_IFMT not in _NODES:
+        raise Errno(EPERM if mode & S_IFMT == S_IFDIR else EINVAL)
     parent, last = walk_parent(task, dirfd, name)
     namespace.mknod(task, parent, last, mode & 0o177777, dev, name.endswith(b"/"))
     return 0

@@ -63,6 +63,7 @@ from sentry.abi.stat import ACCESS_READ
 from sentry.errors import Errno
 from sentry.fs.nsfs import NamespaceInode
 from sentry.syscalls.args import Fd, Ptr, Size, UInt
+from sentry.vfs.file import wrong_kind
 from sentry.vfs.idmap import acting
 from sentry.vfs.mounts.mount_namespace import MountNamespace
 from sentry.vfs.namei import walk
@@ -122,7 +123,7 @@ def fanotify_mark(task: "Task", fd: Fd, flags: UInt, mask: Size, dirfd: Fd, name
         mask &= ~EVENT_FLAGS
     file = task.files.get(fd)
     if not isinstance(file, FanotifyFile):
-        raise Errno(errno.EINVAL)
+        raise wrong_kind(file)
     group = file.state
     if kind and not task.creds.has_cap(CAP_SYS_ADMIN, group.user_ns):
         raise Errno(errno.EPERM)

@@ -7,6 +7,7 @@ from sentry.abi.inotify import IN_DONT_FOLLOW, IN_KNOWN, IN_MASK_ADD, IN_MASK_CR
 from sentry.abi.stat import ACCESS_READ
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Ptr, UInt
+from sentry.vfs.file import wrong_kind
 from sentry.vfs.idmap import acting
 from sentry.vfs.namei import walk
 from sentry.vfs.notify.inotify import InotifyFile
@@ -33,8 +34,10 @@ def inotify_add_watch(task: "Task", fd: Fd, name: Ptr, mask: UInt) -> int:
         raise Errno(errno.EINVAL)
     file = task.files.get(fd)
     both = IN_MASK_ADD | IN_MASK_CREATE
-    if mask & both == both or not isinstance(file, InotifyFile):
+    if mask & both == both:
         raise Errno(errno.EINVAL)
+    if not isinstance(file, InotifyFile):
+        raise wrong_kind(file)
     path = walk(task, AT_FDCWD, task.copy_in_str(name), not mask & IN_DONT_FOLLOW)
     inode = path.inode
     if mask & IN_ONLYDIR and not inode.is_dir():
@@ -47,6 +50,6 @@ def inotify_add_watch(task: "Task", fd: Fd, name: Ptr, mask: UInt) -> int:
 
 def inotify_rm_watch(task: "Task", file: File, wd: Int) -> int:
     if not isinstance(file, InotifyFile):
-        raise Errno(errno.EINVAL)
+        raise wrong_kind(file)
     file.state.remove(wd)
     return 0

@@ -29,7 +29,8 @@ def _whom(task: "Task", which: int, who: int) -> list["Task"]:
     return by_which(task, which - IOPRIO_WHO_PROCESS + PRIO_PROCESS, who, threads=False)
 
 
-def _check(task: "Task", ioprio: int) -> None:
+def check_ioprio(task: "Task", ioprio: int) -> None:
+    """EINVAL for what is no priority, EPERM for one that the task may not give (ioprio_set(2))."""
     kind = ioprio >> IOPRIO_CLASS_SHIFT & IOPRIO_CLASS_MASK
     if kind == IOPRIO_CLASS_RT:
         if not (task.creds.has_cap(CAP_SYS_ADMIN) or task.creds.has_cap(CAP_SYS_NICE)):
@@ -42,7 +43,7 @@ def _check(task: "Task", ioprio: int) -> None:
 
 
 def ioprio_set(task: "Task", which: Int, who: Int, ioprio: Int) -> int:
-    _check(task, ioprio)
+    check_ioprio(task, ioprio)
     creds = task.creds
     for other in _whom(task, which, who):
         if other.creds.uid not in (creds.euid, creds.uid) and not creds.has_cap(CAP_SYS_NICE):

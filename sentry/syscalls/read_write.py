@@ -2,7 +2,7 @@
 
 from errno import EBADF, EFAULT, EINVAL, EOPNOTSUPP, ESPIPE
 
-from sentry.abi.fcntl import MAX_RW_COUNT, O_PATH
+from sentry.abi.fcntl import MAX_RW_COUNT, O_PATH, SEEK_HOLE
 from sentry.abi.mman import TASK_SIZE
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, File, Int, Long, Ptr, Size
@@ -135,4 +135,6 @@ def _check_flags(file: File, by_iter: bool, flags: int) -> None:
 
 
 def lseek(task: "Task", file: File, offset: Long, whence: Int) -> int:
+    if not 0 <= whence <= SEEK_HOLE and not file.flags & O_PATH:
+        raise Errno(EINVAL)
     return file.seek(task, offset, whence)

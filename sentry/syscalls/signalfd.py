@@ -6,6 +6,7 @@ from sentry.abi.fcntl import O_CLOEXEC, O_NONBLOCK
 from sentry.abi.signal import SIGSET_SIZE, UNBLOCKABLE
 from sentry.errors import Errno
 from sentry.syscalls.args import Fd, Int, Ptr, Size
+from sentry.vfs.file import wrong_kind
 from sentry.vfs.signalfd import SignalFile
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ def signalfd4(task: "Task", fd: Fd, mask: Ptr, size: Size, flags: Int) -> int:
         return task.files.install(SignalFile(task, signals, flags & O_NONBLOCK), bool(flags & O_CLOEXEC))
     file = task.files.get(fd)
     if not isinstance(file, SignalFile):
-        raise Errno(errno.EINVAL)
+        raise wrong_kind(file)
     file.mask = signals & ~UNBLOCKABLE
     file.queue.wake(1)
     return fd

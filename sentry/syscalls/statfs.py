@@ -16,10 +16,12 @@ from sentry.abi.mount import (
     MS_SYNCHRONOUS,
 )
 from sentry.abi.stat import (
+    S_IFBLK,
+    S_IFDIR,
     S_IFIFO,
+    S_IFLNK,
     S_IFMT,
     S_IFREG,
-    S_IFSOCK,
     ST_MANDLOCK,
     ST_NOATIME,
     ST_NODEV,
@@ -107,9 +109,10 @@ def fdatasync(task: "Task", file: File) -> int:
 
 
 def sync_file_range(task: "Task", file: File, offset: Long, length: Long, flags: UInt) -> int:
+    _opened(file)
     if offset < 0 or length < 0 or offset + length > 0x7FFFFFFFFFFFFFFF or flags & ~7:
         raise Errno(EINVAL)
-    if _opened(file).inode is not None and file.inode.mode & S_IFMT in (S_IFIFO, S_IFSOCK):
+    if file.inode is None or file.inode.mode & S_IFMT not in (S_IFREG, S_IFBLK, S_IFDIR, S_IFLNK):
         raise Errno(ESPIPE)
     return 0
 

@@ -17,6 +17,7 @@ from sentry.abi.time import (
 from sentry.errors import Errno
 from sentry.kernel.timekeeping import clock
 from sentry.syscalls.args import File, Int, Ptr
+from sentry.vfs.file import wrong_kind
 from sentry.vfs.timerfd import TimerFile
 
 TYPE_CHECKING = False
@@ -72,7 +73,7 @@ def timerfd_gettime(task: "Task", file: File, current: Ptr) -> int:
 
 def _timer(file: File) -> TimerFile:
     if not isinstance(file, TimerFile):
-        raise Errno(errno.EINVAL)
+        raise wrong_kind(file)
     return file
 
 

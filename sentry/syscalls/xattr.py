@@ -29,8 +29,12 @@ from sentry.vfs.xattr import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sentry.kernel.task import Task
     from sentry.vfs.path import Path as Place
+
+    Find = Callable[[], Place]  # Linux looks at the name and the value first, then for the file
 
 _XATTR_ARGS = Struct("=QII")  # value size flags
 _ACLS = (ACL_ACCESS, ACL_DEFAULT)
@@ -72,8 +76,9 @@ def _give(task: "Task", data: bytes, address: int, size: int, most: int) -> int:
     return len(data)
 
 
-def _get(task: "Task", path: "Place", name: int, value: int, size: int) -> int:
+def _get(task: "Task", find: "Find", name: int, value: int, size: int) -> int:
     text = _name(task, name)
+    path = find()
     if text in _ACLS:
         data = posix_acl.get(acting(task, path.mount), path.inode, text)
     else:
@@ -85,13 +90,14 @@ def _get(task: "Task", path: "Place", name: int, value: int, size: int) -> int:
     return _give(task, data, value, size, VALUE_MAX)
 
 
-def _set(task: "Task", path: "Place", name: int, value: int, size: int, flags: int) -> int:
+def _set(task: "Task", find: "Find", name: int, value: int, size: int, flags: int) -> int:
     if flags & ~(XATTR_CREATE | XATTR_REPLACE):
         raise Errno(EINVAL)
     text = _name(task, name)
     if size > VALUE_MAX:
         raise Errno(E2BIG)
     data = task.copy_in(value, size) if size else b""
+    path = find()
     creds = acting(task, path.mount)
     acl = posix_acl.parse(creds, data) if text in _ACLS else None
     if path.mount.readonly:
@@ -116,8 +122,9 @@ def _list(task: "Task", path: "Place", buf: int, size: int) -> int:
     return _give(task, data, buf, size, LIST_MAX)
 
 
-def _remove(task: "Task", path: "Place", name: int) -> int:
+def _remove(task: "Task", find: "Find", name: int) -> int:
     text = _name(task, name)
+    path = find()
     if path.mount.readonly:
         raise Errno(EROFS)
     check_mutable(path.inode, True)
@@ -131,39 +138,39 @@ def _remove(task: "Task", path: "Place", name: int) -> int:
 
 
 def getxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size) -> int:
-    return _get(task, walk(task, AT_FDCWD, path), name, value, size)
+    return _get(task, lambda: walk(task, AT_FDCWD, path), name, value, size)
 
 
 def lgetxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size) -> int:
-    return _get(task, walk(task, AT_FDCWD, path, False), name, value, size)
+    return _get(task, lambda: walk(task, AT_FDCWD, path, False), name, value, size)
 
 
 def fgetxattr(task: "Task", file: File, name: Ptr, value: Ptr, size: Size) -> int:
-    return _get(task, _place(file), name, value, size)
+    return _get(task, lambda: _place(file), name, value, size)
 
 
 def getxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args: Ptr, size: Size) -> int:
     value, length, zero = copy_in_struct(task, _XATTR_ARGS, args, size)
     if zero:
         raise Errno(EINVAL)
-    return _get(task, place_at(task, dirfd, path, flags), name, value, length)
+    return _get(task, lambda: place_at(task, dirfd, path, flags), name, value, length)
 
 
 def setxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
-    return _set(task, walk(task, AT_FDCWD, path), name, value, size, flags)
+    return _set(task, lambda: walk(task, AT_FDCWD, path), name, value, size, flags)
 
 
 def lsetxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
-    return _set(task, walk(task, AT_FDCWD, path, False), name, value, size, flags)
+    return _set(task, lambda: walk(task, AT_FDCWD, path, False), name, value, size, flags)
 
 
 def fsetxattr(task: "Task", file: File, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
-    return _set(task, _place(file), name, value, size, flags)
+    return _set(task, lambda: _place(file), name, value, size, flags)
 
 
 def setxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args: Ptr, size: Size) -> int:
     value, length, how = copy_in_struct(task, _XATTR_ARGS, args, size)
-    return _set(task, place_at(task, dirfd, path, flags), name, value, length, how)
+    return _set(task, lambda: place_at(task, dirfd, path, flags), name, value, length, how)
 
 
 def listxattr(task: "Task", path: Path, buf: Ptr, size: Size) -> int:
@@ -183,16 +190,16 @@ def listxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, buf: Ptr, size:
 
 
 def removexattr(task: "Task", path: Path, name: Ptr) -> int:
-    return _remove(task, walk(task, AT_FDCWD, path), name)
+    return _remove(task, lambda: walk(task, AT_FDCWD, path), name)
 
 
 def lremovexattr(task: "Task", path: Path, name: Ptr) -> int:
-    return _remove(task, walk(task, AT_FDCWD, path, False), name)
+    return _remove(task, lambda: walk(task, AT_FDCWD, path, False), name)
 
 
 def fremovexattr(task: "Task", file: File, name: Ptr) -> int:
-    return _remove(task, _place(file), name)
+    return _remove(task, lambda: _place(file), name)
 
 
 def removexattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr) -> int:
-    return _remove(task, place_at(task, dirfd, path, flags), name)
+    return _remove(task, lambda: place_at(task, dirfd, path, flags), name)

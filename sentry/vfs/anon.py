@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from errno import EOPNOTSUPP
+
 from sentry.abi.fcntl import O_RDWR
 from sentry.abi.stat import S_IFIFO, S_IFSOCK
+from sentry.errors import Errno
 from sentry.vfs.file import File
 from sentry.vfs.inode import Inode
 from sentry.vfs.mounts.mount import FileSystem, anonymous_mount
@@ -14,8 +17,11 @@ from sentry.vfs.path import Dentry, Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from sentry.kernel.creds import Creds
     from sentry.kernel.task import Task
+    from sentry.vfs.inode import Attributes
 
 PIPEFS_MAGIC = 0x50495045
 SOCKFS_MAGIC = 0x534F434B
@@ -40,6 +46,15 @@ class AnonymousInode(Inode):
     settable = True
 
 
+class SharedInode(Inode):
+    """The inode that eventfds, timers and their like have in common: nobody may change it."""
+
+    __slots__ = ()
+
+    def setattr(self, **changes: Unpack[Attributes]) -> None:
+        raise Errno(EOPNOTSUPP)
+
+
 class AnonymousFile(File):
     """An open file of an anonymous inode.  Where it `can_seek`, that does nothing, successfully."""
 
@@ -58,7 +73,7 @@ class AnonymousFile(File):
 _pipefs = AnonymousFs(b"pipefs", PIPEFS_MAGIC)
 _sockfs = AnonymousFs(b"sockfs", SOCKFS_MAGIC)
 _anon_inodefs = AnonymousFs(b"anon_inodefs", ANON_INODE_FS_MAGIC)
-_shared_inode = AnonymousInode(_anon_inodefs, 0o600)  # Linux has one for all, without a file type
+_shared_inode = SharedInode(_anon_inodefs, 0o600)  # Linux has one for all, without a file type
 
 
 def _numbered(fs: AnonymousFs, kind: bytes, mode: int, creds: Creds) -> Path:

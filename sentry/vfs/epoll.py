@@ -117,6 +117,9 @@ class EpollFile(AnonymousFile):
     def poll(self) -> int:
         return POLLIN | POLLRDNORM if self.ready.has_ready() else 0
 
+    def ioctl(self, task: Task, request: int, arg: int) -> int:
+        raise Errno(errno.EINVAL)
+
     def watched(self, fd: int) -> list[File]:
         """The files watched under a descriptor's number."""
         found = [interest.file() for (number, _), interest in self.ready.interests.items() if number == fd]

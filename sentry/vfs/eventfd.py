@@ -53,7 +53,7 @@ class EventFile(AnonymousFile):
         if pos is not None:
             raise Errno(errno.ESPIPE)
         added = int.from_bytes(data[:8], "little")
-        if len(data) < 8 or added > EVENTFD_MAX:
+        if len(data) != 8 or added > EVENTFD_MAX:
             raise Errno(errno.EINVAL)
         counter = self.state
         if added > EVENTFD_MAX - counter.value:

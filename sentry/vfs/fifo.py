@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from sentry.abi.fcntl import O_NONBLOCK
+from sentry.abi.fcntl import O_ACCMODE, O_NONBLOCK
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
 from sentry.vfs.pipe import PipeEnd, pipe_of
@@ -30,8 +30,10 @@ class FifoEnd(PipeEnd):
 def open_fifo(task: Task, inode: Inode, path: Path, flags: int) -> PipeEnd | Coroutine[None, None, Any]:
     """Open an end of the FIFO; a coroutine of the file when the other end must be waited for.
 
-    Raises Errno: ENXIO (O_WRONLY | O_NONBLOCK and nobody reads).
+    Raises Errno: ENXIO (O_WRONLY | O_NONBLOCK and nobody reads), EINVAL (neither to read nor to write).
     """
+    if flags & O_ACCMODE == O_ACCMODE:
+        raise Errno(errno.EINVAL)
     pipe = pipe_of(inode)
     end = FifoEnd(flags, path, pipe)
     if (end.readable and end.writable) or inode.fs.anonymous:

@@ -196,6 +196,11 @@ class PathFile(File):
         raise Errno(EBADF)
 
 
+def wrong_kind(file: File) -> Errno:
+    """The answer of a call for another kind of file: EBADF where only a place is open, else EINVAL."""
+    return Errno(EBADF if isinstance(file, PathFile) else EINVAL)
+
+
 class DirectoryFile(File):
     """An open directory.  The listing is taken at its start and lasts until rewinddir(3): what is new since
     then is not in it, and what is gone by the time that it would be told is not told (readdir(3))."""

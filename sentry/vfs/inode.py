@@ -7,7 +7,7 @@ are those of a file that is no directory and can't be changed.
 
 from __future__ import annotations
 
-from errno import EINVAL, ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
+from errno import EINVAL, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
 
 from sentry import _core
 from sentry._core import now
@@ -103,7 +103,7 @@ class Inode(_core.InodeBase):
         return []
 
     def removexattr(self, name: bytes) -> None:
-        raise Errno(ENODATA)
+        raise Errno(EOPNOTSUPP)
 
     def cache_fd(self) -> int:
         """A host descriptor whose pages in memory are those of this file, -1 without one."""

@@ -86,13 +86,21 @@ class Memfd(MemoryFile):
             self.writable = False  # the C dispatcher leaves writes to us
 
 
+class MemfdFile(RegularFile):
+    """What memfd_create(2) opens; by /proc/PID/fd the file can be opened for O_DIRECT, too."""
+
+    __slots__ = ()
+
+    can_direct = False
+
+
 _fs = MemfdFs()
 
 
 def make_memfd(task: Task, name: bytes, sealable: bool, executable: bool) -> RegularFile:
     """A new empty memfd, open for reading and writing; `name` is for /proc alone."""
     inode = Memfd(_fs, task.creds, sealable, executable)
-    return open_new(inode, b"/memfd:" + name, RegularFile)
+    return open_new(inode, b"/memfd:" + name, MemfdFile)
 
 
 def open_new(inode: Memfd, name: bytes, kind: type[F]) -> F:
@@ -106,9 +114,11 @@ def open_new(inode: Memfd, name: bytes, kind: type[F]) -> F:
 
 def add_seals(file: File, seals: int) -> None:
     """fcntl(F_ADD_SEALS).  Raises Errno: EINVAL (unknown seals, no memfd), EPERM, EBUSY."""
+    if not file.writable:
+        raise Errno(errno.EPERM)
     if seals & ~ALL_SEALS or not isinstance(file.inode, MemoryFile):
         raise Errno(errno.EINVAL)
-    if not file.writable or not isinstance(file.inode, Memfd):  # a tmpfs file is sealed against seals
+    if not isinstance(file.inode, Memfd):  # a tmpfs file is sealed against seals
         raise Errno(errno.EPERM)
     file.inode.add_seals(seals)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV
+from errno import EACCES, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV
 
 from sentry._core import accessed, walk_ahead
 from sentry.abi.fanotify import FAN_OPEN_PERM
@@ -13,6 +13,7 @@ from sentry.abi.fcntl import (
     O_ACCMODE,
     O_APPEND,
     O_CREAT,
+    O_DIRECT,
     O_DIRECTORY,
     O_NOATIME,
     O_PATH,
@@ -35,6 +36,7 @@ from sentry.abi.stat import (
     S_IFBLK,
     S_IFCHR,
     S_IFDIR,
+    S_IFIFO,
     S_IFLNK,
     S_IFMT,
     S_IFREG,
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
     from sentry.vfs.mounts.mount import Mount
 
+
+_SCOPED = RESOLVE_BENEATH | RESOLVE_IN_ROOT  # absolute names start at the descriptor, too
 
 use_cache = True  # C may walk the part of the way that the dentry cache knows
 
@@ -80,12 +84,12 @@ def walk(task: Task, dirfd: int, name: bytes, follow: bool = True, resolve: int 
     Raises Errno: ENOENT, ENOTDIR, ELOOP, EACCES (search permission), ENAMETOOLONG, EBADF, EXDEV.
     """
     fs = task.fs
-    if name[:1] == b"/" and not resolve:
+    if name[:1] == b"/" and not resolve & _SCOPED:
         at = fs.root
+    elif not name:
+        raise Errno(ENOENT)
     else:
         at = fs.cwd if dirfd == AT_FDCWD else start(task, dirfd)
-        if not name:
-            raise Errno(ENOENT)
     mount, dentry = step(task, at, name, follow, False, resolve)
     if mount.expiring:
         mount.expiring = False
@@ -142,7 +146,7 @@ def step(
     dentry then has no inode.  The other arguments are those of `walk`.
     """
     mount, dentry = at.mount, at.dentry
-    highest = task.fs.root if not resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) else at
+    highest = task.fs.root if not resolve & _SCOPED else at
     if name[:1] == b"/":
         if resolve & RESOLVE_BENEATH:
             raise Errno(EXDEV)
@@ -185,7 +189,9 @@ def step(
             child = _look_up(dentry, part)
         inode = child.inode
         if inode is None:
-            if missing and index == count:
+            if missing and not any(parts[index:]):
+                if index < count:  # a link's target that ends in a slash
+                    raise Errno(EISDIR)
                 return mount, child
             raise Errno(ENOENT)
         if inode.mode & S_IFMT == S_IFLNK and (follow or index < count):
@@ -199,9 +205,7 @@ def step(
             if isinstance(target, Path):
                 if resolve & RESOLVE_NO_MAGICLINKS:
                     raise Errno(ELOOP)
-                if resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) or (
-                    resolve & RESOLVE_NO_XDEV and target.mount is not mount
-                ):
+                if resolve & _SCOPED or (resolve & RESOLVE_NO_XDEV and target.mount is not mount):
                     raise Errno(EXDEV)
                 mount, dentry = target.mount, target.dentry
                 continue
@@ -261,7 +265,7 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False, allowed
     inode = path.inode
     kind = inode.mode & S_IFMT
     if flags & O_DIRECTORY and kind != S_IFDIR:
-        raise Errno(ELOOP if kind == S_IFLNK and not flags & O_PATH else ENOTDIR)
+        raise Errno(ENOTDIR)
     if flags & O_PATH:
         return PathFile(flags, path)
     if kind == S_IFLNK:
@@ -306,8 +310,12 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False, allowed
     if flags & O_TRUNC and kind == S_IFREG and not created:
         drop_privileges(task, inode)
         inode.setattr(size=0)
+    if flags & O_DIRECT and kind == S_IFIFO:
+        raise Errno(EINVAL)
     file = inode.open(task, path, flags)
     if isinstance(file, File):
+        if flags & O_DIRECT and not file.can_direct:
+            raise Errno(EINVAL)
         file.created = created
         file.denied = denied
     if notify.level and isinstance(file, File):

@@ -53,9 +53,9 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
         return open_path(task, walk(task, dirfd, name, not flags & O_NOFOLLOW, resolve), flags)
     if flags & O_DIRECTORY:
         raise Errno(EINVAL)
-    at = task.fs.root if name[:1] == b"/" and not resolve else start(task, dirfd)
     if not name:
         raise Errno(ENOENT)
+    at = task.fs.root if name[:1] == b"/" and not resolve else start(task, dirfd)
     if name[-1:] == b"/" and walk_parent(task, dirfd, name)[1] not in (b"", b".", b".."):
         raise Errno(EISDIR)  # only a directory could have this name
     mount, dentry = step(task, at, name, not flags & (O_NOFOLLOW | O_EXCL), True, resolve)

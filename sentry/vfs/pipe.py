@@ -252,7 +252,7 @@ def make_pipe(task: Task, flags: int) -> tuple[PipeEnd, PipeEnd]:
     path = pipe_path(task.creds)
     pipe = Pipe(path.inode, bool(flags & O_DIRECT))
     writer = PipeEnd(flags | O_WRONLY, path, pipe)
-    return PipeEnd(flags | O_RDONLY, path, pipe), writer
+    return PipeEnd(flags & ~O_DIRECT | O_RDONLY, path, pipe), writer
 
 
 def pipe_of(inode: Inode) -> Pipe:

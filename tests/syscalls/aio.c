@@ -177,6 +177,8 @@ CASE(bad_requests_are_refused, "io_submit(2)")
 	CHECK_ERR(submit(context, &bad), EBADF);
 	bad.aio_resfd = fd;
 	CHECK_ERR(submit(context, &bad), EINVAL);
+	bad = good, bad.aio_flags = IOCB_FLAG_IOPRIO, bad.aio_reqprio = 3; /* a level without a class */
+	CHECK_ERR(submit(context, &bad), EINVAL);
 	CHECK_EQ(collect(context, 0, 1, 0), 0);
 	bad = good, bad.aio_buf = 8;
 	CHECK_EQ(done(context, &bad), -EFAULT);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 
 static struct epoll_event events[16];
@@ -279,6 +280,7 @@ CASE(epoll_create_and_wait_errors, "epoll_wait(2)")
 	CHECK_ERR(syscall(SYS_epoll_wait, epoll, events, -1, 0), EINVAL);
 	CHECK_ERR(epoll_wait(ends[0], events, 1, 0), EINVAL);
 	CHECK_ERR(epoll_wait(999, events, 1, 0), EBADF);
+	CHECK_ERR(ioctl(epoll, TIOCGWINSZ, events), EINVAL);
 	add(epoll, ends[1], EPOLLOUT);
 	CHECK_ERR(epoll_wait(epoll, unmapped(), 1, -1), EFAULT);
 	CHECK_EQ(fcntl(CHECK_OK(epoll_create1(EPOLL_CLOEXEC)), F_GETFD), FD_CLOEXEC);

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/xattr.h>
 
 static uint64_t value;
 
@@ -27,6 +28,30 @@ CASE(semaphore_read_returns_1_and_decrements, "eventfd(2)")
 	CHECK_EQ(read(fd, &value, 8), 8);
 	CHECK_EQ(value, 1);
 	CHECK_ERR(read(fd, &value, 8), EAGAIN);
+}
+
+CASE(writes_of_more_than_8_bytes_give_EINVAL, "eventfd(2)")
+{
+	int fd = CHECK_OK(eventfd(0, EFD_NONBLOCK));
+	uint64_t values[2] = {1, 1};
+
+	CHECK_ERR(write(fd, values, sizeof(values)), EINVAL);
+	CHECK_ERR(read(fd, values, sizeof(values)), EAGAIN);
+	CHECK_EQ(write(fd, values, 8), 8);
+	CHECK_EQ(read(fd, values, sizeof(values)), 8);
+}
+
+CASE(mode_owner_and_times_can_not_be_changed, "fchmod(2), EOPNOTSUPP")
+{
+	int fd = CHECK_OK(eventfd(0, 0));
+
+	CHECK_ERR(fchmod(fd, 0600), EOPNOTSUPP);
+	CHECK_ERR(fchown(fd, -1, -1), EOPNOTSUPP);
+	CHECK_ERR(futimens(fd, NULL), geteuid() ? EACCES : EOPNOTSUPP);
+	CHECK_ERR(ftruncate(fd, 0), EINVAL);
+	CHECK_ERR(lseek(fd, 0, 9), EINVAL);
+	CHECK_ERR(sync_file_range(fd, 0, 0, 0), ESPIPE);
+	CHECK_ERR(fremovexattr(fd, "trusted.x"), geteuid() ? EPERM : EOPNOTSUPP);
 }
 
 CASE(transfers_of_less_than_8_bytes_give_EINVAL, "eventfd(2)")

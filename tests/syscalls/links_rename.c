@@ -247,4 +247,6 @@ CASE(mknod_makes_fifos_and_regular_files, "mknod(2)")
 	CHECK_ERR(mknod("regular", S_IFREG | 0600, 0), EEXIST);
 	CHECK_ERR(mknod("directory", S_IFDIR | 0600, 0), EPERM);
 	CHECK_ERR(mknod("nonsense", 0170000 | 0600, 0), EINVAL);
+	CHECK_ERR(mknod("regular", S_IFDIR | 0600, 0), EPERM);
+	CHECK_ERR(mknod("regular", S_IFLNK | 0600, 0), EINVAL);
 }

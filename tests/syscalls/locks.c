@@ -254,6 +254,7 @@ CASE(flock_is_shared_with_children, "flock(2)")
 CASE(flock_errors, "flock(2)")
 {
 	CHECK_ERR(flock(999, LOCK_SH), EBADF);
+	CHECK_ERR(flock(999, 77), EINVAL);
 	CHECK_ERR(flock(make_file("file", ""), 77), EINVAL);
 }
 

@@ -104,6 +104,8 @@ CASE(seals_on_an_ordinary_descriptor_give_EINVAL, "fcntl(2)")
 	CHECK_OK(pipe(ends));
 	CHECK_ERR(fcntl(ends[0], F_GET_SEALS), EINVAL);
 	CHECK_ERR(fcntl(ends[1], F_ADD_SEALS, F_SEAL_WRITE), EINVAL);
+	CHECK_ERR(fcntl(ends[0], F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+	CHECK_ERR(fcntl(memfd_create("direct", 0), F_SETFL, O_DIRECT), EINVAL);
 }
 
 /* Newer than some headers. */

@@ -188,6 +188,8 @@ CASE(msync_errors, "msync(2)")
 	CHECK_OK(msync(start, PAGE, MS_ASYNC));
 	CHECK_ERR(msync(start + 1, PAGE, MS_SYNC), EINVAL);
 	CHECK_ERR(msync(start, PAGE, MS_SYNC | MS_ASYNC), EINVAL);
+	CHECK_OK(msync(start, -1, MS_SYNC));
+	CHECK_ERR(msync(start, -PAGE, MS_SYNC), ENOMEM);
 	CHECK_ERR(msync(unmapped(), PAGE, MS_SYNC), ENOMEM);
 }
 

@@ -3,7 +3,9 @@
 #include "fixtures.h"
 
 #include <linux/openat2.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 
 CASE(open_returns_the_lowest_free_descriptor, "open(2)")
 {
@@ -268,4 +270,54 @@ CASE(openat2_takes_no_access_mode_with_path, "openat2(2)")
 	CHECK_ERR(syscall(SYS_openat2, AT_FDCWD, "file", &how, sizeof(how)), EINVAL);
 	how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
 	CHECK_OK(syscall(SYS_openat2, AT_FDCWD, "file", &how, sizeof(how)));
+}
+
+CASE(fifo_opened_neither_to_read_nor_to_write_gives_EINVAL, "fifo(7)")
+{
+	CHECK_OK(mkfifo("fifo", 0600));
+	CHECK_ERR(open("fifo", O_ACCMODE | O_NONBLOCK), EINVAL);
+	CHECK_ERR(open("fifo", O_RDONLY | O_DIRECT | O_NONBLOCK), EINVAL);
+	CHECK_ERR(open("/dev/null", O_RDONLY | O_DIRECT), EINVAL);
+}
+
+CASE(O_CREAT_through_a_link_to_a_name_with_a_slash_gives_EISDIR, "open(2)")
+{
+	CHECK_OK(symlink("nowhere/", "link"));
+	CHECK_ERR(open("link", O_CREAT | O_RDWR, 0600), EISDIR);
+	CHECK_ERR(open("link", O_RDWR), ENOENT);
+}
+
+CASE(O_DIRECTORY_with_O_NOFOLLOW_gives_ENOTDIR_for_a_link, "open(2)")
+{
+	CHECK_OK(symlink(".", "link"));
+	CHECK_ERR(open("link", O_RDONLY | O_DIRECTORY | O_NOFOLLOW), ENOTDIR);
+	CHECK_ERR(open("link", O_RDONLY | O_NOFOLLOW), ELOOP);
+}
+
+CASE(descriptor_is_looked_at_only_where_the_name_needs_it, "openat(2), path_resolution(7)")
+{
+	struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_NO_MAGICLINKS};
+	struct stat status;
+
+	CHECK_ERR(openat(-1, "", O_RDONLY), ENOENT);
+	CHECK_ERR(openat(-1, "", O_CREAT | O_RDWR, 0600), ENOENT);
+	CHECK_ERR(fstatat(-1, "", &status, 0), ENOENT);
+	CHECK_ERR(fstatat(-1, "x", &status, 0), EBADF);
+	CHECK_OK(syscall(SYS_openat2, -1, "/", &how, sizeof(how)));
+	how.resolve = RESOLVE_IN_ROOT;
+	CHECK_ERR(syscall(SYS_openat2, -1, "/", &how, sizeof(how)), EBADF);
+}
+
+CASE(O_PATH_descriptor_is_a_bad_one_to_calls_for_other_kinds, "open(2), O_PATH")
+{
+	int fd = CHECK_OK(open(".", O_PATH | O_DIRECTORY));
+	struct itimerspec timer;
+	char buffer[256];
+
+	CHECK_ERR(syscall(SYS_getdents64, fd, buffer, sizeof(buffer)), EBADF);
+	CHECK_ERR(timerfd_gettime(fd, &timer), EBADF);
+	CHECK_ERR(inotify_add_watch(fd, ".", IN_CREATE), EBADF);
+	CHECK_ERR(inotify_rm_watch(fd, 1), EBADF);
+	CHECK_ERR(setns(fd, 0), EBADF);
+	CHECK_ERR(sync_file_range(fd, -1, 0, 0), EBADF);
 }

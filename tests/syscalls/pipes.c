@@ -32,6 +32,9 @@ CASE(pipe2_flags_are_applied_and_checked, "pipe(2)")
 	CHECK_EQ(fcntl(ends[0], F_GETFL), O_RDONLY | O_NONBLOCK);
 	CHECK_EQ(fcntl(ends[1], F_GETFL), O_WRONLY | O_NONBLOCK);
 	CHECK_ERR(syscall(SYS_pipe2, ends, O_CREAT), EINVAL);
+	CHECK_OK(pipe2(ends, O_DIRECT));
+	CHECK_EQ(fcntl(ends[0], F_GETFL), O_RDONLY);
+	CHECK_EQ(fcntl(ends[1], F_GETFL), O_WRONLY | O_DIRECT);
 }
 
 CASE(pipe_to_a_bad_pointer_gives_EFAULT_and_uses_no_descriptor, "pipe(2)")

@@ -74,3 +74,12 @@ CASE(names_are_checked, "setxattr(2)")
 	CHECK_ERR(setxattr("file", "user.name", "x", 1, 99), EINVAL);
 	CHECK_ERR(getxattr("file", unmapped(), value, sizeof(value)), EFAULT);
 }
+
+CASE(flags_and_names_are_judged_before_the_file, "setxattr(2)")
+{
+	CHECK_ERR(setxattr("missing", "user.x", "1", 1, 4), EINVAL);
+	CHECK_ERR(setxattr("missing", "", "1", 1, 0), ERANGE);
+	CHECK_ERR(getxattr("missing", "", NULL, 0), ERANGE);
+	CHECK_ERR(removexattr("missing", ""), ERANGE);
+	CHECK_ERR(setxattr("missing", "user.x", "1", 1, 0), ENOENT);
+}

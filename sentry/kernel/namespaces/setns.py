@@ -32,6 +32,7 @@ from sentry.kernel.namespaces.pid_namespace import PidNamespace
 from sentry.kernel.namespaces.user_namespace import UserNamespace
 from sentry.kernel.pidfd import PidFile
 from sentry.mm.vdso import set_clocks
+from sentry.vfs.file import wrong_kind
 from sentry.vfs.mounts.mount_namespace import MountNamespace
 from sentry.vfs.path import Path
 
@@ -57,7 +58,7 @@ def setns(task: Task, fd: int, kinds: int) -> None:
             raise Errno(errno.EINVAL)
         wanted = _namespaces_of(task, file, kinds)
     else:
-        raise Errno(errno.EINVAL)
+        raise wrong_kind(file)
     entry = Entry(task)
     for namespace in wanted:
         entry.add(namespace)
