@@ -1,6 +1,11 @@
 /* SocketFilter: a filter of what a socket is sent (SO_ATTACH_FILTER, socket(7)). */
 #include "bpf_program.h"
 
+#include <errno.h>
+
+#define ALL_MAX (1UL << 22) /* instructions of all filters in the sandbox */
+
+static unsigned long all;
 
 typedef struct {
 	PyObject_HEAD
@@ -18,6 +23,11 @@ static PyObject *filter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 		goto failed;
 	if (!program_take(&self->program, &program, CBPF_PACKET))
 		goto failed;
+	all += self->program.length;
+	if (all > ALL_MAX) {
+		raise_errno(ENOMEM);
+		goto failed;
+	}
 	PyBuffer_Release(&program);
 	return (PyObject *)self;
 failed:
@@ -28,6 +38,7 @@ failed:
 
 static void filter_dealloc(SocketFilter *self)
 {
+	all -= self->program.length;
 	program_free(&self->program);
 	Py_TYPE(self)->tp_free(self);
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_filter(task: Task, value: bytes) -> SocketFilter:
-    """The filter that the value of SO_ATTACH_FILTER, a struct sock_fprog, describes: EFAULT, EINVAL."""
+    """What the value of SO_ATTACH_FILTER, a struct sock_fprog, describes: EFAULT, EINVAL, ENOMEM."""
     if len(value) != SOCK_FPROG.size:
         raise Errno(errno.EINVAL)
     length, code = SOCK_FPROG.unpack(value)

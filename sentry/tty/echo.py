@@ -23,6 +23,9 @@ _BACK = 0x300  # the cursor is a column to the left
 _TAB = 0x400  # go back over a tab, so many columns after the start of the line
 _TAB_AFTER_TAB = 0x500  # ... after another tab
 
+_CONTROLS = bytes([char for char in range(256) if is_control(char)])
+_CONTINUATIONS = bytes([char for char in range(256) if is_continuation(char)])
+
 
 class Echo:
     """The echo of one line discipline; `termios` is replaced with the discipline's."""
@@ -40,6 +43,10 @@ class Echo:
     def _put(self, what: int) -> None:
         if len(self.waiting) < _WAITING_MAX:  # nobody reads the screen: the rest is lost, as in Linux
             self.waiting.append(what)
+
+    def room(self) -> int:
+        """How many characters can still wait."""
+        return _WAITING_MAX - len(self.waiting)
 
     def raw(self, char: int) -> None:
         """Show a character as a program's output would be."""
@@ -67,23 +74,15 @@ class Echo:
 
     def wipe_tab(self, line: bytearray) -> None:
         """Go back over a tab that follows `line`; the columns count from the tab before, or its start."""
-        columns, kind = 0, _TAB
-        for char in reversed(line):
-            if char == TAB:
-                kind = _TAB_AFTER_TAB
-                break
-            if is_control(char):
-                columns += 2 if self.termios.lflag & ECHOCTL else 0
-            elif not (self.termios.iflag & IUTF8 and is_continuation(char)):
-                columns += 1
-        self._put(kind | columns & 7)
+        before = line.rfind(TAB)
+        plain = line[before + 1 :].translate(None, _CONTROLS)
+        columns = 2 * (len(line) - before - 1 - len(plain)) if self.termios.lflag & ECHOCTL else 0
+        columns += len(plain.translate(None, _CONTINUATIONS) if self.termios.iflag & IUTF8 else plain)
+        self._put((_TAB_AFTER_TAB if before >= 0 else _TAB) | columns & 7)
 
     def last_char(self, line: bytearray) -> bytes:
         """The last character of the line, under IUTF8 with all its bytes; b"" when there is no whole one."""
-        at = len(line) - 1
-        if self.termios.iflag & IUTF8:
-            while at >= 0 and is_continuation(line[at]):
-                at -= 1
+        at = len(line.rstrip(_CONTINUATIONS) if self.termios.iflag & IUTF8 else line) - 1
         return bytes(line[at:]) if at >= 0 else b""
 
     def finish_erasing(self) -> None:

@@ -324,7 +324,7 @@ class LineDiscipline:
         echo.finish_erasing()
         echo.char(char)
         echo.raw(NL)
-        for typed in self.edited:
+        for typed in self.edited[: echo.room()]:
             echo.char(typed)
 
     def _erase_char(self, char: int) -> None:

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from sentry._core import SocketFilter
 from sentry.abi.inotify import IN_Q_OVERFLOW, INOTIFY_EVENT
 from sentry.abi.stat import S_IFREG
 from sentry.errors import Errno
@@ -105,6 +106,16 @@ def test_filters_are_counted_unless_malformed() -> None:
     assert Filter.length > before
     del kept
     assert Filter.length == before
+
+
+def test_filters_of_all_sockets() -> None:
+    longest = struct.pack("<HBBI", 0x06, 0, 0, 0) * 4096
+    kept = [SocketFilter(longest) for _ in range(1024)]
+    with pytest.raises(Errno) as error:
+        SocketFilter(longest)
+    assert error.value.code == errno.ENOMEM
+    kept.clear()
+    SocketFilter(longest)
 
 
 def test_events_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:

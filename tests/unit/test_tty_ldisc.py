@@ -39,6 +39,7 @@ from sentry.abi.termios import (
     Termios,
     unpack,
 )
+from sentry.tty.echo import Echo
 from sentry.tty.line import INPUT_MAX, LineDiscipline
 
 DEFAULT_LOCAL = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN
@@ -184,6 +185,17 @@ def test_reprint_shows_the_line_again() -> None:
     line = discipline()
     line.receive(b"ab\x12")
     assert echoed(line) == b"ab^R\r\nab"
+
+
+def test_reprint_looks_at_no_more_than_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = discipline()
+    line.receive(b"x" * 4000)
+    echoed(line)
+    shown = []
+    monkeypatch.setattr(Echo, "char", lambda echo, char: shown.append(char) or echo.raw(char))
+    line.receive(b"\x12" * 1000)
+    assert len(shown) < 6000
+    assert len(echoed(line)) >= 4000
 
 
 @pytest.mark.parametrize(("char", "signo"), [(3, SIGINT), (28, SIGQUIT), (26, SIGTSTP)])
