@@ -7,6 +7,7 @@ from sentry.abi.resource import RLIMIT_STACK
 from sentry.abi.stat import S_IFLNK, S_IFMT
 from sentry.errors import Errno
 from sentry.kernel import exec as execs
+from sentry.kernel.wait import INTERRUPTED, suspend
 from sentry.mm import loader
 from sentry.mm.stack import MAX_STRING, arguments_limit
 from sentry.syscalls.args import Fd, Int, Path, Ptr
@@ -17,15 +18,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sentry.kernel.task import Task
+    from sentry.vfs.path import Path as Place
 
 _PAGE = 4096
 _POINTER = 8
 
 
 def execve(task: "Task", name: Path, argv: Ptr, envp: Ptr) -> "Any":
-    place = namei.walk(task, AT_FDCWD, name)
-    arguments, environment = _read_vectors(task, argv, envp)
-    return execs.execve(task, place, arguments, environment, name)
+    return _execute(task, namei.walk(task, AT_FDCWD, name), argv, envp, name)
 
 
 def execveat(task: "Task", dirfd: Fd, name: Path, argv: Ptr, envp: Ptr, flags: Int) -> "Any":
@@ -40,22 +40,34 @@ def execveat(task: "Task", dirfd: Fd, name: Path, argv: Ptr, envp: Ptr, flags: I
         shown = name
     else:
         shown = b"/dev/fd/%d/%s" % (dirfd, name)
-    arguments, environment = _read_vectors(task, argv, envp)
     if flags & AT_EXECVE_CHECK:
-        return loader.check_program(task, place)
+        return _check(task, place, argv, envp)
     hidden = shown is not name and dirfd != AT_FDCWD and task.files.cloexec(dirfd)
-    return execs.execve(task, place, arguments, environment, shown, hidden)
+    return _execute(task, place, argv, envp, shown, hidden)
 
 
-def _read_vectors(task: "Task", argv: int, envp: int) -> tuple[list[bytes], list[bytes]]:
+async def _execute(
+    task: "Task", place: "Place", argv: int, envp: int, name: bytes, hidden: bool = False
+) -> "Any":
+    arguments, environment = await _read_vectors(task, argv, envp)
+    return await execs.execve(task, place, arguments, environment, name, hidden)
+
+
+async def _check(task: "Task", place: "Place", argv: int, envp: int) -> int:
+    await _read_vectors(task, argv, envp)
+    return await loader.check_program(task, place)
+
+
+async def _read_vectors(task: "Task", argv: int, envp: int) -> tuple[list[bytes], list[bytes]]:
     """The argument and environment strings; E2BIG when they are too large, EFAULT."""
     room = arguments_limit(task.group.rlimit(RLIMIT_STACK))
-    arguments, room = _read_vector(task, argv, room)
-    environment, _ = _read_vector(task, envp, room)
+    arguments, room = await _read_vector(task, argv, room)
+    environment, _ = await _read_vector(task, envp, room)
     return arguments, environment
 
 
-def _read_vector(task: "Task", address: int, room: int) -> tuple[list[bytes], int]:
+async def _read_vector(task: "Task", address: int, room: int) -> tuple[list[bytes], int]:
+    """The strings, and the room left.  Others run between pages of pointers; a fatal signal: EINTR."""
     strings: list[bytes] = []
     if not address:
         return strings, room  # Linux takes NULL as an empty vector
@@ -74,6 +86,8 @@ def _read_vector(task: "Task", address: int, room: int) -> tuple[list[bytes], in
                 raise Errno(errno.E2BIG)
             strings.append(text)
         address += len(block) & -_POINTER
+        if await suspend(task, 0, interruptible=False) == INTERRUPTED:
+            raise Errno(errno.EINTR)
 
 
 def _read_string(task: "Task", pointer: int) -> bytes:
