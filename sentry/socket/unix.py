@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 from _weakref import ref
 
-from sentry.abi.fcntl import O_NONBLOCK
+from sentry.abi.capability import CAP_NET_ADMIN
+from sentry.abi.fcntl import O_NONBLOCK, O_PATH
 from sentry.abi.poll import POLLOUT
 from sentry.abi.signal import POLL_HUP, POLL_IN, POLL_OUT
 from sentry.abi.socket import (
@@ -16,6 +17,7 @@ from sentry.abi.socket import (
     MSG_OOB,
     SHUT_RDWR,
     SIOCATMARK,
+    SIOCUNIXFILE,
     SO_NETNS_COOKIE,
     SO_PEERCRED,
     SO_PEERGROUPS,
@@ -33,6 +35,7 @@ from sentry.socket import unix_names
 from sentry.socket.base import Socket
 from sentry.socket.control import seen_by
 from sentry.socket.unix_endpoint import LISTENING, credentials
+from sentry.vfs.file import PathFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,6 +106,12 @@ class UnixSocket(Socket):
             if endpoint.type != SOCK_STREAM:
                 raise Errno(errno.EOPNOTSUPP)
             task.write_u32(arg, endpoint.at_mark())
+        elif request == SIOCUNIXFILE:
+            if not task.creds.has_cap(CAP_NET_ADMIN, endpoint.net.owner):
+                raise Errno(errno.EPERM)
+            if endpoint.path is None:
+                raise Errno(errno.ENOENT)
+            return task.files.install(PathFile(O_PATH, endpoint.path), True)
         else:
             return super().ioctl(task, request, arg)
         return 0

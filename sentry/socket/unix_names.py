@@ -16,7 +16,7 @@ from sentry.errors import Errno
 from sentry.vfs import landlock
 from sentry.vfs.idmap import acting
 from sentry.vfs.namei import walk, walk_parent
-from sentry.vfs.namespace import bind_socket
+from sentry.vfs.namespace import bind_socket, unlink
 from sentry.vfs.permissions import check
 
 TYPE_CHECKING = False
@@ -50,12 +50,16 @@ def pack(name: bytes) -> bytes:
 
 
 def bind(task: Task, endpoint: Endpoint, name: bytes) -> None:
-    """Give the endpoint a name.  Raises Errno: EADDRINUSE, EINVAL (it has one), and what walks raise."""
-    if endpoint.name:
-        raise Errno(errno.EINVAL)
+    """Give the endpoint a name.  Raises Errno: EADDRINUSE, EINVAL (it has one), and what walks raise.
+
+    An endpoint that has a name keeps it when it is asked to find one itself (b"").
+    """
     if not name:
-        autobind(endpoint)
+        if not endpoint.name:
+            autobind(endpoint)
     elif name[:1] == b"\0":
+        if endpoint.name:
+            raise Errno(errno.EINVAL)
         key = (endpoint.type, name)
         if key in endpoint.net.names:
             raise Errno(errno.EADDRINUSE)
@@ -67,6 +71,9 @@ def bind(task: Task, endpoint: Endpoint, name: bytes) -> None:
             path = bind_socket(task, parent, last, 0o777)
         except Errno as error:
             raise Errno(errno.EADDRINUSE if error.code == errno.EEXIST else error.code) from None
+        if endpoint.name:  # Linux, too, makes the file first: EADDRINUSE comes before
+            unlink(task, parent, last)
+            raise Errno(errno.EINVAL)
         _by_inode[path.inode] = endpoint
         endpoint.path = path
         endpoint.name = name

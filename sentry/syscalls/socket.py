@@ -9,6 +9,7 @@ from sentry.abi.socket import (
     AF_UNIX,
     SHUT_RDWR,
     SO_ATTACH_FILTER,
+    SO_COOKIE,
     SO_NETNS_COOKIE,
     SO_PEERGROUPS,
     SO_PEERNAME,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from sentry.kernel.task import Task
 
 _EXACT = (SO_PEERNAME, SO_NETNS_COOKIE)  # options whose value is not made longer than it is
+_COOKIES = (SO_COOKIE, SO_NETNS_COOKIE)  # these are not cut
 _OPTION_MAX = 1 << 16  # bytes of an option's value
 
 
@@ -146,6 +148,8 @@ def setsockopt(task: "Task", fd: Fd, level: Int, name: Int, value: Ptr, length: 
 
 def getsockopt(task: "Task", fd: Fd, level: Int, name: Int, value: Ptr, length: Ptr) -> int:
     file = socket_of(task, fd)
+    if level != SOL_SOCKET and file.family == AF_UNIX:
+        raise Errno(errno.EOPNOTSUPP)
     room = _length(task, length)
     if level == SOL_SOCKET and name == SO_ATTACH_FILTER:
         return _get_filter(task, file.options.filter, room, value, length)
@@ -153,7 +157,9 @@ def getsockopt(task: "Task", fd: Fd, level: Int, name: Int, value: Ptr, length: 
     if level == SOL_SOCKET and name == SO_PEERGROUPS and room < len(data):
         task.write_u32(length, len(data))
         raise Errno(errno.ERANGE)
-    if level == SOL_SOCKET and name in _EXACT and room > len(data):
+    if level == SOL_SOCKET and (
+        (name in _EXACT and room > len(data)) or (name in _COOKIES and room < len(data))
+    ):
         raise Errno(errno.EINVAL)
     if data[:room]:
         task.copy_out(value, data[:room])

@@ -50,7 +50,7 @@ class Header:
         self.at = at
         fields = MSGHDR.unpack(task.copy_in(at, MSGHDR.size))
         self.name, self.name_length, iov, count, self.control, self.control_length, _ = fields
-        if self.name_length > 0x7FFFFFFF:
+        if self.name and self.name_length > 0x7FFFFFFF:
             raise Errno(errno.EINVAL)
         if count > UIO_MAXIOV:
             raise Errno(errno.EMSGSIZE)

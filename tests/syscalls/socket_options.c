@@ -136,6 +136,10 @@ CASE(option_values_must_be_long_enough, "setsockopt(2)")
 	CHECK_EQ(value, (int)0xffff0001);
 	CHECK_ERR(setsockopt(fd, 6, 1, &value, sizeof(value)), EOPNOTSUPP);
 	CHECK_ERR(getsockopt(fd, 6, 1, &value, &length), EOPNOTSUPP);
+	length = -1;
+	CHECK_ERR(getsockopt(fd, 6, 1, &value, &length), EOPNOTSUPP);
+	length = 4;
+	CHECK_ERR(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &value, &length), EINVAL);
 	CHECK_ERR(setsockopt(0x7fff, SOL_SOCKET, SO_REUSEADDR, &value, 4), EBADF);
 	CHECK_ERR(setsockopt(make_file("f", ""), SOL_SOCKET, SO_REUSEADDR, &value, 4), ENOTSOCK);
 }

@@ -2,6 +2,7 @@
 #include "harness.h"
 #include "fixtures.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -90,6 +91,44 @@ CASE(bind_errors, "unix(7)")
 	CHECK_ERR(bind_to(999, "name"), EBADF);
 	CHECK_OK(bind_to(fd, "name"));
 	CHECK_ERR(bind_to(fd, "other"), EINVAL);
+	CHECK_ERR(access("other", F_OK), ENOENT);
+	CHECK_ERR(bind_to(fd, "name"), EADDRINUSE);
+	CHECK_OK(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)));
+}
+
+CASE(SIOCUNIXFILE_opens_the_file_of_a_socket, "unix(7)")
+{
+	int fd = stream(), file;
+	struct stat status;
+
+	if (geteuid() != 0) {
+		CHECK_ERR(ioctl(fd, SIOCPROTOPRIVATE), EPERM);
+		return;
+	}
+	CHECK_ERR(ioctl(fd, SIOCPROTOPRIVATE), ENOENT);
+	CHECK_OK(bind_to(fd, "name"));
+	file = CHECK_OK(ioctl(fd, SIOCPROTOPRIVATE));
+	CHECK_OK(fstat(file, &status));
+	CHECK(S_ISSOCK(status.st_mode));
+	CHECK_EQ(fcntl(file, F_GETFD), FD_CLOEXEC);
+	CHECK_ERR(fchmod(file, 0600), EBADF);
+}
+
+CASE(length_of_an_absent_address_does_not_matter, "sendmsg(2)")
+{
+	int ends[2];
+	char byte = 'x';
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_namelen = -1 };
+	struct sockaddr_un address;
+
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	CHECK_EQ(sendmsg(ends[0], &message, 0), 1);
+	message.msg_namelen = -1;
+	CHECK_EQ(recvmsg(ends[1], &message, 0), 1);
+	message.msg_name = &address;
+	message.msg_namelen = -1;
+	CHECK_ERR(sendmsg(ends[0], &message, 0), EINVAL);
 }
 
 CASE(connect_errors, "connect(2)")
