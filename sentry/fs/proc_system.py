@@ -11,6 +11,7 @@ from sentry.fs.host_facts import host_facts
 from sentry.fs.pressure import PROC_FILE
 from sentry.fs.proc_ipc import SYSVIPC
 from sentry.fs.proc_keys import show_keys, show_users
+from sentry.fs.proc_locks import show_locks
 from sentry.fs.pseudo import Unspliced, fixed
 from sentry.kernel import cpus, version
 
@@ -192,6 +193,7 @@ def system_files(view: SystemView) -> Tree:
         b"key-users": show_users,
         b"keys": show_keys,
         b"loadavg": view.loadavg,
+        b"locks": show_locks,
         b"meminfo": view.meminfo,
         b"misc": b"",
         b"modules": Unspliced(fixed(b"")),

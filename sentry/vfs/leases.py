@@ -16,6 +16,7 @@ from sentry.abi.stat import S_IFMT, S_IFREG
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
 from sentry.vfs.idmap import acting
+from sentry.vfs.lock_state import Held
 from sentry.vfs.owner import claim
 
 TYPE_CHECKING = False
@@ -48,13 +49,14 @@ class Leases:
 class Lease:
     """The lease of one open file; `goal` is what it must become, `deadline` until when (ns)."""
 
-    __slots__ = ("deadline", "fd", "file", "goal", "inode", "key", "kind")
+    __slots__ = ("deadline", "fd", "file", "goal", "inode", "key", "kind", "pid")
 
-    def __init__(self, file: File, fd: int, kind: int) -> None:
+    def __init__(self, file: File, fd: int, kind: int, pid: int) -> None:
         self.inode = file.inode
         self.key = id(file)
         self.file = ref(file, lambda _: self.end())
         self.fd = fd
+        self.pid = pid
         self.kind = self.goal = kind
         self.deadline = 0
 
@@ -118,7 +120,7 @@ def set_lease(task: Task, file: File, fd: int, kind: int) -> None:
     if held is not None and held.are_ending(lease):
         raise Errno(EAGAIN)
     if lease is None:
-        lease = Lease(file, fd, kind)
+        lease = Lease(file, fd, kind, task.group.tgid)
         _leases.setdefault(inode, Leases()).by_file[lease.key] = lease
         inode.wary += 1
     elif lease.goal == lease.kind or lease.goal == kind:
@@ -126,6 +128,18 @@ def set_lease(task: Task, file: File, fd: int, kind: int) -> None:
     else:
         lease.kind = kind  # it must still become something else
     claim(task, file)
+
+
+def every() -> list[Held]:
+    """All leases."""
+    found = []
+    for inode, held in _leases.items():
+        for lease in held.by_file.values():
+            breaks = lease.goal != lease.kind
+            what = b"LEASE  BREAKING " if breaks else b"LEASE  ACTIVE   "
+            access = {F_RDLCK: b"READ", F_WRLCK: b"WRITE", F_UNLCK: b"UNLCK"}[lease.goal]
+            found.append(Held(what, access, lease.pid, inode))
+    return found
 
 
 def _held(inode: Inode) -> list[Lease]:

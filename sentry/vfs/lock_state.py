@@ -15,6 +15,10 @@ from sentry._core import WaitQueue
 from sentry.abi.fcntl import MAX_FILE_SIZE, SEEK_SET
 from sentry.errors import Errno
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sentry.vfs.inode import Inode
+
 FLOCK = struct.Struct("<hh4xqqi4x")  # struct flock, x86-64: type, whence, start, length, pid
 TO_THE_END = MAX_FILE_SIZE  # OFFSET_MAX; the end of a range that reaches to the end of the file
 MAX_RANGES = 1 << 18  # on all inodes; ENOLCK beyond (Linux is bounded by memory alone)
@@ -51,6 +55,30 @@ class Range:
         return FLOCK.pack(self.kind, SEEK_SET, self.start, length, holder)
 
 
+class Held:
+    """A lock or lease as /proc/locks tells it: `what` it is, the process (-1: none), whether it waits."""
+
+    __slots__ = ("access", "end", "inode", "pid", "start", "waits", "what")
+
+    def __init__(
+        self,
+        what: bytes,
+        access: bytes,
+        pid: int,
+        inode: Inode,
+        start: int = 0,
+        end: int = TO_THE_END,
+        waits: bool = False,
+    ) -> None:
+        self.what = what
+        self.access = access
+        self.pid = pid
+        self.inode = inode
+        self.start = start
+        self.end = end
+        self.waits = waits
+
+
 def _start(held: Range) -> int:
     return held.start
 
@@ -67,7 +95,7 @@ class RangeLocks:
     looked for among all, unless nobody holds a range for writing.
     """
 
-    __slots__ = ("_longest", "_owners", "_writes", "queue", "ranges")
+    __slots__ = ("_longest", "_owners", "_writes", "queue", "ranges", "waiting")
 
     count = 0  # ranges of all inodes
 
@@ -76,6 +104,7 @@ class RangeLocks:
         self._owners: dict[int, list[Range]] = {}
         self._longest = 0  # no range is longer
         self._writes = 0  # how many are held for writing
+        self.waiting: dict[Range, Range] = {}  # what is wanted, and what it waits for
         self.queue = WaitQueue()
 
     def conflict(self, owner: int, kind: int, start: int, end: int) -> Range | None:
@@ -159,13 +188,15 @@ class RangeLocks:
 class FlockState:
     """The flock(2) locks of one inode: one exclusive holder, or any number of shared ones."""
 
-    __slots__ = ("holders", "queue")
+    __slots__ = ("holders", "pids", "queue", "waiting")
 
     def __init__(self) -> None:
         self.holders: dict[int, int] = {}  # id of the open file description -> LOCK_SH or LOCK_EX
+        self.pids: dict[int, int] = {}  # the process that took it
+        self.waiting: dict[int, tuple[int, int]] = {}  # by the id of the task: what it wants, its process
         self.queue = WaitQueue()
 
-    def take(self, owner: int, kind: int) -> bool:
+    def take(self, owner: int, kind: int, pid: int) -> bool:
         """Give `owner` the lock; a conversion drops what it held first, as Linux does.  False: must wait."""
         if self.holders.get(owner) == kind:
             return True
@@ -174,8 +205,10 @@ class FlockState:
         if self.holders and (kind == fcntl.LOCK_EX or (alone and fcntl.LOCK_EX in self.holders.values())):
             return False
         self.holders[owner] = kind
+        self.pids[owner] = pid
         return True
 
     def drop(self, owner: int) -> None:
         if self.holders.pop(owner, None) is not None:
+            del self.pids[owner]
             self.queue.wake(0xFFFFFFFF)

@@ -16,7 +16,7 @@ from _weakref import ref
 from sentry.abi.fcntl import F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from sentry.errors import Errno
 from sentry.kernel.wait import WOULD_BLOCK, block
-from sentry.vfs.lock_state import FLOCK, TO_THE_END, FlockState, Range, RangeLocks
+from sentry.vfs.lock_state import FLOCK, TO_THE_END, FlockState, Held, Range, RangeLocks
 from sentry.vfs.notify import notify
 
 TYPE_CHECKING = False
@@ -144,12 +144,14 @@ async def _wait_for_range(task: Task, inode: Inode, want: Range) -> int:
             if _deadlock(want.owner, other.owner):
                 raise Errno(errno.EDEADLK)
             _waits[want.owner] = other.owner
+        locks.waiting[want] = other
         return WOULD_BLOCK
 
     try:
         await block(task, attempt, locks.queue)
     finally:
         _waits.pop(want.owner, None)
+        locks.waiting.pop(want, None)
         _tidy(inode)
     return 0
 
@@ -179,7 +181,7 @@ def flock(task: Task, file: File, operation: int) -> int | Coroutine[None, None,
         raise Errno(errno.EINVAL)
     _follow(file)
     flocks = _flocks.setdefault(inode, FlockState())
-    if flocks.take(id(file), kind):
+    if flocks.take(id(file), kind, task.group.tgid):
         return 0
     if operation & fcntl.LOCK_NB:
         _tidy(inode)
@@ -189,9 +191,12 @@ def flock(task: Task, file: File, operation: int) -> int | Coroutine[None, None,
 
 async def _wait_for_flock(task: Task, file: File, kind: int) -> int:
     flocks = _flocks.setdefault(file.inode, FlockState())
+    pid = task.group.tgid
+    flocks.waiting[id(task)] = kind, pid
     try:
-        await block(task, lambda: 0 if flocks.take(id(file), kind) else WOULD_BLOCK, flocks.queue)
+        await block(task, lambda: 0 if flocks.take(id(file), kind, pid) else WOULD_BLOCK, flocks.queue)
     finally:
+        del flocks.waiting[id(task)]
         _tidy(file.inode)
     return 0
 
@@ -233,26 +238,31 @@ def _owner_gone(owner: int, inode: Inode) -> None:
         _tidy(inode)
 
 
-def held() -> list[tuple[str, str, str, int, int, int, int, int]]:
-    """Every lock for /proc/locks: (class, mode, access, pid, dev, ino, start, end)."""
-    rows = []
+def every() -> list[Held]:
+    """All locks, each followed by those that wait for it."""
+    found = []
     for inode, locks in _ranges.items():
-        for r in locks.ranges:
-            access = "WRITE" if r.kind == fcntl.F_WRLCK else "READ"
-            rows.append(
-                (
-                    "OFDLCK" if r.pid == -1 else "POSIX",
-                    "ADVISORY",
-                    access,
-                    r.pid,
-                    inode.dev,
-                    inode.ino,
-                    r.start,
-                    r.end,
-                )
-            )
+        waiting: dict[Range, list[Range]] = {}
+        for want, blocker in locks.waiting.items():
+            waiting.setdefault(blocker, []).append(want)
+        for held in locks.ranges:
+            found.append(_told(inode, held, False))
+            found += [_told(inode, want, True) for want in waiting.get(held, ())]
     for inode, flocks in _flocks.items():
-        for kind in flocks.holders.values():
-            access = "WRITE" if kind == fcntl.LOCK_EX else "READ"
-            rows.append(("FLOCK", "ADVISORY", access, 0, inode.dev, inode.ino, 0, TO_THE_END))
-    return rows
+        wanted = list(flocks.waiting.values())
+        for owner, kind in flocks.holders.items():
+            found.append(_told_flock(inode, kind, flocks.pids[owner], False))
+            found += [_told_flock(inode, want, pid, True) for want, pid in wanted]
+            wanted = []  # all wait for the first of those that share it
+    return found
+
+
+def _told_flock(inode: Inode, kind: int, pid: int, waits: bool) -> Held:
+    access = b"WRITE" if kind == fcntl.LOCK_EX else b"READ"
+    return Held(b"FLOCK  ADVISORY ", access, pid, inode, waits=waits)
+
+
+def _told(inode: Inode, held: Range, waits: bool) -> Held:
+    what = b"OFDLCK ADVISORY " if held.pid == -1 else b"POSIX  ADVISORY "
+    access = b"WRITE" if held.kind == fcntl.F_WRLCK else b"READ"
+    return Held(what, access, held.pid, inode, held.start, held.end, waits)

@@ -263,3 +263,63 @@ CASE(mandatory_flock_is_ignored, "flock(2)")
 	CHECK_OK(flock(make_file("file", ""), 32 | LOCK_EX));
 	CHECK_OK(flock(CHECK_OK(open("file", O_RDONLY)), LOCK_EX | LOCK_NB));
 }
+
+/* Whether /proc/locks has a line of this process with these words, about the file and its range. */
+static int is_told(const char *words, pid_t pid, const char *path, const char *range)
+{
+	char wanted[128], *line, *rest;
+	struct stat status;
+	FILE *stream = fopen("/proc/locks", "r");
+	size_t room = 0;
+	int found = 0;
+
+	CHECK(stream != NULL);
+	CHECK_OK(stat(path, &status));
+	for (line = NULL; getline(&line, &room, stream) > 0;) {
+		snprintf(wanted, sizeof(wanted), ": %s %d ", words, pid);
+		rest = strstr(line, wanted);
+		snprintf(wanted, sizeof(wanted), ":%lu %s\n", status.st_ino, range);
+		found += rest && strlen(rest) > strlen(wanted) &&
+			 strcmp(rest + strlen(rest) - strlen(wanted), wanted) == 0;
+	}
+	fclose(stream);
+	free(line);
+	return found;
+}
+
+CASE(proc_locks_tells_locks_and_leases, "proc_locks(5)")
+{
+	struct flock range = { .l_type = F_WRLCK, .l_start = 5, .l_len = 5 };
+	int fd = make_file("file", "text"), leased;
+
+	CHECK_OK(fcntl(fd, F_SETLK, &range));
+	CHECK_OK(flock(fd, LOCK_SH));
+	range = (struct flock){ .l_type = F_RDLCK, .l_start = 20 };
+	CHECK_OK(fcntl(fd, F_OFD_SETLK, &range));
+	CHECK_OK(close(make_file("leased", "")));
+	leased = CHECK_OK(open("leased", O_RDONLY));
+	CHECK_OK(fcntl(leased, F_SETLEASE, F_RDLCK));
+	CHECK_EQ(is_told("POSIX  ADVISORY  WRITE", getpid(), "file", "5 9"), 1);
+	CHECK_EQ(is_told("FLOCK  ADVISORY  READ", getpid(), "file", "0 EOF"), 1);
+	CHECK_EQ(is_told("OFDLCK ADVISORY  READ", -1, "file", "20 EOF"), 1);
+	CHECK_EQ(is_told("LEASE  ACTIVE    READ", getpid(), "leased", "0 EOF"), 1);
+	CHECK_OK(flock(fd, LOCK_UN));
+	CHECK_EQ(is_told("FLOCK  ADVISORY  READ", getpid(), "file", "0 EOF"), 0);
+}
+
+CASE(proc_locks_tells_who_waits, "proc_locks(5)")
+{
+	int fd = make_file("file", "text");
+	pid_t child;
+
+	CHECK_OK(flock(fd, LOCK_EX));
+	child = fork_child();
+	if (child == 0) {
+		CHECK_OK(flock(CHECK_OK(open("file", O_RDONLY)), LOCK_SH));
+		_exit(0);
+	}
+	while (!is_told("-> FLOCK  ADVISORY  READ", child, "file", "0 EOF"))
+		sched_yield();
+	CHECK_OK(flock(fd, LOCK_UN));
+	CHECK_EQ(wait_status(child), 0);
+}
