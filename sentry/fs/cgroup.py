@@ -11,10 +11,11 @@ from errno import EACCES, EBADF, EINVAL, ENODEV, ENOENT, EPERM
 from sentry.abi.stat import ACCESS_WRITE, DT_DIR, DT_REG, S_IFDIR
 from sentry.errors import Errno
 from sentry.fs import cgroup_files
+from sentry.fs.cgroup_members import PROCS, MembersFile, check_move
 from sentry.fs.kernfs import KernfsInode
 from sentry.fs.pressure import CgroupFile
 from sentry.fs.pseudo import PseudoInode
-from sentry.kernel.cgroups.cgroup import Cgroup, CgroupNamespace, Events, check_entry
+from sentry.kernel.cgroups.cgroup import Cgroup, CgroupNamespace, Events, check_entry, namespace_root
 from sentry.vfs.inode import Inode
 from sentry.vfs.mounts.mount import FileSystem
 from sentry.vfs.notify import notify
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 CGROUP2_SUPER_MAGIC = 0x63677270
 _EVENTS = (b"cgroup.events", b"memory.events", b"memory.events.local", b"pids.events")
+_MEMBERS = (PROCS, b"cgroup.threads")
 _NEVER = False, False
 
 
@@ -87,7 +89,9 @@ class CgroupDirectory(PseudoInode):
         inode = self._files.get(name)
         if inode is None:
             kind = _ControlInode
-            if name in _EVENTS:
+            if name in _MEMBERS:
+                kind = MembersInode
+            elif name in _EVENTS:
                 kind = _EventsInode
             elif name.endswith(b".pressure"):
                 kind = _PressureInode
@@ -107,6 +111,7 @@ class CgroupDirectory(PseudoInode):
             raise Errno(EINVAL)
         child = self.cgroup.make(name)
         child.mode, child.uid, child.gid = mode & 0o7777, creds.fsuid, creds.fsgid
+        child.creator = creds.fsuid, creds.fsgid
         return self.lookup(name)
 
     def rmdir(self, name: bytes) -> None:
@@ -143,8 +148,7 @@ class _ControlInode(KernfsInode):
             lambda task, data: cgroup_files.write(group, file, task, data),
             file.mode,
             group.id | file.number,
-            group.uid,
-            group.gid,
+            *group.creator,
         )
         self._group = group
         self._file = file
@@ -152,6 +156,19 @@ class _ControlInode(KernfsInode):
     def is_gone(self) -> bool:
         controller = self._file.controller
         return self._group.removed or bool(controller and controller not in self._group.available())
+
+
+class MembersInode(_ControlInode):
+    __slots__ = ()
+
+    @property
+    def group(self) -> Cgroup:
+        return self._group
+
+    def open(self, task: Task, path: Path, flags: int) -> File:
+        if self.is_gone():
+            raise Errno(ENODEV)
+        return MembersFile(flags, path, self, task)
 
 
 class _PressureInode(_ControlInode):
@@ -211,6 +228,7 @@ def cgroup_of(task: Task, fd: int) -> Cgroup:
     group = inode.cgroup
     if group.removed:
         raise Errno(ENODEV)
-    check(task.creds, inode.lookup(b"cgroup.procs"), ACCESS_WRITE)
+    check(task.creds, inode.lookup(PROCS), ACCESS_WRITE)
+    check_move(task.creds, namespace_root(task), inode.fs, task.group.cgroup, group)
     check_entry(group)
     return group

@@ -98,7 +98,8 @@ def _threads(group: Cgroup, task: Task) -> bytes:
     )
 
 
-def _find(task: Task, data: bytes) -> Task:
+def find(task: Task, data: bytes) -> Task:
+    """The task that a number written is of; EINVAL, ESRCH."""
     number = _number(data)
     if not 0 <= number < MAX:
         raise Errno(EINVAL)
@@ -109,11 +110,11 @@ def _find(task: Task, data: bytes) -> Task:
 
 
 def _move_process(group: Cgroup, task: Task, data: bytes) -> None:
-    cgroups.move(_find(task, data).group, group)
+    cgroups.move(find(task, data).group, group)
 
 
 def _move_thread(group: Cgroup, task: Task, data: bytes) -> None:
-    if _find(task, data).group.cgroup is not group:
+    if find(task, data).group.cgroup is not group:
         raise Errno(EOPNOTSUPP)  # only within a threaded subtree, and there is none
 
 

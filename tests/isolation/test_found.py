@@ -31,6 +31,7 @@ RIGHTS = {
     "slack": "timer slack: EPERM\n",
     "keyrings": "nested keyrings: ELOOP\n",
     "init": "kill init: done\ninit: 1\n",
+    "groups": "init: EACCES\nitself: EACCES\nlimit: EACCES\nwithin: done\nback: done\nout: EACCES\n",
 }
 
 

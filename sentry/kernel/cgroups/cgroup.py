@@ -71,9 +71,9 @@ class Cgroup:
     """One control group."""
 
     __slots__ = (
-        "children", "controls", "counts", "events", "frozen", "gid", "hides_pressure", "kernel", "max_depth",
-        "max_descendants", "mode", "name", "number", "parent", "peaks", "quota", "removed", "spent",
-        "throttle", "uid", "values",
+        "children", "controls", "counts", "creator", "events", "frozen", "gid", "hides_pressure", "kernel",
+        "max_depth", "max_descendants", "mode", "name", "number", "parent", "peaks", "quota", "removed",
+        "spent", "throttle", "uid", "values",
     )  # fmt: skip
 
     last_number = 0
@@ -88,6 +88,7 @@ class Cgroup:
         self.number = Cgroup.last_number
         self.mode = 0o755  # of its directory, and who owns that
         self.uid = self.gid = 0
+        self.creator = 0, 0  # uid and gid: whose its files are at first
         self.controls: set[bytes] = set()  # cgroup.subtree_control
         self.max_depth = self.max_descendants = MAX
         self.hides_pressure = False

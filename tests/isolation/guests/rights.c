@@ -226,6 +226,53 @@ static void init_that_is_traced(void)
 	printf("init: %d\n", getpid());
 }
 
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), result;
+
+	if (fd < 0)
+		return -1;
+	result = write(fd, text, strlen(text)) < 0 ? -1 : 0;
+	close(fd);
+	return result;
+}
+
+/* Who was given a control group gets hold of no process outside of it, and of no limit that is set on it. */
+static void processes_of_other_control_groups(void)
+{
+	pid_t child;
+	int pair[2];
+	char number[16];
+
+	need(mkdir("/tmp/cg", 0755));
+	need(mount("none", "/tmp/cg", "cgroup2", 0, NULL));
+	need(mkdir("/tmp/cg/given", 0755));
+	need(chown("/tmp/cg/given", USER, USER));
+	need(chown("/tmp/cg/given/cgroup.procs", USER, USER));
+	need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	child = fork();
+	if (child == 0) {
+		become_user();
+		need(mkdir("/tmp/cg/given/own", 0755));
+		say("init", put("/tmp/cg/given/own/cgroup.procs", "1"));
+		say("itself", put("/tmp/cg/given/own/cgroup.procs", "0"));
+		say("limit", put("/tmp/cg/given/cgroup.max.depth", "5"));
+		fflush(stdout);
+		need(write(pair[1], "x", 1));
+		need(read(pair[1], number, 1));
+		say("within", put("/tmp/cg/given/own/cgroup.procs", "0"));
+		say("back", put("/tmp/cg/given/cgroup.procs", "0"));
+		say("out", put("/tmp/cg/cgroup.procs", "0"));
+		fflush(stdout);
+		_exit(0);
+	}
+	need(read(pair[0], number, 1));
+	snprintf(number, sizeof(number), "%d", child);
+	need(put("/tmp/cg/given/cgroup.procs", number));
+	need(write(pair[0], "x", 1));
+	waitpid(child, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -239,6 +286,7 @@ int main(int argc, char **argv)
 		{ "slack", timer_slack_of_others },
 		{ "keyrings", nested_keyrings },
 		{ "init", init_that_is_traced },
+		{ "groups", processes_of_other_control_groups },
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "-whoami"))
