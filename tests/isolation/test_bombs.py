@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.isolation.support import compile_guest, eventually, namespace, processes_in, running
+from tests.isolation.support import (
+    LOOKS_INSIDE,
+    compile_guest,
+    eventually,
+    namespace,
+    processes_in,
+    running,
+)
 from tests.runsc.test_run import descendants
 from tests.sandbox import need_runsc, sandbox_argv
 
@@ -106,6 +113,7 @@ def test_users_end_at_their_limits(what: str, build_directory: Path) -> None:
     explode(f"{user} /t/hoards {what}", USERS[what], build_directory)
 
 
+@LOOKS_INSIDE
 @pytest.mark.parametrize("whom", ["sentry", "command"])
 def test_a_fork_bomb_dies_with_its_sandbox(whom: str) -> None:
     need_runsc()

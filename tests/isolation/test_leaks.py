@@ -9,12 +9,17 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.isolation.support import Running, compile_guest, descriptors, eventually, running, status_of
+from tests.isolation.support import (
+    LOOKS_INSIDE,
+    Running,
+    compile_guest,
+    descriptors,
+    eventually,
+    running,
+    status_of,
+)
 
-pytestmark = [
-    pytest.mark.usefixtures("mode"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="the sentry is not dumpable: only root looks inside"),
-]
+pytestmark = [pytest.mark.usefixtures("mode"), LOOKS_INSIDE]
 COUNT = 10_000
 KINDS = {"forks": COUNT, "vforks": COUNT, "execs": 4000, "threads": COUNT, "detached": COUNT}
 # KiB that the sentry's memory may be more after the second half of them: what cycles of Python's objects

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.isolation.support import NAMESPACES, Running, descriptors, namespace, running, status_of
+from tests.isolation.support import (
+    LOOKS_INSIDE,
+    NAMESPACES,
+    Running,
+    descriptors,
+    namespace,
+    running,
+    status_of,
+)
 from tests.modes import Mode
 from tests.sandbox import NOBODY
 
@@ -25,9 +33,6 @@ print("ready", flush=True)
 time.sleep(1000)
 """
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-LOOKS_INSIDE = pytest.mark.skipif(
-    os.geteuid() != 0, reason="the sentry is not dumpable: only root looks inside"
-)
 USERS = [None, NOBODY] if os.geteuid() == 0 else [None]
 
 

@@ -34,6 +34,7 @@ KEYUTILS = [
         ),
         stderr=False,  # the number of the session
         needs=("keyctl",),
+        root=True,
     ),
     Program(
         "request-key-constructs",
@@ -57,5 +58,6 @@ KEYUTILS = [
         ),
         stderr=False,  # the number of the session
         needs=("keyctl",),
+        root=True,
     ),
 ]

@@ -28,6 +28,7 @@ MOUNTING = [
             mountpoint -q b || echo gone
             umount b 2>/dev/null || echo $?
         """),
+        root=True,
     ),
     Program(
         "mount-propagation",
@@ -44,6 +45,7 @@ MOUNTING = [
             mount --make-rprivate a
             findmnt -n -o PROPAGATION "$PWD/a" "$PWD/a/x" | sort -u
         """),
+        root=True,
     ),
     Program(
         "mount-busy",
@@ -55,6 +57,7 @@ MOUNTING = [
             echo $?
             umount -l ../a && pwd | sed 's,.*/,,' && ls && cd .. && ls a | wc -l
         """),
+        root=True,
     ),
     Program(
         "pivot-root-into-a-busybox",
@@ -72,6 +75,7 @@ MOUNTING = [
                 busybox mount | busybox grep -c .
                 busybox cat /proc/mounts | busybox cut -d" " -f2,3'
         """),
+        root=True,
         needs=("busybox",),
     ),
     Program(

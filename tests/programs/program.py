@@ -18,7 +18,7 @@ class Program(NamedTuple):
 
     `status` is 128 + n after a death by signal n; `stderr` is false where it is not the same each time;
     `needs` are commands that must be installed (a path: that file), and `PACKAGES` says by which Debian
-    package.  A `slow` one runs in `make programs`.
+    package.  A `slow` one runs in `make programs`; what a `root` one does or prints natively is root's.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Program(NamedTuple):
     stderr: bool = True
     needs: tuple[str, ...] = ()
     slow: bool = False
+    root: bool = False
 
 
 PLYVEL = "/usr/lib/python3/dist-packages/plyvel"

@@ -35,18 +35,24 @@ static void become_nobody(void)
 	}
 }
 
+/* The text of a map in which the ids inside begin at `inside`, the `count` ones outside at `outside`. */
+static const char *map_of(unsigned inside, unsigned outside, unsigned count)
+{
+	static char line[64];
+
+	snprintf(line, sizeof(line), "%u %u %u\n", inside, outside, count);
+	return line;
+}
+
 /* A new user namespace in which the caller is root. */
 static void become_root_inside(void)
 {
-	char line[64];
 	unsigned uid = geteuid(), gid = getegid();
 
 	CHECK_OK(unshare(CLONE_NEWUSER));
 	CHECK_OK(write_to("/proc/self/setgroups", "deny"));
-	snprintf(line, sizeof(line), "0 %u 1\n", uid);
-	CHECK_OK(write_to("/proc/self/uid_map", line));
-	snprintf(line, sizeof(line), "0 %u 1\n", gid);
-	CHECK_OK(write_to("/proc/self/gid_map", line));
+	CHECK_OK(write_to("/proc/self/uid_map", map_of(0, uid, 1)));
+	CHECK_OK(write_to("/proc/self/gid_map", map_of(0, gid, 1)));
 }
 
 static uint64_t effective(void)
@@ -100,30 +106,40 @@ CASE(capabilities_inside_do_not_count_outside, "user_namespaces(7)")
 
 CASE(own_id_may_be_mapped_without_privilege, "user_namespaces(7)")
 {
+	char line[64];
+
 	become_nobody();
+	snprintf(line, sizeof(line), "%10u %10u %10u\n", 0, geteuid(), 1);
 	become_root_inside();
 	CHECK_EQ(syscall(SYS_getuid), 0);
 	CHECK_EQ(syscall(SYS_getegid), 0);
-	CHECK_STREQ(text_of("/proc/self/uid_map"), "         0      65534          1\n");
+	CHECK_STREQ(text_of("/proc/self/uid_map"), line);
 	CHECK_STREQ(text_of("/proc/self/setgroups"), "deny\n");
 }
 
 CASE(map_is_written_once, "user_namespaces(7)")
 {
+	unsigned uid, gid;
+
 	become_nobody();
+	uid = geteuid();
+	gid = getegid();
 	become_root_inside();
-	CHECK_ERR(write_to("/proc/self/uid_map", "0 65534 1"), EPERM);
-	CHECK_ERR(write_to("/proc/self/gid_map", "0 65534 1"), EPERM);
+	CHECK_ERR(write_to("/proc/self/uid_map", map_of(0, uid, 1)), EPERM);
+	CHECK_ERR(write_to("/proc/self/gid_map", map_of(0, gid, 1)), EPERM);
 }
 
 CASE(gid_map_needs_setgroups_denied, "user_namespaces(7)")
 {
+	unsigned gid;
+
 	become_nobody();
+	gid = getegid();
 	CHECK_OK(unshare(CLONE_NEWUSER));
-	CHECK_ERR(write_to("/proc/self/gid_map", "0 65534 1"), EPERM);
+	CHECK_ERR(write_to("/proc/self/gid_map", map_of(0, gid, 1)), EPERM);
 	CHECK_OK(write_to("/proc/self/setgroups", "deny"));
 	CHECK_ERR(write_to("/proc/self/setgroups", "allow"), EPERM);
-	CHECK_OK(write_to("/proc/self/gid_map", "0 65534 1"));
+	CHECK_OK(write_to("/proc/self/gid_map", map_of(0, gid, 1)));
 	CHECK_ERR(setgroups(0, NULL), EPERM);
 }
 
@@ -159,12 +175,17 @@ CASE(setgroups_can_not_be_denied_after_the_gid_map, "user_namespaces(7)")
 
 CASE(other_ids_need_privilege_to_be_mapped, "user_namespaces(7)")
 {
+	char two[64];
+	unsigned uid;
+
 	become_nobody();
+	uid = geteuid();
+	snprintf(two, sizeof(two), "0 %u 1\n1 1 1\n", uid);
 	CHECK_OK(unshare(CLONE_NEWUSER));
 	CHECK_ERR(write_to("/proc/self/uid_map", "0 0 1"), EPERM);
-	CHECK_ERR(write_to("/proc/self/uid_map", "0 65534 2"), EPERM);
-	CHECK_ERR(write_to("/proc/self/uid_map", "0 65534 1\n1 1 1\n"), EPERM);
-	CHECK_OK(write_to("/proc/self/uid_map", "7 65534 1"));
+	CHECK_ERR(write_to("/proc/self/uid_map", map_of(0, uid, 2)), EPERM);
+	CHECK_ERR(write_to("/proc/self/uid_map", two), EPERM);
+	CHECK_OK(write_to("/proc/self/uid_map", map_of(7, uid, 1)));
 	CHECK_EQ(syscall(SYS_getuid), 7);
 }
 
@@ -188,13 +209,15 @@ CASE(malformed_map_gives_EINVAL, "user_namespaces(7)")
 
 CASE(map_must_be_written_at_offset_0, "user_namespaces(7)")
 {
+	const char *map;
 	int fd;
 
 	become_nobody();
+	map = map_of(0, geteuid(), 1);
 	CHECK_OK(unshare(CLONE_NEWUSER));
 	fd = CHECK_OK(open("/proc/self/uid_map", O_WRONLY));
-	CHECK_EQ(write(fd, "0 65534 1", 9), 9);
-	CHECK_ERR(write(fd, "0 65534 1", 9), EINVAL);
+	CHECK_EQ(write(fd, map, strlen(map)), strlen(map));
+	CHECK_ERR(write(fd, map, strlen(map)), EINVAL);
 	close(fd);
 }
 
