@@ -137,6 +137,7 @@ class FileBase:
 
     path: Any  # PathBase or None
     owner: Any  # who gets its signals (vfs.owner.Owner), or None
+    opener: Any  # the credentials of who opened it by name, or None
     created: bool  # this open has made the file
     denied: int  # Landlock's rights that it was opened without
     kind: int

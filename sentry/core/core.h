@@ -67,6 +67,7 @@ typedef struct {
 	char counted;	 /* the inode's counts have it: 1 as open, 2 as open for writing */
 	char registered;	 /* counts as open */
 	int denied;	 /* Landlock's rights that it was opened without */
+	PyObject *opener; /* the credentials of who opened it by name; NULL: it has none */
 	char created;	 /* this open has made the file */
 } File;
 

@@ -89,6 +89,7 @@ static int traverse(File *self, visitproc visit, void *arg)
 	Py_VISIT(self->state);
 	Py_VISIT(self->queue);
 	Py_VISIT(self->owner);
+	Py_VISIT(self->opener);
 	return 0;
 }
 
@@ -100,6 +101,7 @@ static int clear(File *self)
 	Py_CLEAR(self->state);
 	Py_CLEAR(self->queue);
 	Py_CLEAR(self->owner);
+	Py_CLEAR(self->opener);
 	return 0;
 }
 
@@ -117,7 +119,8 @@ static void dealloc(File *self)
 static PyMemberDef members[] = {
 	FIELD(kind, T_INT),	 FIELD(flags, T_INT),	 FIELD(pos, T_LONGLONG), FIELD(readable, T_BOOL),
 	FIELD(writable, T_BOOL), {"inode", T_OBJECT, offsetof(File, inode), READONLY, NULL}, FIELD(state, T_OBJECT),
-	FIELD(path, T_OBJECT),	 FIELD(owner, T_OBJECT),	 FIELD(created, T_BOOL),	 FIELD(denied, T_INT),	 {0},
+	FIELD(path, T_OBJECT),	 FIELD(owner, T_OBJECT),	 FIELD(created, T_BOOL),	 FIELD(denied, T_INT),
+	FIELD(opener, T_OBJECT),	 {0},
 };
 
 static PyGetSetDef getset[] = {

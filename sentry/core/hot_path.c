@@ -108,6 +108,7 @@ static PyObject *new_file(Task *task, struct place *at, Inode *inode, int flags)
 	if (file) {
 		file_set_up(file, flags, path, (PyObject *)inode);
 		file->kind = S_ISREG(inode->mode) ? KIND_INODE : KIND_PYTHON;
+		file->opener = Py_XNewRef(task->creds);
 	} else {
 		PyErr_Clear();
 	}

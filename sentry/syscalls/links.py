@@ -29,12 +29,20 @@ def link(task: "Task", old: Path, new: Path) -> int:
 def linkat(task: "Task", olddir: Fd, old: Path, newdir: Fd, new: Path, flags: Int) -> int:
     if flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
-    if flags & AT_EMPTY_PATH and not old and not task.creds.has_cap(CAP_DAC_READ_SEARCH):
-        raise Errno(ENOENT)
+    if flags & AT_EMPTY_PATH and not old:
+        _check_own(task, olddir)
     source = walk_at(task, olddir, old, flags, bool(flags & AT_SYMLINK_FOLLOW))
     parent, last = walk_parent(task, newdir, new)
     namespace.link(task, source, parent, last, new.endswith(b"/"))
     return 0
+
+
+def _check_own(task: "Task", fd: int) -> None:
+    """ENOENT for the descriptor of a file that was opened with other credentials (since Linux 6.10)."""
+    if fd == AT_FDCWD or task.files.get(fd).opener is task.creds:
+        return
+    if not task.creds.has_cap(CAP_DAC_READ_SEARCH):
+        raise Errno(ENOENT)
 
 
 def symlink(task: "Task", target: Path, name: Path) -> int:

@@ -267,7 +267,9 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False, allowed
     if flags & O_DIRECTORY and kind != S_IFDIR:
         raise Errno(ENOTDIR)
     if flags & O_PATH:
-        return PathFile(flags, path)
+        place = PathFile(flags, path)
+        place.opener = task.creds
+        return place
     if kind == S_IFLNK:
         raise Errno(ELOOP)
     access = flags & O_ACCMODE
@@ -317,6 +319,7 @@ def open_path(task: Task, path: Path, flags: int, created: bool = False, allowed
         if flags & O_DIRECT and not file.can_direct:
             raise Errno(EINVAL)
         file.created = created
+        file.opener = task.creds
         file.denied = denied
     if notify.level and isinstance(file, File):
         notify.opened(file, bool(flags & O_TRUNC) and kind == S_IFREG and not created)

@@ -250,3 +250,22 @@ CASE(mknod_makes_fifos_and_regular_files, "mknod(2)")
 	CHECK_ERR(mknod("regular", S_IFDIR | 0600, 0), EPERM);
 	CHECK_ERR(mknod("regular", S_IFLNK | 0600, 0), EINVAL);
 }
+
+CASE(a_descriptor_of_ones_own_can_be_given_a_name, "linkat(2), AT_EMPTY_PATH")
+{
+	int foreign = make_file("foreign", ""), own;
+
+	CHECK_OK(chmod(".", 0777));
+	if (geteuid() == 0) {
+		CHECK_OK(fchown(foreign, 65534, 65534));
+		CHECK_OK(setresuid(65534, 65534, 65534));
+		CHECK_ERR(linkat(foreign, "", AT_FDCWD, "third", AT_EMPTY_PATH), ENOENT);
+	}
+	CHECK_OK(mknod("file", S_IFREG | 0600, 0));
+	own = CHECK_OK(open("file", O_RDONLY));
+	CHECK_OK(linkat(own, "", AT_FDCWD, "second", AT_EMPTY_PATH));
+	CHECK_ERR(linkat(own, "", AT_FDCWD, "fourth", 0), ENOENT);
+	own = CHECK_OK(open("file", O_PATH));
+	CHECK_OK(linkat(own, "", AT_FDCWD, "third", AT_EMPTY_PATH));
+	CHECK_ERR(linkat(AT_FDCWD, "", AT_FDCWD, "fourth", AT_EMPTY_PATH), EPERM);
+}
