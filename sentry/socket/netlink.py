@@ -158,7 +158,7 @@ def broadcast(net: NetNamespace, protocol: int, group: int, datagram: Datagram) 
 class NetlinkSocket(Socket):
     """An open netlink socket."""
 
-    __slots__ = ("endpoint", "peer")
+    __slots__ = ("_opener", "endpoint", "peer")
 
     family = AF_NETLINK
 
@@ -169,6 +169,7 @@ class NetlinkSocket(Socket):
         super().__init__(task, type, flags)
         self.endpoint = Endpoint(task.ns.net, protocol, self.options.rcvbuf)
         self.peer = (0, 0)  # port id and group
+        self._opener = task.creds
         self.queue = self.endpoint.queue
 
     @property
@@ -266,7 +267,7 @@ class NetlinkSocket(Socket):
             return sock_diag.request(task, endpoint.net, kind, flags, body)
 
         route = self.protocol == NETLINK_ROUTE
-        handler = Route(task, endpoint.net, notify).request if route else diagnose
+        handler = Route(task, self._opener, endpoint.net, notify).request if route else diagnose
         capped = NETLINK_CAP_ACK in endpoint.switches
 
         def dumps(kind: int) -> bool:

@@ -72,6 +72,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sentry.kernel.creds import Creds
     from sentry.kernel.namespaces.namespaces import NetNamespace
     from sentry.kernel.task import Task
 
@@ -84,10 +85,15 @@ _MTU_MAX = 0x7FFFFFFF
 
 
 class Route:
-    """The answers to one task's requests; `notify` tells the members of a group of a change."""
+    """The answers to one task's requests.
 
-    def __init__(self, task: Task, net: NetNamespace, notify: Notify) -> None:
-        self.task = task
+    Args:
+        opener: whose the socket is: what they may not do, nobody does for them through it.
+        notify: tells the members of a group of a change.
+    """
+
+    def __init__(self, task: Task, opener: Creds, net: NetNamespace, notify: Notify) -> None:
+        self.who = task.creds, opener
         self.net = net
         self.notify = notify
         self._does = {
@@ -105,7 +111,8 @@ class Route:
             raise Errno(EOPNOTSUPP)
         if not body:
             return []
-        if kind & 3 != 2 and not self.task.creds.has_cap(CAP_NET_ADMIN, self.net.owner):
+        owner = self.net.owner
+        if kind & 3 != 2 and not all(creds.has_cap(CAP_NET_ADMIN, owner) for creds in self.who):
             raise Errno(EPERM)
         if flags & NLM_F_DUMP == NLM_F_DUMP and kind & 3 == 2:
             if kind not in self._dumps:

@@ -335,6 +335,32 @@ CASE(changes_need_CAP_NET_ADMIN, "rtnetlink(7)")
 	CHECK_EQ(refusal(fd), geteuid() == 0 ? EOPNOTSUPP : EPERM);
 }
 
+/* As user 1000, with no capability in effect. */
+static void act_as_user(uid_t user)
+{
+	CHECK_OK(seteuid(user));
+}
+
+CASE(whoever_opened_the_socket_needs_it_too, "rtnetlink(7)")
+{
+	struct ifinfomsg link = { .ifi_index = 4711 };
+	int fd;
+
+	NEEDS_ROOT();
+	act_as_user(1000);
+	fd = open_netlink(NETLINK_ROUTE);
+	act_as_user(0);
+	ask(fd, RTM_SETLINK, 0, &link, sizeof(link));
+	CHECK_EQ(refusal(fd), EPERM);
+	fd = open_netlink(NETLINK_ROUTE);
+	act_as_user(1000);
+	ask(fd, RTM_SETLINK, 0, &link, sizeof(link));
+	CHECK_EQ(refusal(fd), EPERM);
+	act_as_user(0);
+	ask(fd, RTM_SETLINK, 0, &link, sizeof(link));
+	CHECK_EQ(refusal(fd), ENODEV);
+}
+
 CASE(interfaces_have_names_and_indices, "netdevice(7)")
 {
 	int fd = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
