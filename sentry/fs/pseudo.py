@@ -11,6 +11,7 @@ from errno import EINVAL, EIO, ENOENT, EPERM
 from sentry.abi.fcntl import POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM
 from sentry.abi.stat import S_IFDIR, S_IFLNK, S_IFREG
 from sentry.errors import Errno
+from sentry.vfs import snapshots
 from sentry.vfs.file import File
 from sentry.vfs.inode import Inode
 
@@ -126,10 +127,14 @@ class TextFile(File):
         text = self._text
         if text is None or at == 0:
             text = self._text = self.make(task)
+            snapshots.hold(self, len(text))
         data = text[at : at + count]
         if pos is None:
             self.pos = at + len(data)
         return data
+
+    def forget(self) -> None:
+        self._text = None
 
     def make(self, task: Task) -> bytes:
         """The text as it is now."""

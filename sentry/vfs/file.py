@@ -21,6 +21,9 @@ from sentry.abi.fcntl import (
 from sentry.abi.signal import POLL_HUP, POLL_IN, POLL_OUT
 from sentry.abi.stat import DT_DIR
 from sentry.errors import Errno
+from sentry.vfs import snapshots
+
+_ENTRY_COST = 128  # bytes that an entry of a listing takes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,6 +168,9 @@ class File(_core.FileBase):
     def flush(self, task: Task) -> None:
         """A descriptor of it is closed, be it the last or not; called where inode.locked is set."""
 
+    def forget(self) -> None:
+        """Let go of what vfs.snapshots holds of it."""
+
     def release(self) -> None:
         """Called once, when the last reference is gone."""
 
@@ -223,6 +229,7 @@ class DirectoryFile(File):
             listing = [(b".", here.ino, DT_DIR), (b"..", above.ino, DT_DIR)]
             listing += here.entries()
             self.state = listing
+            snapshots.hold(self, len(listing) * _ENTRY_COST)
             if not self.flags & O_NOATIME:
                 accessed(path.mount, here)
         else:
@@ -233,6 +240,9 @@ class DirectoryFile(File):
                 at += len(now)
                 most -= len(now) - now.count(None)
         return listing
+
+    def forget(self) -> None:
+        self.state = None
 
     def seek(self, task: Task, offset: int, whence: int) -> int:
         return self.move(offset, whence)

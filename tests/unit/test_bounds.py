@@ -17,7 +17,8 @@ from sentry.fs.tmpfs import MemoryFile, Tmpfs
 from sentry.kernel.creds import Creds, Groups
 from sentry.kernel.tracing.seccomp import Filter
 from sentry.kernel.user_count import UserCount
-from sentry.vfs import landlock, posix_acl
+from sentry.vfs import landlock, posix_acl, snapshots
+from sentry.vfs.file import File
 from sentry.vfs.landlock import Layer
 from sentry.vfs.notify import backlog
 from sentry.vfs.notify.backlog import Backlog
@@ -116,6 +117,35 @@ def test_filters_of_all_sockets() -> None:
     assert error.value.code == errno.ENOMEM
     kept.clear()
     SocketFilter(longest)
+
+
+class Keeper(File):
+    """An open file that keeps something, until it is told not to."""
+
+    __slots__ = ("keeps",)
+
+    def __init__(self, size: int) -> None:
+        super().__init__(0)
+        self.keeps = size
+        snapshots.hold(self, size)
+
+    def forget(self) -> None:
+        self.keeps = 0
+
+
+def test_what_open_files_keep_of_what_they_showed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = snapshots.total
+    monkeypatch.setattr(snapshots, "MOST", before + 10_000)
+    first, second, small = Keeper(6000), Keeper(3000), Keeper(10)
+    assert snapshots.total == before + 9000
+    snapshots.hold(first, 5000)  # again, and so it is newer than the second
+    third = Keeper(4000)
+    assert [keeper.keeps for keeper in (first, second, small, third)] == [6000, 0, 10, 4000]
+    assert snapshots.total == before + 9000
+    huge = Keeper(20_000)
+    assert (first.keeps, third.keeps, huge.keeps) == (0, 0, 20_000)
+    del huge
+    assert snapshots.total == before
 
 
 def test_events_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
