@@ -195,6 +195,10 @@ def _kernel(boot_id: bytes, fs: FileSystem) -> Tree:
     tree[b"domainname"] = NameInode(fs, uts_names.DOMAIN)
     tree[b"ns_last_pid"] = show_last_pid, store_last_pid
     tree[b"pty"] = {**_numbers(max=PTYS_MAX, reserve=0), b"nr": _ptys}
+    tree[b"seccomp"] = {
+        b"actions_avail": b"kill_process kill_thread trap errno user_notif trace log allow\n",
+        b"actions_logged": b"kill_process kill_thread trap errno user_notif trace log\n",
+    }
     tree[b"random"] = {
         **_numbers(entropy_avail=ENTROPY_BITS, poolsize=ENTROPY_BITS, urandom_min_reseed_secs=60,
                    write_wakeup_threshold=ENTROPY_BITS),

@@ -30,6 +30,13 @@ _NODEV = (
 _CHARACTER_DEVICES = ((1, b"mem"), (4, b"/dev/vc/0"), (5, b"/dev/tty"), (5, b"/dev/console"), (5,
 b"/dev/ptmx"),
                       (10, b"misc"), (128, b"ptm"), (136, b"pts"))  # fmt: skip
+_TTY_DRIVERS = (
+    b"/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+    b"/dev/console         /dev/console    5       1 system:console\n"
+    b"/dev/ptmx            /dev/ptmx       5       2 system\n"
+    b"pty_slave            /dev/pts      136 0-1048575 pty:slave\n"
+    b"pty_master           /dev/ptm      128 0-1048575 pty:master\n"
+)
 
 
 def file_system_names() -> list[bytes]:
@@ -205,6 +212,7 @@ def system_files(view: SystemView) -> Tree:
             fixed(b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"), POLLIN | POLLRDNORM
         ),
         b"sysvipc": SYSVIPC,
+        b"tty": {b"driver": {}, b"drivers": _TTY_DRIVERS, b"ldisc": {}, b"ldiscs": b"n_tty       0\n"},
         b"uptime": view.uptime,
         b"version": version.PROC_VERSION + b"\n",
         b"vmstat": view.vmstat,

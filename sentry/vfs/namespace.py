@@ -29,7 +29,6 @@ from sentry.abi.stat import (
     S_IFBLK,
     S_IFCHR,
     S_IFDIR,
-    S_IFIFO,
     S_IFLNK,
     S_IFMT,
     S_IFREG,
@@ -55,15 +54,22 @@ if TYPE_CHECKING:
     from sentry.vfs.inode import Inode
 
 LINK_MAX = 65000
-_NODES = (S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK)
 _DOTS = (b"", b".", b"..")
 
 
 def _new(task: Task, parent: Path, name: bytes, mode: int, slash: bool = False) -> Inode:
     """The directory's inode once it is sure that `name` may be made in it, checked in Linux's order.
 
-    `mode` is of what type (0: it exists already); `slash`: the name ended in one, as only a directory's may.
+    `mode` is of what type; `slash`: the name ended in one, as only a directory's may.
     """
+    inode = _free(parent, name, slash)
+    landlock.check_make(task, parent, mode)
+    check_create(acting(task, parent.mount), inode)
+    return inode
+
+
+def _free(parent: Path, name: bytes, slash: bool) -> Inode:
+    """The directory's inode, if it has no such name and could get it; whether the task may isn't asked."""
     if name in _DOTS or child_of(parent, name).inode is not None:
         raise Errno(EEXIST)
     if slash:
@@ -73,9 +79,6 @@ def _new(task: Task, parent: Path, name: bytes, mode: int, slash: bool = False) 
     inode = parent.inode
     if parent.dentry.deleted or inode.nlink == 0:
         raise Errno(ENOENT)
-    if mode:
-        landlock.check_make(task, parent, mode)
-    check_create(acting(task, parent.mount), inode)
     return inode
 
 
@@ -93,19 +96,17 @@ def mkdir(task: Task, parent: Path, name: bytes, mode: int) -> None:
 
 
 def mknod(task: Task, parent: Path, name: bytes, mode: int, rdev: int, slash: bool = False) -> None:
-    """mknod(2), for every type but directories: EPERM for device nodes (but whiteouts) without CAP_MKNOD."""
+    """mknod(2), not for directories and links: EPERM for devices (but whiteouts) without CAP_MKNOD."""
     kind = mode & S_IFMT or S_IFREG
-    directory = _new(task, parent, name, kind if kind in _NODES else 0, slash)
+    directory = _new(task, parent, name, kind, slash)
     if (kind == S_IFBLK or (kind == S_IFCHR and rdev)) and not task.creds.has_cap(CAP_MKNOD):
         raise Errno(EPERM)
     creds = acting(task, parent.mount)
     permissions = posix_acl.masked(directory, mode & 0o7777, task.fs.umask)
     if kind == S_IFREG:
         inode = directory.create(name, permissions, creds)
-    elif kind in (S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
-        inode = directory.mknod(name, kind | permissions, rdev, creds)
     else:
-        raise Errno(EPERM if kind == S_IFDIR else EINVAL)
+        inode = directory.mknod(name, kind | permissions, rdev, creds)
     posix_acl.inherit(directory, inode)
     parent.dentry.attach(name, inode)
     notify.created(directory, name, inode)
@@ -128,13 +129,16 @@ def symlink(task: Task, parent: Path, name: bytes, target: bytes, slash: bool = 
 def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) -> None:
     """link(2): EXDEV, EPERM (directories, protected hard links of proc(5)), EMLINK, ENOENT (no name left)."""
     inode = old.inode
-    directory = _new(task, parent, name, 0, slash)
+    directory = _free(parent, name, slash)
     if old.mount is not parent.mount:
         raise Errno(EXDEV)
+    if not _may_link(acting(task, old.mount), inode):
+        raise Errno(EPERM)
     if task.creds.landlock:
         landlock.check_move(task, old.parent(), old.dentry, parent, None, removes=False)
+    check_create(acting(task, parent.mount), directory)
     check_mapped(old.mount, inode)
-    if not _may_link(acting(task, old.mount), inode) or inode.is_dir():
+    if inode.is_dir():
         raise Errno(EPERM)
     check_mutable(inode, True)
     # A file that never had a name (O_TMPFILE) may get one; one that lost its last may not (linkat(2)).

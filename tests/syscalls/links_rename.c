@@ -269,3 +269,15 @@ CASE(a_descriptor_of_ones_own_can_be_given_a_name, "linkat(2), AT_EMPTY_PATH")
 	CHECK_OK(linkat(own, "", AT_FDCWD, "third", AT_EMPTY_PATH));
 	CHECK_ERR(linkat(AT_FDCWD, "", AT_FDCWD, "fourth", AT_EMPTY_PATH), EPERM);
 }
+
+CASE(whose_file_it_is_comes_before_where_the_link_would_be, "link(2), EPERM; proc_sys_fs(5)")
+{
+	int protects = *text_of("/proc/sys/fs/protected_hardlinks") == '1';
+
+	NEEDS_ROOT();
+	put_file("theirs", "");
+	CHECK_OK(mkdir("closed", 0755));
+	CHECK_OK(setresuid(-1, 65534, -1));
+	CHECK_ERR(link("theirs", "closed/new"), protects ? EPERM : EACCES);
+	CHECK_ERR(link("theirs", "theirs"), EEXIST);
+}

@@ -78,3 +78,17 @@ CASE(an_ordinary_user_may_only_read, "proc(5)")
 		CHECK_ERR(open_setting(names[i_], O_WRONLY), EACCES);
 	}
 }
+
+CASE(actions_of_seccomp_are_listed, "seccomp(2), /proc interfaces")
+{
+	CHECK(strcmp(text_of("/proc/sys/kernel/seccomp/actions_avail"),
+		     "kill_process kill_thread trap errno user_notif trace log allow\n") == 0);
+	CHECK(strstr(text_of("/proc/sys/kernel/seccomp/actions_logged"), "allow") == NULL);
+}
+
+CASE(drivers_of_terminals_are_listed, "proc_tty(5)")
+{
+	CHECK(strstr(text_of("/proc/tty/drivers"),
+		     "pty_slave            /dev/pts      136 0-1048575 pty:slave\n") != NULL);
+	CHECK(strstr(text_of("/proc/tty/ldiscs"), "n_tty       0\n") != NULL);
+}
