@@ -65,7 +65,9 @@ _full(5, "fstat", "stat.fstat")
 _full(6, "lstat", "stat.lstat")
 _full(7, "poll", "poll.poll")
 _full(8, "lseek", "read_write.lseek")
-_part(9, "mmap", "mmap.mmap", "nothing below 64 KiB, EPERM, even with CAP_SYS_RAWIO")
+_part(
+    9, "mmap", "mmap.mmap", "nothing below 64 KiB, EPERM, even with CAP_SYS_RAWIO; no MAP_DROPPABLE, EINVAL"
+)
 _full(10, "mprotect", "mmap.mprotect")
 _full(11, "munmap", "mmap.munmap")
 _full(12, "brk", "mmap.brk")
