@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any
 
+    from sentry._core import WaitQueue
     from sentry.kernel.task import Task
     from sentry.vfs.file import File
 
     # What to look at: (file or None, the events wanted), and what was found, in the same order.
     Watch = list[tuple[File | None, int]]
 
+_WATCHED_MAX = 1 << 22  # descriptors that all tasks together wait for: what there is memory for
+_watched = 0
 _REVENTS = Struct("<H")
 _REVENTS_AT = 6  # in struct pollfd
 _FAR = 1 << 62  # nanoseconds; a longer time-out is for ever
@@ -219,12 +222,17 @@ async def _suspended(
     restart: int,
     again: "Callable[[], Any] | None",
 ) -> int:
-    waiters = []
+    global _watched
+    if _watched + len(watch) > _WATCHED_MAX:
+        raise Errno(errno.ENOMEM)
+    _watched += len(watch)
+    wanted: dict[WaitQueue, int] = {}
     for file, events in watch:
         if file is not None:
-            waiter = Waiter(task, events)
-            file.queue.add(waiter)
-            waiters.append((file.queue, waiter))
+            wanted[file.queue] = wanted.get(file.queue, 0) | events
+    waiters = [(queue, Waiter(task, events)) for queue, events in wanted.items()]
+    for queue, waiter in waiters:
+        queue.add(waiter)
     try:
         while True:
             outcome = await suspend(task, deadline)
@@ -236,6 +244,7 @@ async def _suspended(
                     task.signal.restart_block = again
                 raise Errno(restart)
     finally:
+        _watched -= len(watch)
         for queue, waiter in waiters:
             queue.remove(waiter)
 

@@ -6,6 +6,8 @@ import errno
 import struct
 from typing import Any
 
+import pytest
+
 from sentry.abi.poll import POLLERR, POLLFD, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDNORM
 from sentry.abi.restart import ERESTART_RESTARTBLOCK, ERESTARTNOHAND
 from sentry.abi.signal import SIGUSR1
@@ -56,6 +58,21 @@ def test_a_closed_descriptor_does_not_wait(world: World) -> None:
     task = world.task()
     assert poll(task, [(5, POLLIN)], -1) == 1
     assert revents(task, 1) == [POLLNVAL]
+
+
+def test_no_more_is_waited_for_than_there_is_memory_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "_WATCHED_MAX", 20)
+    one, other = world.task(), world.task()
+    (reader, writer), (theirs, _) = pipe(one), pipe(other)
+    assert poll(one, [(reader, POLLIN), (reader, POLLRDNORM)] * 6, -1) == SUSPENDED
+    assert len(one.files.get(reader).queue) == 1  # however often it was named
+    assert poll(other, [(theirs, POLLIN)] * 9, -1) == -errno.ENOMEM
+    one.write(writer, b"x")
+    world.settle()
+    assert one.result == 12
+    assert poll(other, [(theirs, POLLIN)] * 9, -1) == SUSPENDED
 
 
 def test_an_event_ends_the_wait(world: World) -> None:
