@@ -292,7 +292,7 @@ def _copy(task: Task, child: Task, flags: int) -> None:
     seccomp.inherit(task, child)
     child.sigmask = task.sigmask
     child.set_personality(task.personality)
-    child.timer_slack = task.timer_slack
+    child.timer_slack = child.default_timer_slack = task.timer_slack
     child.mce_policy = task.mce_policy
     child.io_flusher = task.io_flusher
     child.sched = task.sched.copy(share_io=bool(flags & CLONE_IO))

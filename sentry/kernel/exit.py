@@ -23,6 +23,7 @@ from sentry.errors import Errno
 from sentry.ipc import aio, sem_undo, shm
 from sentry.kernel import acct, membarrier, reap, robust
 from sentry.kernel.signals import job_control, signals
+from sentry.kernel.signals.siginfo import from_task
 from sentry.kernel.tracing import seccomp, trace_stops, tracing
 from sentry.keys.process import TaskKeyrings
 from sentry.vfs import locks
@@ -185,7 +186,8 @@ def _reparent_children(task: Task) -> None:
             continue
         for thread in child.tasks:
             if thread.parent_death_signal:
-                signals.send_task(thread, thread.parent_death_signal)
+                signo = thread.parent_death_signal
+                signals.send_group(child, signo, from_task(signo, task))
         if heir is not None:
             child.parent_task = heir
         elif not (group.nested and group.pid_ns.init is group):  # whose children stay, to be killed

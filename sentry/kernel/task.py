@@ -77,6 +77,7 @@ class Task(_core.TaskBase):
         self.preempted = 0  # how often the host took the CPU from it, while it ran earlier programs
         self.sampled = 0  # its CPU time when it was last chosen to take a CPU timer's signal (cpu_clock)
         self.timer_slack = 50_000  # ns
+        self.default_timer_slack = 50_000  # ns: its creator's slack when it was cloned; 0 asks for it
         self.sched = SchedPolicy()
         self.mempolicy: Policy | None = None  # None: the default one
         self.sem_undo = UndoList()

@@ -90,7 +90,6 @@ if TYPE_CHECKING:
 
     Operation = Callable[[Task, int, int, int, int], int]
 
-_DEFAULT_SLACK = 50_000  # ns
 _MASK64 = 2**64 - 1
 
 
@@ -224,8 +223,12 @@ def _get_no_new_privs(task: "Task", a: int, b: int, c: int, d: int) -> int:
 
 
 def _set_timer_slack(task: "Task", a: int, b: int, c: int, d: int) -> int:
-    task.timer_slack = a if 0 < a < 1 << 63 else _DEFAULT_SLACK
+    task.timer_slack = a or task.default_timer_slack
     return 0
+
+
+def _get_timer_slack(task: "Task", a: int, b: int, c: int, d: int) -> int:
+    return task.timer_slack if task.timer_slack < 1 << 63 else -1  # as on Linux, like an error
 
 
 def _get_tid_address(task: "Task", a: int, b: int, c: int, d: int) -> int:
@@ -363,7 +366,7 @@ _OPERATIONS: "dict[int, Operation]" = {
     PR_GET_SECUREBITS: lambda task, a, b, c, d: task.creds.securebits,
     PR_SET_SECUREBITS: _set_securebits,
     PR_SET_TIMERSLACK: _set_timer_slack,
-    PR_GET_TIMERSLACK: lambda task, a, b, c, d: task.timer_slack,
+    PR_GET_TIMERSLACK: _get_timer_slack,
     PR_SET_CHILD_SUBREAPER: _set_subreaper,
     PR_GET_CHILD_SUBREAPER: _get_subreaper,
     PR_SET_NO_NEW_PRIVS: _set_no_new_privs,

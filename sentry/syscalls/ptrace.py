@@ -51,7 +51,7 @@ from sentry.abi.ptrace import (
     SYSCALL_INFO_HEAD,
 )
 from sentry.abi.seccomp import AUDIT_ARCH_X86_64, SOCK_FILTER_SIZE
-from sentry.abi.signal import NSIG, SIGINFO_SIZE, SIGKILL, SIGSET_SIZE, SIGSTOP, SIGTRAP
+from sentry.abi.signal import NSIG, SI_KERNEL, SIGINFO_SIZE, SIGKILL, SIGSET_SIZE, SIGSTOP, SIGTRAP
 from sentry.errors import Errno
 from sentry.kernel.signals import siginfo, signals
 from sentry.kernel.tracing import tracing
@@ -135,7 +135,7 @@ def _attach(task: "Task", target: "Task", seize: bool, address: int, options: in
         else:
             target.interrupt()
     if not seize:
-        signals.send_task(target, SIGSTOP, force=True)
+        signals.send_task(target, SIGSTOP, siginfo.SigInfo(SIGSTOP, SI_KERNEL), force=True)
     return 0
 
 

@@ -109,7 +109,12 @@ def _waitid(task: "Task", id_type: int, identity: int, infop: int, options: int,
         return _tell_waitid(task, None, infop, rusage)
 
     async def wait() -> int:
-        return _tell_waitid(task, await reap.wait(task, id_type, identity, options), infop, rusage)
+        try:
+            found = await reap.wait(task, id_type, identity, options)
+        except Errno:
+            _tell_waitid(task, None, infop, 0)
+            raise
+        return _tell_waitid(task, found, infop, rusage)
 
     return wait()
 

@@ -205,13 +205,15 @@ CASE(stopped_orphans_are_hung_up_and_continued, "_exit(2), setpgid(2)")
 		child = fork_group();
 		if (child == 0) {
 			sigset_t set, old;
-			int number;
+			siginfo_t info;
 
 			sigemptyset(&set);
 			sigaddset(&set, SIGHUP);
 			CHECK_OK(sigprocmask(SIG_BLOCK, &set, &old));
 			raise(SIGSTOP);
-			CHECK_OK(sigwait(&set, &number));
+			CHECK_EQ(sigwaitinfo(&set, &info), SIGHUP);
+			CHECK_EQ(info.si_code, SI_KERNEL);
+			CHECK_EQ(info.si_pid, 0);
 			CHECK_EQ(write(told[1], "h", 1), 1);
 			_exit(0);
 		}

@@ -40,6 +40,62 @@ CASE(PR_SET_PDEATHSIG_signals_the_child_of_a_dead_parent, "PR_SET_PDEATHSIG(2con
 	CHECK_EQ(read(over[0], &byte, 1), 0);
 }
 
+CASE(parent_death_signal_is_sent_by_the_parent, "PR_SET_PDEATHSIG(2const)")
+{
+	int ready[2], seen[2], result[3];
+	pid_t middle;
+
+	CHECK_OK(pipe(ready));
+	CHECK_OK(pipe(seen));
+	middle = fork_child();
+	if (middle == 0) {
+		if (fork() == 0) {
+			siginfo_t info;
+			sigset_t set;
+
+			sigemptyset(&set);
+			sigaddset(&set, SIGUSR1);
+			sigprocmask(SIG_BLOCK, &set, NULL);
+			prctl(PR_SET_PDEATHSIG, SIGUSR1);
+			tell(ready[1]);
+			sigwaitinfo(&set, &info);
+			result[0] = info.si_code;
+			result[1] = info.si_pid;
+			result[2] = (int)info.si_uid;
+			_exit(write(seen[1], result, sizeof result) != sizeof result);
+		}
+		await(ready[0]);
+		_exit(0);
+	}
+	CHECK_EXITS(middle, 0);
+	CHECK_EQ(read(seen[0], result, sizeof result), sizeof result);
+	CHECK_EQ(result[0], SI_USER);
+	CHECK_EQ(result[1], middle);
+	CHECK_EQ(result[2], getuid());
+}
+
+CASE(timer_slack_of_0_is_what_the_creator_had, "PR_SET_TIMERSLACK(2const)")
+{
+	long slack = CHECK_OK(prctl(PR_GET_TIMERSLACK));
+	pid_t child;
+
+	CHECK_OK(prctl(PR_SET_TIMERSLACK, 777L));
+	CHECK_EQ(prctl(PR_GET_TIMERSLACK), 777);
+	child = fork_child();
+	if (child == 0) {
+		CHECK_EQ(prctl(PR_GET_TIMERSLACK), 777);
+		CHECK_OK(prctl(PR_SET_TIMERSLACK, 5L));
+		CHECK_OK(prctl(PR_SET_TIMERSLACK, 0L));
+		CHECK_EQ(prctl(PR_GET_TIMERSLACK), 777);
+		_exit(0);
+	}
+	CHECK_EXITS(child, 0);
+	CHECK_OK(prctl(PR_SET_TIMERSLACK, 0L));
+	CHECK_EQ(prctl(PR_GET_TIMERSLACK), slack);
+	CHECK_OK(prctl(PR_SET_TIMERSLACK, ~0UL));
+	CHECK_EQ(syscall(SYS_prctl, PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L), -1);
+}
+
 CASE(PR_GET_PDEATHSIG_returns_what_was_set_and_fork_clears_it, "PR_SET_PDEATHSIG(2const)")
 {
 	int number = -1;

@@ -303,3 +303,43 @@ CASE(failed_waitid_clears_the_information, "waitid(2)")
 	CHECK_EQ(info.si_signo, 0);
 	CHECK_EQ(info.si_pid, 0);
 }
+
+CASE(waitid_that_fails_after_a_wait_clears_the_information, "waitid(2)")
+{
+	siginfo_t info;
+	pid_t child;
+
+	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+	child = fork_child();
+	if (child == 0) {
+		usleep(50000);
+		_exit(0);
+	}
+	memset(&info, 0x55, sizeof info);
+	CHECK_ERR(waitid(P_PID, (id_t)child, &info, WEXITED), ECHILD);
+	CHECK_EQ(info.si_signo, 0);
+	CHECK_EQ(info.si_pid, 0);
+}
+
+CASE(any_exit_signal_tells_of_the_child_as_SIGCHLD_does, "clone(2), sigaction(2)")
+{
+	static const int signals[] = { SIGUSR1, SIGIO, SIGSYS, SIGSEGV, 40 };
+	siginfo_t info;
+	sigset_t set;
+	size_t i;
+
+	sigfillset(&set);
+	CHECK_OK(sigprocmask(SIG_SETMASK, &set, NULL));
+	for (i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		long child = CHECK_OK(syscall(SYS_clone, (long)signals[i], 0L, 0L, 0L, 0L));
+
+		if (child == 0)
+			_exit(5);
+		CHECK_EQ(sigwaitinfo(&set, &info), signals[i]);
+		CHECK_EQ(info.si_code, CLD_EXITED);
+		CHECK_EQ(info.si_pid, child);
+		CHECK_EQ(info.si_uid, getuid());
+		CHECK_EQ(info.si_status, 5);
+		CHECK_EQ(waitpid((pid_t)child, NULL, __WALL), child);
+	}
+}

@@ -21,6 +21,7 @@ CASE(ATTACH_stops_with_SIGSTOP_and_DETACH_lets_go, "ptrace(2)")
 
 	CHECK_OK(ptrace(PTRACE_ATTACH, child, 0, 0));
 	CHECK_EQ(stop_of(child), SIGSTOP);
+	CHECK_EQ(siginfo_of(child).si_code, SI_KERNEL);
 	CHECK_EQ(atoi(status_line(child, "TracerPid:")), getpid());
 	CHECK_STREQ(status_line(child, "State:"), "t (tracing stop)");
 	resume(PTRACE_DETACH, child, 0);

@@ -8,7 +8,16 @@ on its behalf; `resume` or a group exit sends it back to user mode.
 from __future__ import annotations
 
 from sentry import _core
-from sentry.abi.signal import CLD_CONTINUED, CLD_STOPPED, SA_NOCLDSTOP, SIGCHLD, SIGCONT, SIGHUP
+from sentry.abi.signal import (
+    CLD_CONTINUED,
+    CLD_STOPPED,
+    SA_NOCLDSTOP,
+    SI_KERNEL,
+    SIG_IGN,
+    SIGCHLD,
+    SIGCONT,
+    SIGHUP,
+)
 from sentry.kernel.signals import signals
 from sentry.kernel.signals.siginfo import SigInfo
 from sentry.kernel.tracing import tracing
@@ -90,7 +99,7 @@ def notify_parent(group: ThreadGroup, code: int, status: int) -> None:
     if parent is None or not parent.tasks:
         return
     action = parent.sighand[SIGCHLD]
-    if not action.flags & SA_NOCLDSTOP:
+    if action.handler != SIG_IGN and not action.flags & SA_NOCLDSTOP:
         signals.send_group(parent, SIGCHLD, child_info(group, code, status))
     parent.child_queue.wake(1)
 
@@ -109,5 +118,5 @@ def orphan_check(process_group: ProcessGroup, leaving: ThreadGroup | None) -> No
     _exit).
     """
     if process_group.is_orphaned(leaving) and process_group.has_stopped():
-        signals.send_pgrp(process_group, SIGHUP)
-        signals.send_pgrp(process_group, SIGCONT)
+        for signo in (SIGHUP, SIGCONT):
+            signals.send_pgrp(process_group, signo, SigInfo(signo, SI_KERNEL))

@@ -102,13 +102,12 @@ class SigInfo:
         if code > 0:
             if signo in _FAULTS and not self.pid:  # else a stop that only a tracer sees
                 return _FAULT.pack(self.addr)
-            if signo == SIGCHLD:
-                return _CHILD.pack(self.pid, self.uid, self.status, self.utime, self.stime)
-            if signo == SIGIO:
+            if signo == SIGIO and not self.pid:
                 return _POLL.pack(self.band, self.fd)
-            if signo == SIGSYS:
+            if signo == SIGSYS and not self.pid:
                 return _SYS.pack(self.addr, self.status, self.value)
-            return _KILL.pack(self.pid, self.uid)
+            # A child may have been cloned with any signal as its last word.
+            return _CHILD.pack(self.pid, self.uid, self.status, self.utime, self.stime)
         if code == SI_TIMER:
             return _TIMER.pack(self.timer_id, self.overrun, self.value)
         if code in (SI_USER, SI_TKILL):
