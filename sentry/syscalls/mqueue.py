@@ -30,6 +30,7 @@ def mq_open(task: "Task", name: Path, flags: Int, mode: UInt, attributes: Ptr) -
     if attributes:
         _, most, size, _ = MQ_ATTR.unpack(task.copy_in(attributes, MQ_ATTR.size))
         sizes = most, size
+    task.files.lowest_free()  # EMFILE before anything is created
     file = task.ns.ipc.queues.open(task, name, flags, mode, sizes)
     return task.files.install(file, cloexec=True)
 

@@ -32,7 +32,6 @@ def setrlimit(task: "Task", resource: UInt, address: Ptr) -> int:
 
 
 def prlimit64(task: "Task", pid: Int, resource: UInt, new: Ptr, old: Ptr) -> int:
-    _check(resource)
     wanted = RLIMIT.unpack(task.copy_in(new, RLIMIT.size)) if new else None
     other = task.find(pid) if pid else task
     if other is None or pid < 0:
@@ -40,6 +39,7 @@ def prlimit64(task: "Task", pid: Int, resource: UInt, new: Ptr, old: Ptr) -> int
     group = other.group
     if group is not task.group and not _may_change(task, other):
         raise Errno(errno.EPERM)
+    _check(resource)
     before = group.rlimits[resource]
     if wanted is not None:
         rlimits.change(task, group, resource, *wanted)

@@ -130,6 +130,15 @@ CASE(RLIMIT_MSGQUEUE_bounds_what_a_user_has, "getrlimit(2)")
 	CHECK_ERR(mq_unlink(name_of_case()), ENOENT);
 }
 
+CASE(without_a_free_descriptor_no_queue_is_made, "mq_open(3)")
+{
+	struct rlimit limit = { 0, 0 };
+
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
+	CHECK_ERR(mq_open(name_of_case(), O_RDWR | O_CREAT, 0600, NULL), EMFILE);
+	CHECK_ERR(mq_unlink(name_of_case()), ENOENT);
+}
+
 CASE(messages_arrive_by_priority_then_in_order, "mq_receive(3)")
 {
 	mqd_t queue = nameless(0);

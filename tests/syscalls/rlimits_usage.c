@@ -75,6 +75,8 @@ CASE(prlimit_errors, "getrlimit(2)")
 	CHECK_ERR(syscall(SYS_prlimit64, 0, 99, NULL, &limit), EINVAL);
 	CHECK_ERR(syscall(SYS_prlimit64, 0x3fffffff, RLIMIT_CORE, NULL, &limit), ESRCH);
 	CHECK_ERR(syscall(SYS_prlimit64, 0, RLIMIT_CORE, unmapped(), NULL), EFAULT);
+	CHECK_ERR(syscall(SYS_prlimit64, 0x3fffffff, 99, unmapped(), NULL), EFAULT);
+	CHECK_ERR(syscall(SYS_prlimit64, 0x3fffffff, 99, NULL, &limit), ESRCH);
 	CHECK_ERR(syscall(SYS_getrlimit, RLIMIT_CORE, unmapped()), EFAULT);
 }
 
