@@ -10,6 +10,7 @@ from __future__ import annotations
 import _signal
 import gc
 import os
+import select
 
 from runsc import _boot, archive, boot, idmap, resources, terminal
 from runsc.errors import FAILED, RuntimeFailure, failed
@@ -180,8 +181,16 @@ class _Guest:
             except OSError as error:
                 raise failed(step.describe(), error) from error
         assert self._kernel is not None
+        if self._is_left_alone():
+            return FAILED
         gc.enable()
         return sentry.run(self._kernel)
+
+    def _is_left_alone(self) -> bool:
+        """Whether the command line died before `die_with_parent` could end us with it."""
+        waiting = select.poll()
+        waiting.register(self._config.control_fd, 0)
+        return bool(waiting.poll(0))  # POLLHUP: nobody has the other end
 
     def _prepare(self) -> None:
         from sentry import boot as sentry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -366,6 +367,41 @@ def test_sigkill_leaves_nothing(victim: str, work_directory: Path) -> None:
         assert sorted(os.listdir(bundle / "state")) == [".lock", "one"]
         bundles.change(bundle, "process.args", ["true"])
         assert run_bundle(bundle) == (0, "", "")
+
+
+# The command line is gone before its child has asked to die with it.
+_TOO_EARLY = """
+import os, signal, sys
+from runsc import _boot, sandbox_process
+from runsc.cli import script
+
+gone, alive = os.pipe()
+ask = _boot.die_with_parent
+
+def ask_late():
+    global alive
+    if alive >= 0:
+        os.close(alive)
+        alive = -1
+        os.read(gone, 1)
+    ask()
+
+def die(sandbox):
+    print(sandbox.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+_boot.die_with_parent = ask_late
+sandbox_process.SandboxProcess.wait = die
+sys.argv[1:] = ["do", "--", "sleep", "1000"]
+script()
+"""
+
+
+def test_sigkill_before_the_child_is_bound_to_its_parent() -> None:
+    command = [sys.executable, "-c", _TOO_EARLY]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=HANG_GUARD, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert eventually(lambda: not alive(int(done.stdout)))
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08])
