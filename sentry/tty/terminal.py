@@ -175,11 +175,11 @@ class Terminal:
             self.check_background(task, SIGTTOU)
         except Errno as error:
             raise Errno(ENOTTY if error.code == EIO else error.code) from None
-        if not self.is_controlling(task):
-            raise Errno(ENOTTY)
         pgid = task.read_u32(arg)
         if pgid & 0x80000000:
             raise Errno(EINVAL)
+        if not self.is_controlling(task):
+            raise Errno(ENOTTY)
         process_group = task.find_process_group(pgid)
         if process_group is None:  # Linux takes any process of the session, and then nobody is in front
             process = task.find_group(pgid)

@@ -293,9 +293,31 @@ CASE(master_gives_EIO_and_POLLHUP_when_no_slave_is_open, "pty(7)")
 	CHECK_ERR(read(master, text, 1), EIO);
 }
 
+CASE(what_is_typed_while_no_slave_is_open_is_kept, "pty(7)")
+{
+	struct pollfd entry;
+	char name[64];
+
+	open_pair();
+	CHECK_OK(ttyname_r(slave, name, sizeof name));
+	CHECK_OK(close(slave));
+	entry = (struct pollfd){ .fd = master, .events = POLLOUT };
+	CHECK_EQ(poll(&entry, 1, 0), 1);
+	CHECK_EQ(entry.revents, POLLOUT | POLLHUP);
+	CHECK_EQ(write(master, "x\n", 2), 2);
+	slave = CHECK_OK(open(name, O_RDWR | O_NOCTTY));
+	CHECK_EQ(read(slave, text, 10), 2);
+	CHECK_EQ(text[0], 'x');
+}
+
 CASE(terminal_ioctl_errors, "ioctl_tty(2)")
 {
+	pid_t negative = -5, own = getpgrp();
+
 	open_pair();
+	CHECK_ERR(ioctl(slave, TIOCSPGRP, unmapped()), EFAULT);
+	CHECK_ERR(ioctl(slave, TIOCSPGRP, &negative), EINVAL);
+	CHECK_ERR(ioctl(slave, TIOCSPGRP, &own), ENOTTY);
 	CHECK_ERR(ioctl(slave, TCGETS, unmapped()), EFAULT);
 	CHECK_ERR(ioctl(slave, TIOCGWINSZ, unmapped()), EFAULT);
 	CHECK_ERR(ioctl(slave, 0x54ff, text), ENOTTY);
