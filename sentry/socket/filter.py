@@ -21,6 +21,6 @@ def read_filter(task: Task, value: bytes) -> SocketFilter:
     if len(value) != SOCK_FPROG.size:
         raise Errno(errno.EINVAL)
     length, code = SOCK_FPROG.unpack(value)
-    if not 0 < length <= BPF_MAXINSNS:
+    if not code or not 0 < length <= BPF_MAXINSNS:
         raise Errno(errno.EINVAL)
     return SocketFilter(task.copy_in(code, length * SOCK_FILTER_SIZE))

@@ -363,7 +363,9 @@ CASE(lengths_of_0_and_beyond_4096_are_EINVAL, "seccomp(2)")
 	CHECK_ERR(seccomp(SECCOMP_SET_MODE_FILTER, 0, &program), EINVAL);
 	program.len = 4097;
 	CHECK_ERR(seccomp(SECCOMP_SET_MODE_FILTER, 0, &program), EINVAL);
-	program.len = 4096;
+	program = (struct sock_fprog){ .len = 1, .filter = NULL };
+	CHECK_ERR(seccomp(SECCOMP_SET_MODE_FILTER, 0, &program), EINVAL);
+	program = (struct sock_fprog){ .len = 4096, .filter = code };
 	CHECK_OK(seccomp(SECCOMP_SET_MODE_FILTER, 0, &program));
 }
 

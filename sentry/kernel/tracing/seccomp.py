@@ -114,7 +114,7 @@ def read_program(task: Task, address: int) -> bytes:
     EFAULT, EINVAL, and EACCES without no_new_privs or CAP_SYS_ADMIN.
     """
     length, code = SOCK_FPROG.unpack(task.copy_in(address, SOCK_FPROG.size))
-    if not 0 < length <= BPF_MAXINSNS:
+    if not code or not 0 < length <= BPF_MAXINSNS:
         raise Errno(errno.EINVAL)
     if not task.creds.no_new_privs and not task.creds.has_cap(CAP_SYS_ADMIN, task.creds.user_ns):
         raise Errno(errno.EACCES)
