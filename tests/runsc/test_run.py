@@ -398,7 +398,7 @@ script()
 
 
 def test_sigkill_before_the_child_is_bound_to_its_parent() -> None:
-    command = [sys.executable, "-c", _TOO_EARLY]
+    command = [sys.executable, "-I", "-c", _TOO_EARLY]  # the installed package, not what lies here
     done = subprocess.run(command, stdout=subprocess.PIPE, timeout=HANG_GUARD, check=False)
     assert done.returncode == -signal.SIGKILL
     assert eventually(lambda: not alive(int(done.stdout)))
