@@ -6,7 +6,7 @@ Regular files are in fs.memory_file, directories in fs.memory_directory; the oth
 from __future__ import annotations
 
 import os
-from errno import EINVAL, ENODATA, ENOSPC, EOPNOTSUPP
+from errno import EINVAL, ENOSPC, EOPNOTSUPP
 
 from sentry._core import PagePool, now
 from sentry.abi.file_flags import FS_MEMORY_FL
@@ -147,10 +147,10 @@ class Node(Inode):
 
     def removexattr(self, name: bytes) -> None:
         self.load_xattrs()
-        if not self.xattrs or name not in self.xattrs:
-            raise Errno(ENODATA)
+        value = get_attribute(self.xattrs, name)
+        assert self.xattrs is not None
         self.touch()
-        self.keep(-len(name) - len(self.xattrs[name]))
+        self.keep(-len(name) - len(value))
         del self.xattrs[name]
         self.has_caps = CAPABILITY in self.xattrs
         self.ctime = now()

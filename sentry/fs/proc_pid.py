@@ -209,7 +209,8 @@ def _refuse(target: Task, writer: Task, data: bytes) -> None:
 def _set_timer_slack(target: Task, writer: Task, data: bytes) -> None:
     if target is not writer and not writer.creds.has_cap(CAP_SYS_NICE, target.creds.user_ns):
         raise Errno(EPERM)
-    target.timer_slack = parse_int(data, 0, 2**63) or target.default_timer_slack
+    slack = parse_int(data, 0, 2**63) or target.default_timer_slack
+    target.timer_slack = 0 if target.sched.is_realtime() else slack
 
 
 def _ignore_clear(target: Task, writer: Task, data: bytes) -> None:

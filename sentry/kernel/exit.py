@@ -23,6 +23,7 @@ from sentry.errors import Errno
 from sentry.ipc import aio, sem_undo, shm
 from sentry.kernel import acct, membarrier, reap, robust
 from sentry.kernel.signals import job_control, signals
+from sentry.kernel.signals.permission import may_signal
 from sentry.kernel.signals.siginfo import from_task
 from sentry.kernel.tracing import seccomp, trace_stops, tracing
 from sentry.keys.process import TaskKeyrings
@@ -185,8 +186,8 @@ def _reparent_children(task: Task) -> None:
         if child.parent_task is not task:
             continue
         for thread in child.tasks:
-            if thread.parent_death_signal:
-                signo = thread.parent_death_signal
+            signo = thread.parent_death_signal
+            if signo and may_signal(task, child, signo):
                 signals.send_group(child, signo, from_task(signo, task))
         if heir is not None:
             child.parent_task = heir

@@ -47,6 +47,10 @@ class SchedPolicy:
         self.slice = 0  # ns, 0: the usual one
         self.deadline: tuple[int, int, int, int] | None = None  # runtime, deadline, period in ns; flags
 
+    def is_realtime(self) -> bool:
+        """Whether it comes before all fair ones: its sleeps have no slack (PR_SET_TIMERSLACK(2const))."""
+        return self.priority > 0 or self.deadline is not None
+
     @property
     def ioprio(self) -> int:
         """Class and level, 0: none set."""

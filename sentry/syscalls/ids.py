@@ -140,6 +140,8 @@ def setresuid(task: "Task", real: UInt, effective: UInt, saved: UInt) -> int:
         new.euid = effective
     if saved != _KEEP:
         new.suid = saved
+    if (new.uid, new.euid, new.suid) == (old.uid, old.euid, old.suid) and (effective in (_KEEP, old.fsuid)):
+        return 0  # nothing changes, not even the fsuid
     return _commit_uids(task, new)
 
 
@@ -147,6 +149,8 @@ def setfsuid(task: "Task", uid: UInt) -> int:
     old = task.creds
     uid = old.user_ns.kuid(uid)
     if uid >= 0 and (uid in (old.uid, old.euid, old.suid, old.fsuid) or old.has_cap(CAP_SETUID, old.user_ns)):
+        if uid == old.fsuid:
+            return old.user_ns.show_uid(uid)
         new = old.copy()
         new.fsuid = uid
         new.fsuid_changed(old)
@@ -206,6 +210,8 @@ def setresgid(task: "Task", real: UInt, effective: UInt, saved: UInt) -> int:
         new.egid = effective
     if saved != _KEEP:
         new.sgid = saved
+    if (new.gid, new.egid, new.sgid) == (old.gid, old.egid, old.sgid) and (effective in (_KEEP, old.fsgid)):
+        return 0  # nothing changes, not even the fsgid
     return _commit_gids(task, new)
 
 
@@ -213,6 +219,8 @@ def setfsgid(task: "Task", gid: UInt) -> int:
     old = task.creds
     gid = old.user_ns.kgid(gid)
     if gid >= 0 and (gid in (old.gid, old.egid, old.sgid, old.fsgid) or old.has_cap(CAP_SETGID, old.user_ns)):
+        if gid == old.fsgid:
+            return old.user_ns.show_gid(gid)
         new = old.copy()
         new.fsgid = gid
         _install(task, new)

@@ -20,6 +20,7 @@ from sentry.vfs.namei import walk_at, walk_parent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sentry.kernel.task import Task
+    from sentry.vfs.file import File
 
 
 def link(task: "Task", old: Path, new: Path) -> int:
@@ -39,8 +40,11 @@ def linkat(task: "Task", olddir: Fd, old: Path, newdir: Fd, new: Path, flags: In
 
 def _check_own(task: "Task", fd: int) -> None:
     """ENOENT for the descriptor of a file that was opened with other credentials (since Linux 6.10)."""
-    if fd == AT_FDCWD or task.files.get(fd).opener is task.creds:
+    if fd == AT_FDCWD:
         return
+    file: File = task.files.get(fd)
+    if file.opener is task.creds or (file.path is not None and file.path.mount.fs.anonymous):
+        return  # pipes and the like are not of the file system: EXDEV
     if not task.creds.has_cap(CAP_DAC_READ_SEARCH):
         raise Errno(ENOENT)
 

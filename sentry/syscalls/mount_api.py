@@ -75,7 +75,9 @@ def _opened(task: "Task", dirfd: int, name: bytes, flags: int) -> PathFile:
     place = walk_at(task, dirfd, name, flags, not flags & AT_SYMLINK_NOFOLLOW)
     if flags & OPEN_TREE_CLONE:
         return DetachedTree(task, mounting.copy_tree(task, place, bool(flags & AT_RECURSIVE)))
-    return PathFile(O_PATH, place)
+    file = PathFile(O_PATH, place)
+    file.opener = task.creds
+    return file
 
 
 def open_tree(task: "Task", dirfd: Fd, name: Path, flags: UInt) -> int:

@@ -223,7 +223,8 @@ def _get_no_new_privs(task: "Task", a: int, b: int, c: int, d: int) -> int:
 
 
 def _set_timer_slack(task: "Task", a: int, b: int, c: int, d: int) -> int:
-    task.timer_slack = a or task.default_timer_slack
+    if not task.sched.is_realtime():
+        task.timer_slack = a or task.default_timer_slack
     return 0
 
 

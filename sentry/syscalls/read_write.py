@@ -122,10 +122,30 @@ def _writev(task: "Task", file: File, iov: int, count: int, at: int | None, flag
     vectors = _vectors(task, iov, count)
     if not vectors:
         return 0
+    if flags:
+        _check_flags(file, file.writes_iter, flags)
+    if not file.writes_iter and len(vectors) > 1:
+        return _write_each(task, file, vectors, at)
     if not flags:
         return write_from(task, file, vectors, at)
-    _check_flags(file, file.writes_iter, flags)
     return write_with_flags(task, file, vectors, at, flags)
+
+
+async def _write_each(task: "Task", file: File, vectors: "list[tuple[int, int]]", at: int | None) -> int:
+    """A write for each part: so Linux does it with files that don't gather."""
+    done = 0
+    for address, length in vectors:
+        try:
+            answer = write_from(task, file, [(address, length)], None if at is None else at + done)
+            written = answer if isinstance(answer, int) else await answer
+        except Errno:
+            if done:
+                break
+            raise
+        done += written
+        if written != length:
+            break
+    return done
 
 
 def _check_flags(file: File, by_iter: bool, flags: int) -> None:

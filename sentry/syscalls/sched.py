@@ -140,6 +140,10 @@ def _change(task: "Task", other: "Task", wanted: _Wanted) -> None:
         return
     sched.policy, sched.priority = policy, priority
     sched.deadline = wanted.deadline if policy == SCHED_DEADLINE else None
+    if sched.is_realtime():
+        other.timer_slack = 0
+    elif not other.timer_slack:
+        other.timer_slack = other.default_timer_slack
     if policy in _FAIR:
         if wanted.nice is not None:
             sched.nice = wanted.nice

@@ -3,9 +3,7 @@
 import errno
 
 from sentry._core import NO_RESULT, Action
-from sentry.abi.capability import CAP_KILL
 from sentry.abi.fcntl import O_PATH
-from sentry.abi.landlock import SCOPE_SIGNAL
 from sentry.abi.restart import ERESTARTNOHAND
 from sentry.abi.signal import (
     NSIG,
@@ -16,7 +14,6 @@ from sentry.abi.signal import (
     SIG_SETMASK,
     SIG_UNBLOCK,
     SIGACTION,
-    SIGCONT,
     SIGINFO_SIZE,
     SIGKILL,
     SIGSET_SIZE,
@@ -28,10 +25,10 @@ from sentry.errors import Errno
 from sentry.fs.proc_directory import TaskDirectory
 from sentry.kernel import pidfd
 from sentry.kernel.signals import altstack, sigframe, siginfo, signals
+from sentry.kernel.signals.permission import may_signal
 from sentry.kernel.wait import INTERRUPTED, TIMED_OUT_OUTCOME, suspend
 from sentry.syscalls.args import Fd, Int, Ptr, Size, UInt
 from sentry.syscalls.timespec import read_timespec
-from sentry.vfs import landlock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,15 +150,6 @@ def sigaltstack(task: "Task", new: Ptr, old: Ptr) -> int:
 # Sending
 
 
-def _may_signal(task: "Task", group: "ThreadGroup", signo: int) -> bool:
-    theirs = group.leader.creds
-    if task.group is not group and not landlock.may_reach(task.creds, theirs.landlock, SCOPE_SIGNAL):
-        return False
-    if task.group is group or task.creds.may_signal(theirs) or task.creds.has_cap(CAP_KILL, theirs.user_ns):
-        return True
-    return signo == SIGCONT and group.session is task.group.session
-
-
 def kill(task: "Task", pid: Int, signo: Int) -> int:
     kernel = task.kernel
     if pid > 0:
@@ -178,7 +166,7 @@ def kill(task: "Task", pid: Int, signo: Int) -> int:
     if not targets:
         raise Errno(errno.ESRCH)
     signals.check_signal(signo)
-    allowed = [group for group in targets if _may_signal(task, group, signo)]
+    allowed = [group for group in targets if may_signal(task, group, signo)]
     if not allowed and pid != -1:  # Linux does not tell whom kill(-1) has spared
         raise Errno(errno.EPERM)
     if signo:
@@ -204,7 +192,7 @@ def _thread(task: "Task", tgid: int | None, tid: int, signo: int) -> "Task":
     if target is None or (tgid is not None and task.number(target.group.tgid) != tgid):
         raise Errno(errno.ESRCH)
     signals.check_signal(signo)
-    if not _may_signal(task, target.group, signo):
+    if not may_signal(task, target.group, signo):
         raise Errno(errno.EPERM)
     return target
 
@@ -240,7 +228,7 @@ def rt_sigqueueinfo(task: "Task", pid: Int, signo: Int, address: Ptr) -> int:
     if target is None:
         raise Errno(errno.ESRCH)
     signals.check_signal(signo)
-    if not _may_signal(task, target.group, signo):
+    if not may_signal(task, target.group, signo):
         raise Errno(errno.EPERM)
     if signo:
         info = siginfo.claimed(info, task, target)
@@ -301,7 +289,7 @@ def pidfd_send_signal(task: "Task", fd: Fd, signo: Int, address: Ptr, flags: UIn
     if not groups:
         raise Errno(errno.ESRCH)
     signals.check_signal(signo)
-    allowed = [group for group in groups if _may_signal(task, group, signo)]
+    allowed = [group for group in groups if may_signal(task, group, signo)]
     if not allowed:
         raise Errno(errno.EPERM)
     for group in allowed if signo else ():

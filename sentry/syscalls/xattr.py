@@ -47,6 +47,10 @@ def _place(file: File) -> "Place":
     return path
 
 
+def _named(task: "Task", name: int, follow: bool = True) -> "Place":
+    return walk(task, AT_FDCWD, task.copy_in_str(name), follow)
+
+
 def place_at(task: "Task", dirfd: int, name: int, flags: int) -> "Place":
     """The file of the at forms, whose name may be absent (getxattrat(2))."""
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
@@ -137,16 +141,16 @@ def _remove(task: "Task", find: "Find", name: int) -> int:
     return 0
 
 
-def getxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size) -> int:
-    return _get(task, lambda: walk(task, AT_FDCWD, path), name, value, size)
+def getxattr(task: "Task", path: Ptr, name: Ptr, value: Ptr, size: Size) -> int:
+    return _get(task, lambda: _named(task, path), name, value, size)
 
 
-def lgetxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size) -> int:
-    return _get(task, lambda: walk(task, AT_FDCWD, path, False), name, value, size)
+def lgetxattr(task: "Task", path: Ptr, name: Ptr, value: Ptr, size: Size) -> int:
+    return _get(task, lambda: _named(task, path, False), name, value, size)
 
 
-def fgetxattr(task: "Task", file: File, name: Ptr, value: Ptr, size: Size) -> int:
-    return _get(task, lambda: _place(file), name, value, size)
+def fgetxattr(task: "Task", fd: Fd, name: Ptr, value: Ptr, size: Size) -> int:
+    return _get(task, lambda: _place(task.files.get(fd)), name, value, size)
 
 
 def getxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args: Ptr, size: Size) -> int:
@@ -156,16 +160,16 @@ def getxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args:
     return _get(task, lambda: place_at(task, dirfd, path, flags), name, value, length)
 
 
-def setxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
-    return _set(task, lambda: walk(task, AT_FDCWD, path), name, value, size, flags)
+def setxattr(task: "Task", path: Ptr, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
+    return _set(task, lambda: _named(task, path), name, value, size, flags)
 
 
-def lsetxattr(task: "Task", path: Path, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
-    return _set(task, lambda: walk(task, AT_FDCWD, path, False), name, value, size, flags)
+def lsetxattr(task: "Task", path: Ptr, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
+    return _set(task, lambda: _named(task, path, False), name, value, size, flags)
 
 
-def fsetxattr(task: "Task", file: File, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
-    return _set(task, lambda: _place(file), name, value, size, flags)
+def fsetxattr(task: "Task", fd: Fd, name: Ptr, value: Ptr, size: Size, flags: Int) -> int:
+    return _set(task, lambda: _place(task.files.get(fd)), name, value, size, flags)
 
 
 def setxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr, args: Ptr, size: Size) -> int:
@@ -189,16 +193,16 @@ def listxattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, buf: Ptr, size:
     return _list(task, place_at(task, dirfd, path, flags), buf, size)
 
 
-def removexattr(task: "Task", path: Path, name: Ptr) -> int:
-    return _remove(task, lambda: walk(task, AT_FDCWD, path), name)
+def removexattr(task: "Task", path: Ptr, name: Ptr) -> int:
+    return _remove(task, lambda: _named(task, path), name)
 
 
-def lremovexattr(task: "Task", path: Path, name: Ptr) -> int:
-    return _remove(task, lambda: walk(task, AT_FDCWD, path, False), name)
+def lremovexattr(task: "Task", path: Ptr, name: Ptr) -> int:
+    return _remove(task, lambda: _named(task, path, False), name)
 
 
-def fremovexattr(task: "Task", file: File, name: Ptr) -> int:
-    return _remove(task, lambda: _place(file), name)
+def fremovexattr(task: "Task", fd: Fd, name: Ptr) -> int:
+    return _remove(task, lambda: _place(task.files.get(fd)), name)
 
 
 def removexattrat(task: "Task", dirfd: Fd, path: Ptr, flags: UInt, name: Ptr) -> int:

@@ -36,6 +36,7 @@ def open_fifo(task: Task, inode: Inode, path: Path, flags: int) -> PipeEnd | Cor
         raise Errno(errno.EINVAL)
     pipe = pipe_of(inode)
     end = FifoEnd(flags, path, pipe)
+    end.opener = task.creds
     if (end.readable and end.writable) or inode.fs.anonymous:
         return end  # a pipe, opened again through /proc/self/fd, waits for nobody
     if end.readable:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from sentry.vfs.mounts.mount import Mount
 
 
-_SCOPED = RESOLVE_BENEATH | RESOLVE_IN_ROOT  # absolute names start at the descriptor, too
+_SCOPED = RESOLVE_BENEATH | RESOLVE_IN_ROOT  # nothing above the descriptor is reached
 
 use_cache = True  # C may walk the part of the way that the dentry cache knows
 
@@ -73,6 +73,14 @@ def start(task: Task, dirfd: int) -> Path:
     return path
 
 
+def origin(task: Task, dirfd: int, name: bytes, resolve: int) -> Path:
+    """Where a walk starts; absolute names need no descriptor, but for RESOLVE_IN_ROOT.  EBADF, ENOTDIR."""
+    fs = task.fs
+    if name[:1] == b"/" and not resolve & RESOLVE_IN_ROOT:
+        return fs.root
+    return fs.cwd if dirfd == AT_FDCWD else start(task, dirfd)
+
+
 def walk(task: Task, dirfd: int, name: bytes, follow: bool = True, resolve: int = 0) -> Path:
     """The file called `name`.
 
@@ -83,14 +91,9 @@ def walk(task: Task, dirfd: int, name: bytes, follow: bool = True, resolve: int 
 
     Raises Errno: ENOENT, ENOTDIR, ELOOP, EACCES (search permission), ENAMETOOLONG, EBADF, EXDEV.
     """
-    fs = task.fs
-    if name[:1] == b"/" and not resolve & _SCOPED:
-        at = fs.root
-    elif not name:
+    if not name:
         raise Errno(ENOENT)
-    else:
-        at = fs.cwd if dirfd == AT_FDCWD else start(task, dirfd)
-    mount, dentry = step(task, at, name, follow, False, resolve)
+    mount, dentry = step(task, origin(task, dirfd, name, resolve), name, follow, False, resolve)
     if mount.expiring:
         mount.expiring = False
     return Path(mount, dentry)
@@ -165,7 +168,8 @@ def step(
         index += 1
         children = dentry.children
         if children is None:
-            raise Errno(ENOTDIR)
+            # Where a file may be made, a link's target that ends in a slash is wrong for what is there, too.
+            raise Errno(EISDIR if missing and not any(parts[index - 1 :]) else ENOTDIR)
         if not part:
             continue
         inode = dentry.inode

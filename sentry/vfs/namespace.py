@@ -44,7 +44,7 @@ from sentry.vfs.idmap import acting, check_mapped
 from sentry.vfs.mounts.mount_namespace import abandon
 from sentry.vfs.namei import child_of
 from sentry.vfs.notify import notify
-from sentry.vfs.path import Dentry, Path
+from sentry.vfs.path import Dentry, NamelessDentry, Path
 from sentry.vfs.permissions import check, check_create, check_delete, check_mutable, is_owner, permitted
 
 TYPE_CHECKING = False
@@ -142,11 +142,14 @@ def link(task: Task, old: Path, parent: Path, name: bytes, slash: bool = False) 
         raise Errno(EPERM)
     check_mutable(inode, True)
     # A file that never had a name (O_TMPFILE) may get one; one that lost its last may not (linkat(2)).
-    if inode.nlink == 0 and not old.dentry.name.startswith(b"#"):
+    nameless = old.dentry if isinstance(old.dentry, NamelessDentry) else None
+    if inode.nlink == 0 and not (nameless is not None and nameless.linkable):
         raise Errno(ENOENT)
     if inode.nlink >= LINK_MAX:
         raise Errno(EMLINK)
     directory.link(name, inode)
+    if nameless is not None:
+        nameless.linkable = False
     parent.dentry.attach(name, inode)
     notify.linked(directory, name, inode)
 

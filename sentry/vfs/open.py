@@ -19,9 +19,9 @@ from sentry.abi.stat import S_IFREG
 from sentry.errors import Errno
 from sentry.vfs import landlock, posix_acl
 from sentry.vfs.idmap import acting
-from sentry.vfs.namei import open_path, start, step, walk, walk_parent
+from sentry.vfs.namei import open_path, origin, step, walk, walk_parent
 from sentry.vfs.notify import notify
-from sentry.vfs.path import Dentry, Path
+from sentry.vfs.path import Dentry, NamelessDentry, Path
 from sentry.vfs.permissions import check_create, check_reuse
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ def open_at(task: Task, dirfd: int, name: bytes, flags: int, mode: int, resolve:
         raise Errno(EINVAL)
     if not name:
         raise Errno(ENOENT)
-    at = task.fs.root if name[:1] == b"/" and not resolve else start(task, dirfd)
+    at = origin(task, dirfd, name, resolve)
     if name[-1:] == b"/" and walk_parent(task, dirfd, name)[1] not in (b"", b".", b".."):
         raise Errno(EISDIR)  # only a directory could have this name
     mount, dentry = step(task, at, name, not flags & (O_NOFOLLOW | O_EXCL), True, resolve)
@@ -94,7 +94,7 @@ def _open_tmpfile(task: Task, directory: Path, flags: int, mode: int) -> File:
     new = inode.tmpfile(posix_acl.masked(inode, mode & 0o7777, task.fs.umask), creds)
     posix_acl.inherit(inode, new)
     new.nlink = 0
-    dentry = Dentry(b"#%d" % new.ino, directory.dentry, new)
+    dentry = (Dentry if flags & O_EXCL else NamelessDentry)(b"#%d" % new.ino, directory.dentry, new)
     dentry.deleted = True
     file = open_path(task, Path(directory.mount, dentry), flags & ~(O_TMPFILE | O_TRUNC), created=True)
     file.flags |= O_TMPFILE  # fcntl(F_GETFL) shows it

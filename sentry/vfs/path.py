@@ -91,6 +91,16 @@ class Dentry(_core.DentryBase):
         return False
 
 
+class NamelessDentry(Dentry):
+    """Of a file that O_TMPFILE has made without O_EXCL: the inode may get a first name (linkat(2)), once."""
+
+    __slots__ = ("linkable",)
+
+    def __init__(self, name: bytes, parent: Dentry, inode: Inode) -> None:
+        super().__init__(name, parent, inode)
+        self.linkable = True
+
+
 class Path(_core.PathBase):
     """Path(mount, dentry): a place in the tree; immutable.
 

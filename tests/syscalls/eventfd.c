@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 
 static uint64_t value;
@@ -39,6 +40,22 @@ CASE(writes_of_more_than_8_bytes_give_EINVAL, "eventfd(2)")
 	CHECK_ERR(read(fd, values, sizeof(values)), EAGAIN);
 	CHECK_EQ(write(fd, values, 8), 8);
 	CHECK_EQ(read(fd, values, sizeof(values)), 8);
+}
+
+CASE(each_part_of_a_writev_is_a_write, "eventfd(2)")
+{
+	int fd = CHECK_OK(eventfd(0, EFD_NONBLOCK));
+	uint64_t values[2] = {1, 2};
+	struct iovec whole[] = {{values, 8}, {values + 1, 8}}, halves[] = {{values, 4}, {(char *)values + 4, 4}};
+	struct iovec short_one[] = {{values, 8}, {values + 1, 4}};
+
+	CHECK_EQ(writev(fd, whole, 2), 16);
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, 3);
+	CHECK_ERR(writev(fd, halves, 2), EINVAL);
+	CHECK_EQ(writev(fd, short_one, 2), 8);
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, 1);
 }
 
 CASE(mode_owner_and_times_can_not_be_changed, "fchmod(2), EOPNOTSUPP")

@@ -268,6 +268,24 @@ CASE(a_descriptor_of_ones_own_can_be_given_a_name, "linkat(2), AT_EMPTY_PATH")
 	own = CHECK_OK(open("file", O_PATH));
 	CHECK_OK(linkat(own, "", AT_FDCWD, "third", AT_EMPTY_PATH));
 	CHECK_ERR(linkat(AT_FDCWD, "", AT_FDCWD, "fourth", AT_EMPTY_PATH), EPERM);
+	CHECK_ERR(linkat(CHECK_OK(memfd_create("m", 0)), "", AT_FDCWD, "fourth", AT_EMPTY_PATH), EXDEV);
+}
+
+CASE(a_fifo_that_was_waited_for_can_be_given_a_name, "linkat(2), AT_EMPTY_PATH")
+{
+	pid_t child;
+	int fd;
+
+	CHECK_OK(chmod(".", 0777));
+	if (geteuid() == 0)
+		CHECK_OK(setresuid(65534, 65534, 65534));
+	CHECK_OK(mkfifo("fifo", 0600));
+	child = fork_child();
+	if (child == 0)
+		_exit(open("fifo", O_WRONLY) < 0);
+	fd = CHECK_OK(open("fifo", O_RDONLY));
+	CHECK_OK(linkat(fd, "", AT_FDCWD, "second", AT_EMPTY_PATH));
+	CHECK_EXITS(child, 0);
 }
 
 CASE(whose_file_it_is_comes_before_where_the_link_would_be, "link(2), EPERM; proc_sys_fs(5)")

@@ -285,6 +285,9 @@ CASE(O_CREAT_through_a_link_to_a_name_with_a_slash_gives_EISDIR, "open(2)")
 	CHECK_OK(symlink("nowhere/", "link"));
 	CHECK_ERR(open("link", O_CREAT | O_RDWR, 0600), EISDIR);
 	CHECK_ERR(open("link", O_RDWR), ENOENT);
+	put_file("nowhere", "");
+	CHECK_ERR(open("link", O_CREAT | O_RDWR, 0600), EISDIR);
+	CHECK_ERR(open("link", O_RDWR), ENOTDIR);
 }
 
 CASE(O_DIRECTORY_with_O_NOFOLLOW_gives_ENOTDIR_for_a_link, "open(2)")
@@ -306,6 +309,27 @@ CASE(descriptor_is_looked_at_only_where_the_name_needs_it, "openat(2), path_reso
 	CHECK_OK(syscall(SYS_openat2, -1, "/", &how, sizeof(how)));
 	how.resolve = RESOLVE_IN_ROOT;
 	CHECK_ERR(syscall(SYS_openat2, -1, "/", &how, sizeof(how)), EBADF);
+	how.resolve = RESOLVE_BENEATH;
+	CHECK_ERR(syscall(SYS_openat2, -1, "/", &how, sizeof(how)), EXDEV);
+	how = (struct open_how){.flags = O_CREAT | O_WRONLY, .resolve = RESOLVE_NO_MAGICLINKS};
+	CHECK_OK(syscall(SYS_openat2, -1, "/dev/null", &how, sizeof(how)));
+}
+
+CASE(nameless_file_gets_a_first_name_once, "linkat(2); open(2), O_TMPFILE")
+{
+	int fd = open(".", O_TMPFILE | O_RDWR, 0600);
+
+	if (fd < 0 && errno == EOPNOTSUPP)
+		SKIP("the file system has no O_TMPFILE");
+	CHECK_OK(fd);
+	CHECK_OK(linkat(fd, "", AT_FDCWD, "name", AT_EMPTY_PATH));
+	CHECK_OK(unlink("name"));
+	CHECK_ERR(linkat(fd, "", AT_FDCWD, "name", AT_EMPTY_PATH), ENOENT);
+	fd = CHECK_OK(open(".", O_TMPFILE | O_EXCL | O_RDWR, 0600));
+	CHECK_ERR(linkat(fd, "", AT_FDCWD, "name", AT_EMPTY_PATH), ENOENT);
+	fd = CHECK_OK(open("#1", O_CREAT | O_RDWR, 0600));
+	CHECK_OK(unlink("#1"));
+	CHECK_ERR(linkat(fd, "", AT_FDCWD, "name", AT_EMPTY_PATH), ENOENT);
 }
 
 CASE(O_PATH_descriptor_is_a_bad_one_to_calls_for_other_kinds, "open(2), O_PATH")

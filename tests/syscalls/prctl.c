@@ -74,6 +74,35 @@ CASE(parent_death_signal_is_sent_by_the_parent, "PR_SET_PDEATHSIG(2const)")
 	CHECK_EQ(result[2], getuid());
 }
 
+CASE(parent_that_may_not_signal_its_child_dies_unnoticed, "PR_SET_PDEATHSIG(2const)")
+{
+	int ready[2], done[2];
+	pid_t middle;
+
+	NEEDS_ROOT();
+	CHECK_OK(pipe(ready));
+	CHECK_OK(pipe(done));
+	middle = fork_child();
+	if (middle == 0) {
+		pid_t parent = getpid();
+
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			tell(ready[1]);
+			while (getppid() == parent)
+				sched_yield();
+			tell(done[1]);
+			_exit(0);
+		}
+		await(ready[0]);
+		CHECK_OK(setresuid(65534, 65534, 65534));
+		_exit(0);
+	}
+	CHECK_EXITS(middle, 0);
+	close(done[1]);
+	await(done[0]);
+}
+
 CASE(timer_slack_of_0_is_what_the_creator_had, "PR_SET_TIMERSLACK(2const)")
 {
 	long slack = CHECK_OK(prctl(PR_GET_TIMERSLACK));
@@ -94,6 +123,21 @@ CASE(timer_slack_of_0_is_what_the_creator_had, "PR_SET_TIMERSLACK(2const)")
 	CHECK_EQ(prctl(PR_GET_TIMERSLACK), slack);
 	CHECK_OK(prctl(PR_SET_TIMERSLACK, ~0UL));
 	CHECK_EQ(syscall(SYS_prctl, PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L), -1);
+}
+
+CASE(real_time_threads_have_no_timer_slack, "PR_SET_TIMERSLACK(2const)")
+{
+	struct sched_param parameters = {.sched_priority = 1};
+	long slack = CHECK_OK(prctl(PR_GET_TIMERSLACK));
+
+	if (sched_setscheduler(0, SCHED_FIFO, &parameters) < 0)
+		SKIP("SCHED_FIFO: %s", strerror(errno));
+	CHECK_EQ(prctl(PR_GET_TIMERSLACK), 0);
+	CHECK_OK(prctl(PR_SET_TIMERSLACK, 5L));
+	CHECK_EQ(prctl(PR_GET_TIMERSLACK), 0);
+	parameters.sched_priority = 0;
+	CHECK_OK(sched_setscheduler(0, SCHED_OTHER, &parameters));
+	CHECK_EQ(prctl(PR_GET_TIMERSLACK), slack);
 }
 
 CASE(PR_GET_PDEATHSIG_returns_what_was_set_and_fork_clears_it, "PR_SET_PDEATHSIG(2const)")

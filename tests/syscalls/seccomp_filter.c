@@ -475,6 +475,7 @@ CASE(a_filter_needs_no_new_privs_or_CAP_SYS_ADMIN, "seccomp(2)")
 		CHECK_OK(syscall(SYS_setresuid, 65534, 65534, 65534));
 	}
 	CHECK_ERR(load(allow_all, sizeof(allow_all), 0), EACCES);
+	CHECK_ERR(seccomp(SECCOMP_SET_MODE_FILTER, 0, &(struct sock_fprog){ 1, NULL }), EACCES);
 	CHECK_ERR(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &(struct sock_fprog){ 1, allow_all }, 0, 0), EACCES);
 	no_new_privs();
 	CHECK_OK(load(allow_all, sizeof(allow_all), 0));

@@ -23,6 +23,7 @@ CASE(namespace_that_does_not_exist_gives_EOPNOTSUPP, "xattr(7)")
 	put_file("file", "");
 	CHECK_ERR(getxattr("file", "nonsense.name", value, sizeof(value)), EOPNOTSUPP);
 	CHECK_ERR(setxattr("file", "nonsense.name", "x", 1, 0), EOPNOTSUPP);
+	CHECK_ERR(removexattr("file", "nonsense.name"), EOPNOTSUPP);
 }
 
 CASE(path_and_descriptor_errors, "getxattr(2)")
@@ -82,4 +83,12 @@ CASE(flags_and_names_are_judged_before_the_file, "setxattr(2)")
 	CHECK_ERR(getxattr("missing", "", NULL, 0), ERANGE);
 	CHECK_ERR(removexattr("missing", ""), ERANGE);
 	CHECK_ERR(setxattr("missing", "user.x", "1", 1, 0), ENOENT);
+	CHECK_ERR(setxattr(unmapped(), "", "1", 1, 0), ERANGE);
+	CHECK_ERR(getxattr(unmapped(), "", NULL, 0), ERANGE);
+	CHECK_ERR(removexattr(unmapped(), ""), ERANGE);
+	CHECK_ERR(fsetxattr(-1, "user.x", "1", 1, 4), EINVAL);
+	CHECK_ERR(fsetxattr(-1, "user.x", unmapped(), 1, 0), EFAULT);
+	CHECK_ERR(fgetxattr(-1, "", NULL, 0), ERANGE);
+	CHECK_ERR(fremovexattr(-1, unmapped()), EFAULT);
+	CHECK_ERR(fremovexattr(-1, "user.x"), EBADF);
 }

@@ -102,7 +102,7 @@ class SigInfo:
         if code > 0:
             if signo in _FAULTS and not self.pid:  # else a stop that only a tracer sees
                 return _FAULT.pack(self.addr)
-            if signo == SIGIO and not self.pid:
+            if signo == SIGIO and not self.pid and code != SI_KERNEL:
                 return _POLL.pack(self.band, self.fd)
             if signo == SIGSYS and not self.pid:
                 return _SYS.pack(self.addr, self.status, self.value)

@@ -114,10 +114,12 @@ def read_program(task: Task, address: int) -> bytes:
     EFAULT, EINVAL, and EACCES without no_new_privs or CAP_SYS_ADMIN.
     """
     length, code = SOCK_FPROG.unpack(task.copy_in(address, SOCK_FPROG.size))
-    if not code or not 0 < length <= BPF_MAXINSNS:
+    if not 0 < length <= BPF_MAXINSNS:
         raise Errno(errno.EINVAL)
     if not task.creds.no_new_privs and not task.creds.has_cap(CAP_SYS_ADMIN, task.creds.user_ns):
         raise Errno(errno.EACCES)
+    if not code:
+        raise Errno(errno.EINVAL)
     return task.copy_in(code, length * SOCK_FILTER_SIZE)
 
 
