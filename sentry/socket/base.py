@@ -179,6 +179,10 @@ class Socket(File):
         """SO_PEEK_OFF, where peeking from an offset is possible."""
         raise Errno(errno.EOPNOTSUPP)
 
+    def unread(self) -> int:
+        """The bytes that a read would find (SO_INQ)."""
+        return 0
+
     def get_option(self, task: Task, level: int, name: int) -> bytes:
         """The value of an option beyond those of sentry.socket.options."""
         raise Errno(errno.ENOPROTOOPT)

@@ -12,12 +12,14 @@ from sentry.abi.socket import (
     SCM_MAX_FD,
     SCM_PIDFD,
     SCM_RIGHTS,
+    SO_INQ,
     SO_PASSPIDFD,
     SOL_SOCKET,
     UCRED,
 )
 from sentry.errors import Errno
 from sentry.kernel.pidfd import PidFile
+from sentry.socket.options import INT
 from sentry.socket.rights import Rights
 
 TYPE_CHECKING = False
@@ -98,8 +100,12 @@ def seen_by(task: Task, creds: Credentials) -> Credentials:
     )
 
 
-def deliver(task: Task, received: Received, room: int, cloexec: bool, options: Options) -> tuple[bytes, int]:
+def deliver(
+    task: Task, received: Received, room: int, cloexec: bool, options: Options, unread: int
+) -> tuple[bytes, int]:
     """The control data for recvmsg(2), at most `room` bytes, and MSG_CTRUNC if something had to go.
+
+    `unread` is what SO_INQ asks for: the bytes that are left.
 
     Files are installed in the task's table.
     """
@@ -125,6 +131,8 @@ def deliver(task: Task, received: Received, room: int, cloexec: bool, options: O
             flags |= MSG_CTRUNC
     if SO_PASSPIDFD in options.switches:
         flags |= _put_pidfd(task, out, room, received.creds)
+    if SO_INQ in options.switches:
+        flags |= _put(out, room, SO_INQ, INT.pack(unread))
     return bytes(out), flags
 
 

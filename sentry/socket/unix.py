@@ -18,6 +18,7 @@ from sentry.abi.socket import (
     SHUT_RDWR,
     SIOCATMARK,
     SIOCUNIXFILE,
+    SO_INQ,
     SO_NETNS_COOKIE,
     SO_PEERCRED,
     SO_PEERGROUPS,
@@ -34,6 +35,7 @@ from sentry.kernel.wait import WOULD_BLOCK
 from sentry.socket import unix_names
 from sentry.socket.base import Socket
 from sentry.socket.control import seen_by
+from sentry.socket.options import INT
 from sentry.socket.unix_endpoint import LISTENING, credentials
 from sentry.vfs.file import PathFile
 
@@ -179,6 +181,11 @@ class UnixSocket(Socket):
         self.options.peek_off = offset
 
     def set_option(self, task: Task, level: int, name: int, value: bytes) -> None:
+        if level == SOL_SOCKET and name == SO_INQ and self.endpoint.type == SOCK_STREAM:
+            if value not in (INT.pack(0), INT.pack(1)):
+                raise Errno(errno.EINVAL)
+            (self.options.switches.add if value[0] else self.options.switches.discard)(name)
+            return
         raise Errno(errno.ENOPROTOOPT if level == SOL_SOCKET else errno.EOPNOTSUPP)
 
     def release(self) -> None:

@@ -12,7 +12,7 @@ from _collections import deque
 from sentry import _core
 from sentry.abi.fcntl import O_NONBLOCK
 from sentry.abi.poll import ANY_EVENT, POLLPRI, POLLWRBAND, READABLE, WRITABLE
-from sentry.abi.socket import MSG_OOB, MSG_PEEK, SO_OOBINLINE, SOCK_SEQPACKET, SOCK_STREAM, SOMAXCONN
+from sentry.abi.socket import MSG_OOB, MSG_PEEK, SO_INQ, SO_OOBINLINE, SOCK_SEQPACKET, SOCK_STREAM, SOMAXCONN
 from sentry.errors import Errno
 from sentry.kernel.wait import TIMED_OUT, WOULD_BLOCK, block
 from sentry.socket import unix_names
@@ -99,7 +99,7 @@ class StreamEndpoint(Endpoint):
         if len(listener.backlog) > listener.limit:
             return False
         end = type(self)(Options(self.type), self.net)
-        end.options.switches = set(listener.options.switches)  # SO_PASSCRED and its kin are inherited
+        end.options.switches = listener.options.switches - {SO_INQ}  # SO_PASSCRED and its kin are inherited
         end.name = listener.name
         end.join(self)
         note_peer(end, task)

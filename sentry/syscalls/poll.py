@@ -129,13 +129,13 @@ def _select(
     count = min(count, max(task.files.limit, 1024))
     size = (count + 63) // 64 * 8
     wanted = [task.copy_in(at, size) if at and size else bytes(size) for at in sets]
+    reads, writes, excepts = wanted
     fds = _members(wanted, count)
     events = (SELECT_READ, SELECT_WRITE, SELECT_EXCEPT)
     watch: Watch = []
     for fd in fds:
-        mask = sum(
-            mask for bits, mask in zip(wanted, (1, 2, 4), strict=True) if bits[fd >> 3] >> (fd & 7) & 1
-        )
+        at, bit = fd >> 3, fd & 7
+        mask = reads[at] >> bit & 1 | (writes[at] >> bit & 1) << 1 | (excepts[at] >> bit & 1) << 2
         file = _file(task, fd)
         if file is None:
             if fd >= _table_size(task):
@@ -148,6 +148,8 @@ def _select(
         ready = [bytearray(size), bytearray(size), bytearray(size)]
         total = 0
         for fd, revents in zip(fds, found, strict=True):
+            if not revents:
+                continue
             at, bit = fd >> 3, 1 << (fd & 7)
             for index in range(3):
                 if revents & events[index] and wanted[index][at] & bit:
@@ -163,14 +165,12 @@ def _select(
 
 def _members(sets: list[bytes], count: int) -> list[int]:
     """The descriptors below `count` that are in any of the sets, which are equally long."""
-    union = sets[0]
-    for other in sets[1:]:
-        union = (int.from_bytes(union, "little") | int.from_bytes(other, "little")).to_bytes(
-            len(union), "little"
-        )
+    bits = 0
+    for each in sets:
+        bits |= int.from_bytes(each, "little")
     return [
         fd
-        for index, byte in enumerate(union)
+        for index, byte in enumerate(bits.to_bytes(len(sets[0]), "little"))
         if byte
         for fd in range(index * 8, min(index * 8 + 8, count))
         if byte >> (fd & 7) & 1

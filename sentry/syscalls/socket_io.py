@@ -12,6 +12,7 @@ from sentry.abi.socket import (
     MSG_WAITFORONE,
     MSGHDR,
     OPTMEM_MAX,
+    SO_INQ,
     SOCK_STREAM,
     SOCKADDR_MAX,
     UIO_MAXIOV,
@@ -201,9 +202,9 @@ def _receive_message(task: "Task", file: "Socket", at: int, flags: int) -> "Answ
                 task.copy_out(header.name, received.address[:room])
             task.write_u32(at + 8, len(received.address))
         cloexec = bool(flags & MSG_CMSG_CLOEXEC)
-        ancillary, truncated = control.deliver(
-            task, received, header.control_length if header.control else 0, cloexec, file.options
-        )
+        room = header.control_length if header.control else 0
+        unread = file.unread() if SO_INQ in file.options.switches else 0
+        ancillary, truncated = control.deliver(task, received, room, cloexec, file.options, unread)
         if ancillary:
             task.copy_out(header.control, ancillary)
         task.write_u64(at + _CONTROL_LENGTH_AT, len(ancillary))

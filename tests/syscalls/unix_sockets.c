@@ -300,3 +300,34 @@ CASE(options_of_a_new_socket, "socket(7)")
 	CHECK_ERR(syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, unmapped(), &length), EFAULT);
 	CHECK_ERR(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, 1), EINVAL);
 }
+
+CASE(bytes_that_are_left_are_told, "Linux, af_unix.c: SO_INQ")
+{
+	const int inq = 84; /* SO_INQ and SCM_INQ, which older headers lack */
+	int ends[2], on = 1, left;
+	char control[64], data[4];
+	struct iovec part = { data, sizeof(data) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control };
+	struct cmsghdr *first;
+
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	if (setsockopt(ends[0], SOL_SOCKET, inq, &on, sizeof(on)) == -1 && errno == ENOPROTOOPT)
+		SKIP("a kernel older than 6.17");
+	CHECK_EQ(write(ends[1], "hello world", 11), 11);
+	for (int peek = 1; peek >= 0; peek--) {
+		message.msg_controllen = sizeof(control);
+		CHECK_EQ(recvmsg(ends[0], &message, peek ? MSG_PEEK : 0), 4);
+		first = CMSG_FIRSTHDR(&message);
+		CHECK(first && first->cmsg_level == SOL_SOCKET && first->cmsg_type == inq);
+		memcpy(&left, CMSG_DATA(first), sizeof(left));
+		CHECK_EQ(left, peek ? 11 : 7);
+	}
+	on = 2;
+	CHECK_ERR(setsockopt(ends[0], SOL_SOCKET, inq, &on, sizeof(on)), EINVAL);
+	on = 0;
+	CHECK_OK(setsockopt(ends[0], SOL_SOCKET, inq, &on, sizeof(on)));
+	CHECK_EQ(recvmsg(ends[0], &message, 0), 4);
+	CHECK_EQ(message.msg_controllen, 0);
+	on = 1;
+	CHECK_ERR(setsockopt(datagram(), SOL_SOCKET, inq, &on, sizeof(on)), ENOPROTOOPT);
+}

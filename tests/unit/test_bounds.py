@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import struct
 
 import pytest
@@ -24,6 +25,12 @@ from sentry.vfs.notify import backlog
 from sentry.vfs.notify.backlog import Backlog
 from sentry.vfs.notify.inotify import EventQueue, InotifyFile
 from sentry.vfs.permissions import ACL_ACCESS, ACL_DEFAULT
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_over() -> None:
+    """What other tests have left in cycles must not be given back in the middle of one."""
+    gc.collect()
 
 
 def test_a_share_counts_for_its_user_and_for_all() -> None:
