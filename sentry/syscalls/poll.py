@@ -133,6 +133,7 @@ def _select(
     fds = _members(wanted, count)
     events = (SELECT_READ, SELECT_WRITE, SELECT_EXCEPT)
     watch: Watch = []
+    places = []
     for fd in fds:
         at, bit = fd >> 3, fd & 7
         mask = reads[at] >> bit & 1 | (writes[at] >> bit & 1) << 1 | (excepts[at] >> bit & 1) << 2
@@ -141,10 +142,13 @@ def _select(
             if fd >= _table_size(task):
                 fds = fds[: len(watch)]  # Linux looks no further than its table of descriptors reaches
                 break
-            raise Errno(errno.EBADF)
+            task.files.get(fd)  # EBADF, unless a mere place is open
+            places.append(len(watch))
         watch.append((file, _SELECT_EVENTS[mask]))
 
     def answer(found: list[int]) -> int:
+        for index in places:
+            found[index] = -1  # ready for all that is asked: so Linux takes POLLNVAL here
         ready = [bytearray(size), bytearray(size), bytearray(size)]
         total = 0
         for fd, revents in zip(fds, found, strict=True):
@@ -160,7 +164,7 @@ def _select(
                 task.copy_out(address, bits)
         return total
 
-    return _wait(task, watch, answer, deadline, ERESTARTNOHAND)
+    return _wait(task, watch, answer, 0 if places else deadline, ERESTARTNOHAND)
 
 
 def _members(sets: list[bytes], count: int) -> list[int]:

@@ -164,7 +164,12 @@ _full(97, "getrlimit", "rlimit.getrlimit")
 _part(98, "getrusage", "time.getrusage", "ru_inblock and ru_oublock stay 0")
 _full(99, "sysinfo", "uname.sysinfo")
 _full(100, "times", "time.times")
-_part(101, "ptrace", "ptrace.ptrace", "no hardware breakpoints, no PTRACE_SINGLEBLOCK; int3 and steps work")
+_part(
+    101,
+    "ptrace",
+    "ptrace.ptrace",
+    "no hardware breakpoints, PTRACE_SINGLEBLOCK, SYSCALL_USER_DISPATCH_CONFIG; int3 and steps work",
+)
 _full(102, "getuid", "ids.getuid")
 _full(103, "syslog", "administration.syslog")
 _full(104, "getgid", "ids.getgid")
@@ -338,7 +343,12 @@ _full(261, "futimesat", "attributes.futimesat")
 _full(262, "newfstatat", "stat.newfstatat")
 _full(263, "unlinkat", "links.unlinkat")
 _full(264, "renameat", "links.renameat")
-_full(265, "linkat", "links.linkat")
+_part(
+    265,
+    "linkat",
+    "links.linkat",
+    "AT_EMPTY_PATH without CAP_DAC_READ_SEARCH: also after fork; not after PR_SET_NO_NEW_PRIVS",
+)
 _full(266, "symlinkat", "links.symlinkat")
 _full(267, "readlinkat", "stat.readlinkat")
 _full(268, "fchmodat", "attributes.fchmodat")

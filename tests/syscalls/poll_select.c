@@ -197,6 +197,20 @@ CASE(select_without_descriptors_sleeps, "select(2)")
 	CHECK_EQ(timeout.tv_usec, 0);
 }
 
+CASE(select_finds_a_mere_place_ready_for_everything, "select(2)")
+{
+	int fd = CHECK_OK(open(".", O_PATH));
+	fd_set sets[3];
+
+	for (int i = 0; i < 3; i++) {
+		FD_ZERO(&sets[i]);
+		FD_SET(fd, &sets[i]);
+	}
+	CHECK_EQ(select(fd + 1, &sets[0], &sets[1], &sets[2], NULL), 3);
+	for (int i = 0; i < 3; i++)
+		CHECK(FD_ISSET(fd, &sets[i]));
+}
+
 CASE(select_errors, "select(2)")
 {
 	struct timeval invalid = { -1, 0 };
